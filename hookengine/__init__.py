@@ -1,0 +1,5 @@
+"""Outgoing webhooks with templates, order and durable retries."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

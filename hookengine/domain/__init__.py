@@ -1,0 +1,3 @@
+"""THE WORDS: values and rules, without I/O."""
+
+from __future__ import annotations

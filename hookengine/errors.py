@@ -1,0 +1,99 @@
+"""Every exception of hookengine, and the one shape in which mistakes are told.
+
+What the world does to us (a 503, a timeout, a refused address) is an outcome and is recorded;
+what somebody did wrong is one of these:
+
+    HookEngineError
+    ├── ConfigError          settings or hooks are wrong: nothing has run
+    ├── TemplateError        a template is wrong: the hook's author must act
+    ├── InvalidEvent         an event is wrong: the platform must act
+    ├── EventConflict        the id is known with another body
+    ├── NotFound             no such thing
+    └── StoreError           the database failed: try again later
+        ├── StoreBusy        another process owns this database
+        └── StaleContext     the action changed while an event of it was rendered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake: where it stands, what is wrong, and what to do about it."""
+
+    message: str
+    place: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class HookEngineError(Exception):
+    """Something was done wrong, or cannot be done now."""
+
+
+class ConfigError(HookEngineError):
+    """Settings or hooks are wrong; `problems` lists all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class TemplateError(HookEngineError):
+    """A template is wrong. `field` is where it stands in the hook, such as `settings.request_body.state`.
+
+    `line` and `column` count from 1 inside the template's own text; 0 means unknown.
+    """
+
+    def __init__(self, message: str, *, field: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
+        self.message, self.field, self.line, self.column, self.hint = message, field, line, column, hint
+        place = ", ".join(
+            part
+            for part in (field, f"line {line}" if line else "", f"column {column}" if column else "")
+            if part
+        )
+        super().__init__(str(Problem(message=message, place=place, hint=hint)))
+
+
+class InvalidEvent(HookEngineError):
+    """An event, or a request that should start one, is not acceptable: `errors` maps field to what is wrong."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors = {field: list(messages) for field, messages in errors.items()}
+        super().__init__("; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items()))
+
+
+class EventConflict(HookEngineError):
+    """An event with this id was accepted before, with another body."""
+
+    def __init__(self, event_id: str) -> None:
+        self.event_id = event_id
+        super().__init__(
+            f"event {event_id!r} was accepted before with another body; a new event needs a new id"
+        )
+
+
+class NotFound(HookEngineError):
+    """There is no such hook, pipeline, delivery or attempt."""
+
+    def __init__(self, kind: str, identity: object) -> None:
+        self.kind, self.identity = kind, identity
+        super().__init__(f"no {kind} {identity!r}")
+
+
+class StoreError(HookEngineError):
+    """The database failed; nothing was acknowledged, and trying again later is safe."""
+
+
+class StoreBusy(StoreError):
+    """Another process owns this database file."""
+
+
+class StaleContext(StoreError):
+    """The action's remembered context changed between reading and writing; render again."""

@@ -1,0 +1,3 @@
+"""THE DOORS: HTTP in."""
+
+from __future__ import annotations
