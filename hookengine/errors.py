@@ -51,7 +51,9 @@ class TemplateError(HookEngineError):
     `line` and `column` count from 1 inside the template's own text; 0 means unknown.
     """
 
-    def __init__(self, message: str, *, field: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, field: str = "", line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
         self.message, self.field, self.line, self.column, self.hint = message, field, line, column, hint
         place = ", ".join(
             part
@@ -62,11 +64,13 @@ class TemplateError(HookEngineError):
 
 
 class InvalidEvent(HookEngineError):
-    """An event, or a request that should start one, is not acceptable: `errors` maps field to what is wrong."""
+    """An event, or a request that should start one, is wrong: `errors` maps field to messages."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors = {field: list(messages) for field, messages in errors.items()}
-        super().__init__("; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items()))
+        super().__init__(
+            "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
+        )
 
 
 class EventConflict(HookEngineError):

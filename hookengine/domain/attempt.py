@@ -1,0 +1,137 @@
+"""Attempts: one try at a delivery, how it ended, and what is certain about its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from hookengine.domain.clock import Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The target answered. `body` holds the first bytes of the answer as text, scrubbed of secrets."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names, those worth keeping
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """No answer. `written`: request bytes may have reached the target."""
+
+    reason: str
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedOut:
+    """No answer in time. `phase` is what was waited for: connect, write, read or total."""
+
+    phase: str
+    seconds: float
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """The fence did not let it out: the address, or a secret towards this host."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrenderable:
+    """The hook's templates could not be rendered for this event; nothing was sent."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The node went away between sending and recording."""
+
+    reason: str
+
+
+Outcome = Answered | Unreachable | TimedOut | Blocked | Unrenderable | Unknown
+
+
+class Certainty(StrEnum):
+    """What is known about the effect at the target. Retries depend on the outcome, truth on this."""
+
+    APPLIED = "applied"  #: the target took it
+    REFUSED = "refused"  #: the target said no
+    UNSENT = "unsent"  #: no byte left
+    DOUBTFUL = "doubtful"  #: the target may have taken it, or may still
+
+
+_PERHAPS_APPLIED = frozenset({202, 408, 500, 502, 503, 504})
+
+
+def certainty_of(outcome: Outcome, *, accepted: bool) -> Certainty:
+    """`accepted` is whether the response rules took the answer for a success."""
+    match outcome:
+        case Answered(status=202):
+            return Certainty.DOUBTFUL
+        case Answered() if accepted:
+            return Certainty.APPLIED
+        case Answered(status=status):
+            return Certainty.DOUBTFUL if status in _PERHAPS_APPLIED else Certainty.REFUSED
+        case Unreachable(written=written) | TimedOut(written=written):
+            return Certainty.DOUBTFUL if written else Certainty.UNSENT
+        case Blocked() | Unrenderable():
+            return Certainty.UNSENT
+        case Unknown():
+            return Certainty.DOUBTFUL
+        case _:
+            assert_never(outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """It is done."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryAgain:
+    """Once more, at `at`. `pause_until`: the target asked that nothing of this lane comes before."""
+
+    at: Millis
+    because: str
+    pause_until: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Never again. `gone`: the target says that the hook itself has no place any more (410)."""
+
+    because: str
+    gone: bool = False
+
+
+Verdict = Accept | TryAgain | GiveUp
+
+
+def describe(outcome: Outcome) -> str:
+    """One short line for people, such as `503` or `timed out after 5.0 s (connect)`."""
+    match outcome:
+        case Answered(status=status):
+            return str(status)
+        case TimedOut(phase=phase, seconds=seconds):
+            return f"timed out after {seconds:.1f} s ({phase})"
+        case Unreachable(reason=reason):
+            return f"unreachable: {reason}"
+        case Blocked(reason=reason):
+            return f"blocked: {reason}"
+        case Unrenderable(reason=reason):
+            return f"unrenderable: {reason}"
+        case Unknown(reason=reason):
+            return f"unknown: {reason}"
+        case _:
+            assert_never(outcome)

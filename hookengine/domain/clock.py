@@ -1,0 +1,48 @@
+"""Time as hookengine counts it: whole milliseconds since the epoch, in UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+Millis = int
+"""Milliseconds since 1970-01-01T00:00Z, or a number of milliseconds."""
+
+
+class Clock(Protocol):
+    """What a node asks for the time. `ticks` never jumps, `now` follows the wall clock."""
+
+    def now(self) -> Millis: ...
+
+    def ticks(self) -> float:
+        """Seconds on a clock that only moves forward, also while the machine is suspended."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks. CLOCK_BOOTTIME counts suspension, `time.monotonic` does not on Linux."""
+
+    _ticking = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+    def now(self) -> Millis:
+        return time.time_ns() // 1_000_000
+
+    def ticks(self) -> float:
+        return time.clock_gettime(self._ticking)
+
+
+def as_datetime(instant: Millis) -> datetime:
+    return datetime.fromtimestamp(instant / 1000, UTC)
+
+
+def as_text(instant: Millis) -> str:
+    """RFC 3339 in UTC with milliseconds, such as `2026-11-22T10:15:00.250Z`."""
+    return as_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_datetime(moment: datetime) -> Millis:
+    """`moment` must know its zone: a naive time is not a moment."""
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a zone, such as 2026-11-22T10:15:00Z")
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,228 @@
+"""Events: what a platform tells us happened to an action."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from hookengine.domain.clock import Millis, as_text, from_datetime
+from hookengine.errors import InvalidEvent
+
+STATUS_CHANGED = "action.status_changed"
+"""In a hook's events: any of the lifecycle types. Never the type of an event."""
+
+RESERVED = frozenset({"event", "secrets", "params", "captured"})
+"""Names templates know that an event may not bring along."""
+
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_LARGEST_NUMBER = (1 << 40) - 1
+_LARGEST_ATTEMPT = (1 << 20) - 1
+
+
+class Lifecycle(StrEnum):
+    QUEUED = "action.queued"
+    STARTED = "action.started"
+    COMPLETED = "action.completed"
+    FAILED = "action.failed"
+    CANCELLED = "action.cancelled"
+    TIMED_OUT = "action.timed_out"  #: made by the engine's own watchdog
+
+    @classmethod
+    def values(cls) -> frozenset[str]:
+        return _LIFECYCLE
+
+
+_LIFECYCLE = frozenset(str(member) for member in Lifecycle)
+
+STATUS: Mapping[str, str] = {
+    Lifecycle.QUEUED: "queued",
+    Lifecycle.STARTED: "in-progress",
+    Lifecycle.COMPLETED: "completed",
+    Lifecycle.FAILED: "failed",
+    Lifecycle.CANCELLED: "cancelled",
+    Lifecycle.TIMED_OUT: "timed_out",
+}
+"""What `action.status` is after an event of this type, unless the event itself says otherwise."""
+
+
+class Rank(IntEnum):
+    """How far an action has come; a lane of policy `latest` never goes back in it."""
+
+    QUEUED = 0
+    STARTED = 1
+    FINISHED = 2
+
+    @classmethod
+    def of(cls, event_type: str) -> Rank:
+        """Types outside the lifecycle count as something that happens while the action runs."""
+        if event_type == Lifecycle.QUEUED:
+            return cls.QUEUED
+        return cls.FINISHED if event_type in _TERMINAL else cls.STARTED
+
+
+_TERMINAL = frozenset(
+    str(member) for member in Lifecycle if member not in (Lifecycle.QUEUED, Lifecycle.STARTED)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to an action, as it was told; immutable.
+
+    `data` is everything the event brought to the context: `action`, `application` and other objects.
+    `number` orders the actions of one pipeline and holds the platform's number and attempt; None if the
+    platform sent no number.
+    """
+
+    id: str | None
+    type: str
+    occurred_at: Millis | None
+    action_id: int | str
+    pipeline: int | str
+    number: int | None
+    data: Mapping[str, Any]
+
+    @property
+    def rank(self) -> Rank:
+        return Rank.of(self.type)
+
+    def facts(self, event_id: str, accepted_at: Millis) -> dict[str, Any]:
+        """What templates see as `event`."""
+        occurred_at = self.occurred_at if self.occurred_at is not None else accepted_at
+        return {"id": event_id, "type": self.type, "occurred_at": as_text(occurred_at)}
+
+    @classmethod
+    def parse(cls, document: Any) -> Event:
+        """From the document a platform sends. Raises InvalidEvent with everything that is wrong."""
+        return _Reading(document).event()
+
+
+def digest_of(data: Mapping[str, Any], event: Event) -> str:
+    """Of what the event says, `data` being its data after secrets were taken out: a resent event is equal."""
+    said = [event.type, event.occurred_at, str(event.action_id), event.pipeline, event.number, data]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class _Reading:
+    """One pass over a document that collects all mistakes before it complains."""
+
+    def __init__(self, document: Any) -> None:
+        if not isinstance(document, Mapping):
+            raise InvalidEvent({"event": ["An event is a JSON object with `type` and `action`."]})
+        self._document = document
+        self._errors: dict[str, list[str]] = {}
+
+    def event(self) -> Event:
+        action = self._object("action")
+        event = Event(
+            id=self._event_id(),
+            type=self._type(),
+            occurred_at=self._occurred_at(),
+            action_id=self._action_id(action),
+            pipeline=self._pipeline(action),
+            number=self._number(action),
+            data=self._data(),
+        )
+        if self._errors:
+            raise InvalidEvent(self._errors)
+        return event
+
+    def _wrong(self, field: str, message: str) -> None:
+        self._errors.setdefault(field, []).append(message)
+
+    def _object(self, field: str) -> Mapping[str, Any]:
+        value = self._document.get(field)
+        if isinstance(value, Mapping):
+            return value
+        self._wrong(field, f"The {field} field is required and must be an object.")
+        return {}
+
+    def _event_id(self) -> str | None:
+        value = self._document.get("id")
+        if value is None:
+            return None
+        if isinstance(value, str) and _ID.fullmatch(value):
+            return value
+        self._wrong("id", "The id must be 1 to 200 visible ASCII characters; leave it out to have one made.")
+        return None
+
+    def _type(self) -> str:
+        value = self._document.get("type")
+        if value == STATUS_CHANGED:
+            self._wrong(
+                "type", f"{STATUS_CHANGED} is for hooks; an event says which status, such as action.started."
+            )
+        elif isinstance(value, str) and len(value) <= 100 and _TYPE.fullmatch(value):
+            return value
+        else:
+            known = ", ".join(Lifecycle)
+            self._wrong("type", f"The type is required: one of {known}, or another lower-case `word.word`.")
+        return ""
+
+    def _occurred_at(self) -> Millis | None:
+        value = self._document.get("occurred_at")
+        if value is None:
+            return None
+        try:
+            return from_datetime(datetime.fromisoformat(value))
+        except (TypeError, ValueError):
+            self._wrong("occurred_at", "The time must be RFC 3339 with a zone, such as 2026-11-22T10:15:00Z.")
+            return None
+
+    def _action_id(self, action: Mapping[str, Any]) -> int | str:
+        value = action.get("id")
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and 0 < len(value) <= 200:
+            return value
+        if "action" not in self._errors:
+            self._wrong(
+                "action.id", "The action's id is required: a whole number or a text of up to 200 characters."
+            )
+        return 0
+
+    def _pipeline(self, action: Mapping[str, Any]) -> int | str:
+        value = action.get("pipeline")
+        if isinstance(value, Mapping):
+            value = value.get("id", value.get("name"))
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+        if isinstance(value, str) and 0 < len(value) <= 200:
+            return value
+        if "action" not in self._errors:
+            self._wrong("action.pipeline", "The action's pipeline is required: its id or its name.")
+        return 0
+
+    def _number(self, action: Mapping[str, Any]) -> int | None:
+        number, attempt = action.get("number"), action.get("attempt", 0)
+        if number is None:
+            return None
+        if not _is_count(number, _LARGEST_NUMBER):
+            self._wrong("action.number", f"The number must be a whole number from 0 to {_LARGEST_NUMBER}.")
+        elif not _is_count(attempt, _LARGEST_ATTEMPT):
+            self._wrong("action.attempt", f"The attempt must be a whole number from 0 to {_LARGEST_ATTEMPT}.")
+        else:
+            return int(number) << 20 | int(attempt)
+        return None
+
+    def _data(self) -> dict[str, Any]:
+        data = {
+            key: value for key, value in self._document.items() if key not in ("id", "type", "occurred_at")
+        }
+        for key, value in data.items():
+            if key in RESERVED:
+                self._wrong(key, f"`{key}` is the engine's own name; send this data under another one.")
+            elif not isinstance(value, Mapping) and key != "action":
+                self._wrong(key, "Beside id, type and occurred_at an event holds objects only.")
+        return data
+
+
+def _is_count(value: Any, largest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest

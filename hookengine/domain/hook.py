@@ -1,0 +1,91 @@
+"""Hooks: who wants which events, under which conditions, and the request to make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hookengine.domain.context import MISSING, Context, lookup
+from hookengine.domain.event import STATUS_CHANGED, Lifecycle
+from hookengine.domain.response import ResponseRule
+from hookengine.domain.retry import RetryPolicy
+
+
+class LanePolicy(StrEnum):
+    LATEST = "latest"  #: one thing whose newest state counts: older deliveries are superseded
+    ORDERED = "ordered"  #: strict first in, first out
+    NONE = "none"  #: each delivery goes alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSpec:
+    """What a hook says about its lane. `key` is a template; empty means the lane the request itself names."""
+
+    policy: LanePolicy
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """The value at `path` must be one of `accepted_values`; a missing path never is."""
+
+    path: str
+    accepted_values: tuple[Any, ...]
+
+    def holds(self, context: Context) -> bool:
+        value = lookup(context, self.path)
+        return value is not MISSING and any(_equal(value, accepted) for accepted in self.accepted_values)
+
+
+def _equal(value: Any, accepted: Any) -> bool:
+    """Equal as JSON values (so `true` is not `1`), or as their texts (so `"42"` is `42`)."""
+    return _text(value) == _text(accepted)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+class HookState(StrEnum):
+    ACTIVE = "active"  #: matches events, delivers
+    PAUSED = "paused"  #: matches events, its deliveries wait
+    DISABLED = "disabled"  #: matches nothing, what waited is cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """An outgoing hook, checked. Texts in `target_url`, `headers`, `body` and `lane.key` are templates.
+
+    `body` is a tree of JSON values with templates in its strings, or one template text, or None.
+    `params` are the values of a preset's blanks; its templates see them as `params.NAME`.
+    """
+
+    id: str
+    revision: int
+    name: str
+    target_url: str
+    events: tuple[str, ...]
+    method: str = "POST"
+    pipeline_id: int | None = None  # None: all pipelines
+    action_type: str | None = None  # None: any
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    conditions: tuple[Condition, ...] = ()
+    lane: LaneSpec | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float = 30.0  # seconds from connecting to the last byte read
+    responses: tuple[ResponseRule, ...] = ()
+    preset: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    state: HookState = HookState.ACTIVE
+
+    def wants(self, event_type: str) -> bool:
+        if event_type in self.events:
+            return True
+        return STATUS_CHANGED in self.events and event_type in Lifecycle.values()
+
+    def first_failing(self, context: Context) -> Condition | None:
+        return next((condition for condition in self.conditions if not condition.holds(context)), None)

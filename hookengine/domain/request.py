@@ -1,0 +1,103 @@
+"""The request a hook makes: final except for its named holes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Form = Literal["plain", "base64"]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A hole for a secret, filled at send time and only towards hosts of its audience.
+
+    `name` is `secrets.NAME` for a named secret, `context:PIPELINE:PATH` for one that came with an event.
+    """
+
+    name: str
+    form: Form = "plain"
+    prefix: str = ""  # set before the secret inside the encoding: `user:` for Basic authentication
+
+    def __str__(self) -> str:
+        return f"<{self.name}>"
+
+
+Part = str | SecretRef
+Text = tuple[Part, ...]
+"""Literal text and holes in turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedRequest:
+    """Method, URL, headers and body with nothing left to fill in but named holes. The URL has none."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, Text], ...] = ()
+    body: Text | None = None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets it needs."""
+        return frozenset(part.name for part in self._parts() if isinstance(part, SecretRef))
+
+    def _parts(self) -> Iterable[Part]:
+        for _, value in self.headers:
+            yield from value
+        yield from self.body or ()
+
+    def filled(self, fill: Callable[[SecretRef], str]) -> tuple[tuple[tuple[str, str], ...], bytes]:
+        """Headers and body as they go out, with every hole given to `fill`."""
+        headers = tuple((name, fill_text(value, fill)) for name, value in self.headers)
+        return headers, fill_text(self.body or (), fill).encode()
+
+    def shown(self) -> dict[str, Any]:
+        """For people: secrets appear as their names in angle brackets."""
+        return {
+            "method": self.method,
+            "url": self.url,
+            "headers": [{"name": name, "value": fill_text(value, str)} for name, value in self.headers],
+            "body": None if self.body is None else fill_text(self.body, str),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(
+            [
+                self.method,
+                self.url,
+                [[name, _parts_out(value)] for name, value in self.headers],
+                None if self.body is None else _parts_out(self.body),
+            ],
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> RenderedRequest:
+        method, url, headers, body = json.loads(text)
+        return cls(
+            method=method,
+            url=url,
+            headers=tuple((name, _parts_in(value)) for name, value in headers),
+            body=None if body is None else _parts_in(body),
+        )
+
+    def digest(self) -> str:
+        """Equal requests have equal digests, whatever their secrets are by the time they are sent."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def fill_text(text: Text, fill: Callable[[SecretRef], str]) -> str:
+    return "".join(part if isinstance(part, str) else fill(part) for part in text)
+
+
+def _parts_out(text: Text) -> list[Any]:
+    return [part if isinstance(part, str) else [part.name, part.form, part.prefix] for part in text]
+
+
+def _parts_in(parts: list[Any]) -> Text:
+    return tuple(part if isinstance(part, str) else SecretRef(*part) for part in parts)

@@ -1,0 +1,174 @@
+"""When to try again, and when to stop. Waits and stops are tenacity's objects; nothing sleeps here."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, assert_never
+
+import tenacity
+
+from hookengine.domain.attempt import (
+    Accept,
+    Answered,
+    Blocked,
+    GiveUp,
+    Outcome,
+    TimedOut,
+    TryAgain,
+    Unknown,
+    Unreachable,
+    Unrenderable,
+    Verdict,
+    describe,
+)
+from hookengine.domain.clock import Millis, as_text
+from hookengine.domain.event import Rank
+from hookengine.domain.response import ResponseRule, Ruling, rule_for
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+LONGEST_PAUSE = HOUR  # a Retry-After beyond this is not believed
+LONGEST_LIMIT_PAUSE = 2 * HOUR  # unless it is the reset of a rate limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Waits between attempts (the last one repeats) and how long after acceptance to go on; milliseconds."""
+
+    waits: tuple[Millis, ...] = (5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
+    give_up_after: Millis | None = None  # None: an hour before the action has finished, three days after
+    jitter: float = 0.2  # up to this share of a wait is added to it
+
+    def wait(self, attempt: int) -> Millis:
+        """After the attempt of this number (from 1), without jitter."""
+        chain = tenacity.wait_chain(*(tenacity.wait_fixed(wait / 1000) for wait in self.waits))
+        return round(chain(_state(attempt)) * 1000)
+
+    def exhausted(self, attempt: int, *, age: Millis, wait: Millis, rank: Rank) -> bool:
+        """Whether a try after `wait` more would come too late for a delivery accepted `age` ago."""
+        limit = self.give_up_after
+        if limit is None:
+            limit = 3 * DAY if rank is Rank.FINISHED else HOUR
+        return tenacity.stop_before_delay(limit / 1000)(_state(attempt, age=age, wait=wait))
+
+
+class _Deferred(tenacity.BaseRetrying):
+    """Only there because a RetryCallState wants an owner."""
+
+    def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("waits live in the database")
+
+
+_OWNER = _Deferred()
+
+
+def _state(attempt: int, *, age: Millis = 0, wait: Millis = 0) -> tenacity.RetryCallState:
+    state = tenacity.RetryCallState(retry_object=_OWNER, fn=None, args=(), kwargs={})
+    state.attempt_number = attempt
+    state.start_time, state.outcome_timestamp = 0.0, age / 1000
+    state.upcoming_sleep = wait / 1000
+    return state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The attempt being judged: its number, and the age and rank of its delivery at `now`."""
+
+    number: int
+    age: Millis
+    rank: Rank
+    now: Millis
+
+
+def judge(
+    outcome: Outcome,
+    trial: Trial,
+    policy: RetryPolicy,
+    rules: Sequence[ResponseRule] = (),
+    chance: Callable[[], float] = random.random,
+) -> Verdict:
+    """What follows from how an attempt ended. `chance` gives numbers in [0, 1) for the jitter."""
+    match outcome:
+        case Answered():
+            return _judge_answer(outcome, trial, policy, rules, chance)
+        case Unreachable() | TimedOut() | Unknown():
+            return _again(describe(outcome), trial, policy, chance)
+        case Blocked() | Unrenderable():
+            return GiveUp(because=describe(outcome))
+        case _:
+            assert_never(outcome)
+
+
+def _judge_answer(
+    answer: Answered,
+    trial: Trial,
+    policy: RetryPolicy,
+    rules: Sequence[ResponseRule],
+    chance: Callable[[], float],
+) -> Verdict:
+    rule = rule_for(answer, rules)
+    because = f"{answer.status}: {rule.because}"
+    if rule.then is Ruling.SUCCESS:
+        return Accept(because=because)
+    if rule.then is Ruling.RETRY:
+        return _again(because, trial, policy, chance, asked=asked_pause(answer, trial.now))
+    return GiveUp(because=because, gone=answer.status == 410)
+
+
+def _again(
+    because: str,
+    trial: Trial,
+    policy: RetryPolicy,
+    chance: Callable[[], float],
+    asked: Millis | None = None,
+) -> Verdict:
+    planned = policy.wait(trial.number)
+    wait = planned if asked is None else max(planned, asked)
+    if policy.exhausted(trial.number, age=trial.age, wait=wait, rank=trial.rank):
+        return GiveUp(because=f"{because}; out of time after {trial.number} attempts")
+    if asked is not None:
+        because = f"{because}; it asked for a pause of {asked / 1000:g} s"
+    jittered = wait + round(wait * policy.jitter * chance())
+    pause_until = None if asked is None else trial.now + asked
+    return TryAgain(at=trial.now + jittered, because=because, pause_until=pause_until)
+
+
+def asked_pause(answer: Answered, now: Millis) -> Millis | None:
+    """The pause a target asked for, clamped; None if it asked for none, or in a way nobody can read.
+
+    `Retry-After` in digits or as an HTTP date (RFC 9110, section 10.2.3), else the reset time of an
+    exhausted rate limit as GitHub (`x-ratelimit-*`) and GitLab (`ratelimit-*`) send it.
+    """
+    pause = _retry_after(answer.headers.get("retry-after", ""), now)
+    if pause is not None:
+        return min(pause, LONGEST_PAUSE)
+    for prefix in ("x-ratelimit-", "ratelimit-"):
+        reset = answer.headers.get(prefix + "reset", "")
+        if answer.headers.get(prefix + "remaining") == "0" and re.fullmatch(r"[0-9]{1,12}", reset):
+            return min(max(int(reset) * SECOND - now, 0), LONGEST_LIMIT_PAUSE)
+    return None
+
+
+def _retry_after(value: str, now: Millis) -> Millis | None:
+    value = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value) * SECOND
+    if not value.endswith("GMT"):
+        return None
+    try:
+        moment: datetime = parsedate_to_datetime(value)
+        return max(round(moment.timestamp() * 1000) - now, 0)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def next_try(verdict: Verdict) -> str | None:
+    return as_text(verdict.at) if isinstance(verdict, TryAgain) else None
