@@ -40,7 +40,7 @@ class VariableType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """A value taken out of the body of an incoming request. `default` counts where the path is missing or null."""
+    """A value taken out of an incoming request's body. `default` counts where the path is missing or null."""
 
     name: str
     path: str
