@@ -51,7 +51,6 @@ def _text(value: Any) -> str:
 
 class HookState(StrEnum):
     ACTIVE = "active"  #: matches events, delivers
-    PAUSED = "paused"  #: matches events, its deliveries wait
     DISABLED = "disabled"  #: matches nothing, what waited is cancelled
 
 

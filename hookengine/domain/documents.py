@@ -1,0 +1,79 @@
+"""Hooks and pipelines as plain JSON values, and back: what the store keeps of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from hookengine.domain.hook import Condition, Hook, HookState, LanePolicy, LaneSpec
+from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
+from hookengine.domain.response import ResponseRule, Ruling
+from hookengine.domain.retry import RetryPolicy
+
+_NOT_OF_A_REVISION = ("id", "revision", "state")
+
+
+def hook_to_json(hook: Hook) -> str:
+    """What makes a revision of it: everything but its id, its revision and whether it is on."""
+    values = {name: value for name, value in asdict(hook).items() if name not in _NOT_OF_A_REVISION}
+    return _text(values)
+
+
+def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) -> Hook:
+    values = json.loads(text)
+    lane = values.pop("lane")
+    retry = values.pop("retry")
+    return Hook(
+        id=hook_id,
+        revision=revision,
+        state=state,
+        events=tuple(values.pop("events")),
+        headers=tuple((name, value) for name, value in values.pop("headers")),
+        conditions=_conditions(values.pop("conditions")),
+        lane=None if lane is None else LaneSpec(policy=LanePolicy(lane["policy"]), key=lane["key"]),
+        retry=RetryPolicy(**{**retry, "waits": tuple(retry["waits"])}),
+        responses=tuple(_rule(rule) for rule in values.pop("responses")),
+        **values,
+    )
+
+
+def pipeline_to_json(pipeline: Pipeline) -> str:
+    return _text(asdict(pipeline))
+
+
+def pipeline_from_json(text: str) -> Pipeline:
+    return Pipeline(**json.loads(text))
+
+
+def incoming_to_json(hook: IncomingHook) -> str:
+    return _text(asdict(hook))
+
+
+def incoming_from_json(text: str) -> IncomingHook:
+    values = json.loads(text)
+    variables = tuple(
+        Variable(**{**variable, "type": VariableType(variable["type"])})
+        for variable in values.pop("variables")
+    )
+    return IncomingHook(variables=variables, conditions=_conditions(values.pop("conditions")), **values)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _conditions(values: list[dict[str, Any]]) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(path=value["path"], accepted_values=tuple(value["accepted_values"])) for value in values
+    )
+
+
+def _rule(values: dict[str, Any]) -> ResponseRule:
+    return ResponseRule(**{**values, "statuses": tuple(values["statuses"]), "then": Ruling(values["then"])})

@@ -1,0 +1,53 @@
+"""Lanes: the deliveries that must leave one after another, because they change the same thing outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.hook import LanePolicy
+
+Position = tuple[int, int, int]
+"""(order of the action, rank, order of acceptance), compared left to right."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """The unit of scheduling. `due_at` is the one field that says when it may be claimed: a lease moves it
+    to the lease's end, so that an expired lease is found by the same index as work that is due.
+
+    `scope` names whose numbers order the lane; None: the order in which actions were first accepted.
+    `newest` is (number, first_seq, rank, seq) of the highest position ever accepted. `shown_id` was the
+    last delivery known to have taken effect; doubts that end by `cleared_to` are answered.
+    """
+
+    id: int
+    key: str
+    policy: LanePolicy
+    head_id: str | None = None
+    due_at: Millis = 0
+    token: int | None = None
+    not_before: Millis = 0
+    next_seq: int = 1
+    scope: str | None = None
+    newest: tuple[int | None, int, int, int] | None = None
+    shown_id: str | None = None
+    shown_digest: str | None = None
+    cleared_to: Millis = 0
+    doubt_until: Millis = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a decision takes from outside: the time, how long doubts and leases last, which hooks are off.
+
+    `hooks_off` maps a hook to the moment it was switched off: deliveries accepted before it are cancelled.
+    """
+
+    now: Millis
+    settle: Millis
+    lease: Millis
+    new_token: Callable[[], int]
+    new_id: Callable[[], str]
+    hooks_off: Mapping[str, Millis] = field(default_factory=dict)

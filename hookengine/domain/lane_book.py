@@ -1,0 +1,299 @@
+"""What happens to a lane: arrivals, leases, results, and what follows from them.
+
+A `LaneBook` is one lane with the deliveries a decision needs, loaded under the lane's lock. Its methods
+decide what happens to them; whoever loaded the book writes down what changed. No clock, no database.
+
+Three facts keep the order true: a lane has at most one lease, whose holder alone may end the head;
+in a lane of policy `latest` an arrival is compared with the newest position ever accepted, not with what
+was sent; and an attempt whose effect is in doubt makes the newest state be sent once more after the doubt
+has settled (a repair).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
+from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import Delivery, DeliveryStatus
+from hookengine.domain.event import Rank
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Lane, Position, Terms
+from hookengine.domain.retry import HOUR
+
+POISON_STRIKES = 3
+
+
+class LaneBook:
+    """`deliveries` must hold the head, what waits (in an `ordered` lane at least the next one), and,
+    while a doubt is open, the shown delivery and those in doubt. `complete`: all that wait are there.
+    """
+
+    def __init__(
+        self, lane: Lane, deliveries: Mapping[str, Delivery], terms: Terms, *, complete: bool = True
+    ) -> None:
+        self.lane = lane
+        self.deliveries = dict(deliveries)
+        self.changed: dict[str, Delivery] = {}
+        self._terms = terms
+        self._complete = complete
+
+    # What happens to a lane
+
+    def accept(self, arrival: Delivery, scope: str | None) -> None:
+        """`scope` names whose number the arrival carries; None if it has none."""
+        lane = self.lane
+        first = lane.newest is None
+        arrival.seq = lane.next_seq
+        lane.next_seq += 1
+        self._agree_on_order(scope, first=first)
+        self.deliveries[arrival.id] = arrival
+        self._touch(arrival)
+        if lane.policy is LanePolicy.LATEST:
+            if self._newest() > self.position(arrival):
+                self._end(arrival, DeliveryStatus.SUPERSEDED, "late: a newer state was accepted before it")
+                return
+            for older in self._waiting(besides=arrival):
+                self._supersede(older, arrival)
+        lane.newest = (arrival.number, arrival.first_seq, arrival.rank, arrival.seq)
+        if lane.head_id is None or (lane.policy is LanePolicy.LATEST and lane.token is None):
+            self._set_head(arrival)
+
+    def lease(self) -> Delivery | None:
+        """Hand out the head if it is due and free; the caller opens attempt number `attempts`."""
+        lane, terms = self.lane, self._terms
+        while (head := self._head()) is not None and lane.token is None and lane.due_at <= terms.now:
+            if not self._skips(head):
+                head.move(DeliveryStatus.SENDING)
+                head.attempts += 1
+                self._touch(head)
+                lane.token, lane.due_at = terms.new_token(), terms.now + terms.lease
+                return head
+            if not self._knows_next(head):
+                return None  # the next claim loads more
+            self._skip(head)
+        return None
+
+    def rescue(self) -> None:
+        """The lease has ended without a result: its attempt is unknown, and its effect in doubt."""
+        head = self._leased_head()
+        self._doubt(head, self._terms.now + self._terms.settle)
+        head.strikes += 1
+        self.lane.token = None
+        self._touch(head)
+        if head.strikes >= POISON_STRIKES and head.rank is not Rank.FINISHED:
+            self._end(head, DeliveryStatus.FAILED, f"the node died {head.strikes} times while sending it")
+            self._advance()
+            return
+        slow = HOUR if head.strikes >= POISON_STRIKES else 0
+        self._wait_again(head, self._terms.now + slow, "the node that was sending it went away")
+
+    def finish(self, verdict: Verdict, certainty: Certainty, started_at: Millis) -> None:
+        """The holder's own report about the head, whose attempt began at `started_at`."""
+        head = self._leased_head()
+        self.lane.token = None
+        head.strikes = 0
+        self._touch(head)
+        if certainty is Certainty.DOUBTFUL:
+            self._doubt(head, self._terms.now + self._terms.settle)
+        match verdict:
+            case Accept(because=because):
+                self._end(head, DeliveryStatus.DELIVERED, because)
+                self._show(head, certainty, started_at)
+                self._advance()
+            case GiveUp(because=because):
+                self._end(head, DeliveryStatus.FAILED, because)
+                self._advance()
+            case TryAgain(at=at, because=because, pause_until=pause):
+                self.lane.not_before = max(self.lane.not_before, pause or 0)
+                self._wait_again(head, at, because)
+
+    def late(self, delivery: Delivery, certainty: Certainty) -> None:
+        """A result whose lease was gone: it changes no status, but what it says about the effect counts."""
+        if certainty is Certainty.APPLIED:
+            self._doubt(delivery, self._terms.now)
+        elif certainty is Certainty.DOUBTFUL:
+            self._doubt(delivery, self._terms.now + self._terms.settle)
+        if self.lane.head_id is None:
+            self._settle()
+
+    def release(self) -> None:
+        """The holder gives the lease back before any byte left; the caller deletes the open attempt."""
+        head = self._leased_head()
+        self.lane.token = None
+        head.attempts -= 1
+        self._touch(head)
+        self._wait_again(head, self._terms.now, head.because, tried=head.attempts > 0)
+
+    def cancel(self, delivery: Delivery, because: str) -> None:
+        """A person ends it. In flight it only asks: an answer that says success still counts."""
+        self._touch(delivery)
+        if delivery.status is DeliveryStatus.SENDING:
+            delivery.cancel_asked = True
+        elif delivery.waiting:
+            self._end(delivery, DeliveryStatus.CANCELLED, because)
+            if self.lane.head_id == delivery.id:
+                self._advance()
+
+    def position(self, delivery: Delivery) -> Position:
+        return self._place(delivery.number, delivery.first_seq, delivery.rank, delivery.seq)
+
+    # How it is decided
+
+    def _agree_on_order(self, scope: str | None, *, first: bool) -> None:
+        """Numbers of different pipelines do not compare: the first foreign one ends ordering by number."""
+        if first:
+            self.lane.scope = scope
+        elif self.lane.scope != scope:
+            self.lane.scope = None
+
+    def _place(self, number: int | None, first_seq: int, rank: int, seq: int) -> Position:
+        by_number = self.lane.scope is not None and number is not None
+        return (number if by_number and number is not None else first_seq, rank, seq)
+
+    def _newest(self) -> Position:
+        return self._place(*self.lane.newest) if self.lane.newest else (-1, -1, -1)
+
+    def _head(self) -> Delivery | None:
+        return self.deliveries[self.lane.head_id] if self.lane.head_id else None
+
+    def _leased_head(self) -> Delivery:
+        head = self._head()
+        if head is None or self.lane.token is None:
+            raise ValueError(f"lane {self.lane.key!r} has no lease")
+        return head
+
+    def _waiting(self, besides: Delivery) -> list[Delivery]:
+        return [row for row in self.deliveries.values() if row.waiting and row.id != besides.id]
+
+    def _next(self, after: Delivery) -> Delivery | None:
+        waiting = self._waiting(besides=after)
+        if self.lane.policy is LanePolicy.LATEST:
+            return max(waiting, key=self.position, default=None)
+        return min(waiting, key=lambda row: row.seq, default=None)
+
+    def _knows_next(self, head: Delivery) -> bool:
+        return self._complete or self._next(head) is not None
+
+    def _set_head(self, delivery: Delivery) -> None:
+        self.lane.head_id = delivery.id
+        self.lane.due_at = max(self._terms.now, self.lane.not_before)
+
+    def _advance(self) -> None:
+        head = self._head()
+        following = self._next(head) if head is not None else None
+        if following is not None:
+            self._set_head(following)
+            return
+        self.lane.head_id = None
+        self._settle()
+
+    def _skips(self, head: Delivery) -> bool:
+        return self._is_off(head) or self._is_unchanged(head)
+
+    def _skip(self, head: Delivery) -> None:
+        if self._is_off(head):
+            self._end(head, DeliveryStatus.CANCELLED, "its hook was switched off")
+        else:
+            self._end(head, DeliveryStatus.SUPERSEDED, "unchanged: the target already shows this")
+            self.lane.shown_id = head.id
+        self._advance()
+
+    def _is_off(self, delivery: Delivery) -> bool:
+        return delivery.accepted_at <= self._terms.hooks_off.get(delivery.hook_id, -1)
+
+    def _is_unchanged(self, head: Delivery) -> bool:
+        """What a person asks for again, and a repair, go out even if they look the same."""
+        return (
+            self.lane.policy is LanePolicy.LATEST
+            and head.digest == self.lane.shown_digest
+            and head.attempts == 0
+            and head.replay_of is None
+            and head.repair_of is None
+        )
+
+    def _wait_again(self, head: Delivery, at: Millis, because: str, *, tried: bool = True) -> None:
+        """Unless it is not wanted any more, the head goes back to waiting."""
+        newer = self._next(head) if self.lane.policy is LanePolicy.LATEST else None
+        if head.cancel_asked or self._is_off(head):
+            self._end(head, DeliveryStatus.CANCELLED, "cancelled while it was being sent")
+            self._advance()
+        elif newer is not None:
+            self._supersede(head, newer)
+            self._advance()
+        else:
+            head.move(DeliveryStatus.RETRYING if tried else DeliveryStatus.QUEUED, because)
+            self.lane.due_at = max(at, self.lane.not_before)
+
+    def _supersede(self, older: Delivery, newer: Delivery) -> None:
+        self._end(older, DeliveryStatus.SUPERSEDED, "a newer state of the same thing was accepted")
+        older.superseded_by = newer.id
+
+    def _end(self, delivery: Delivery, status: DeliveryStatus, because: str) -> None:
+        delivery.move(status, because)
+        delivery.ended_at = self._terms.now
+        self._touch(delivery)
+
+    def _show(self, head: Delivery, certainty: Certainty, started_at: Millis) -> None:
+        if self.lane.policy is LanePolicy.LATEST:
+            self.lane.shown_id = head.id
+            self.lane.shown_digest = head.digest if certainty is Certainty.APPLIED else None
+            self.lane.cleared_to = started_at
+
+    def _doubt(self, delivery: Delivery, until: Millis) -> None:
+        """From now on the target may show this delivery, or start to, until `until`."""
+        if self.lane.policy is not LanePolicy.LATEST:
+            return
+        delivery.doubt_until = max(delivery.doubt_until, until)
+        self.lane.doubt_until = max(self.lane.doubt_until, until)
+        self.lane.shown_digest = None
+        self._touch(delivery)
+        head = self._head()
+        if head is not None and head.repair_of is not None and self.lane.token is None:
+            self.lane.due_at = max(self.lane.due_at, until)
+
+    def _settle(self) -> None:
+        """Nothing waits and nothing is in flight: is a repair of what is shown owed?
+
+        `cleared_to` moves with it, so that a repair that fails is not repeated for ever.
+        """
+        lane = self.lane
+        if lane.doubt_until <= lane.cleared_to or lane.shown_id is None:
+            return
+        shown = self.deliveries[lane.shown_id]
+        if self.position(shown) != self._newest() or self._is_off(shown):
+            return
+        until = max(
+            (
+                row.doubt_until
+                for row in self.deliveries.values()
+                if row.doubt_until > lane.cleared_to and self.position(row) < self.position(shown)
+            ),
+            default=0,
+        )
+        if until:
+            self._repair(shown, until)
+
+    def _repair(self, shown: Delivery, until: Millis) -> None:
+        repair = replace(
+            shown,
+            id=self._terms.new_id(),
+            status=DeliveryStatus.QUEUED,
+            attempts=0,
+            doubt_until=0,
+            because="",
+            superseded_by=None,
+            replay_of=None,
+            repair_of=shown.id,
+            ended_at=None,
+            accepted_at=self._terms.now,
+        )
+        self.deliveries[repair.id] = repair
+        self._touch(repair)
+        self.lane.cleared_to = until
+        self.lane.head_id = repair.id
+        self.lane.due_at = max(until, self.lane.not_before)
+
+    def _touch(self, delivery: Delivery) -> None:
+        self.changed[delivery.id] = delivery

@@ -1,0 +1,51 @@
+"""Bringing a database to the newest tables, with Alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from hookengine.store import tables as _tables  # noqa: F401  registers the tables
+
+
+def upgrade(url: str) -> None:
+    """Apply what is missing; each migration is a transaction of its own."""
+    command.upgrade(_config(url), "head")
+
+
+def pending(url: str) -> list[str]:
+    """Migrations not applied yet, in order; a database that does not exist has applied none."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            applied = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    scripts = ScriptDirectory.from_config(_config(url))
+    missing = scripts.iterate_revisions("head", applied or "base")
+    return [f"{script.revision} {script.doc}" for script in reversed(list(missing))]
+
+
+def differences(url: str) -> list[object]:
+    """Where the tables of the database differ from those of this version; empty after `upgrade`."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(context, SQLModel.metadata))
+    finally:
+        engine.dispose()
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config

@@ -1,0 +1,218 @@
+"""Loading a lane with the deliveries a decision needs, and writing down what was decided."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import ENDED, Delivery, DeliveryStatus
+from hookengine.domain.event import Rank
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.identity import new_id, new_token
+from hookengine.domain.lane import Lane, Terms
+from hookengine.domain.lane_book import LaneBook
+from hookengine.domain.request import RenderedRequest
+from hookengine.store.contract import Ending, Leased, LeaseTerms
+
+_LANE = (
+    "id, key, policy, head_id, due_at, token, not_before, next_seq, scope,"
+    " newest_number, newest_first, newest_rank, newest_seq, shown_id, shown_digest, cleared_to, doubt_until"
+)
+_DELIVERY = (
+    "id, event_id, hook_id, hook_revision, lane_id, request_id, digest, number, first_seq, rank, seq, status,"
+    " attempts, strikes, cancel_asked, doubt_until, superseded_by, because, replay_of, repair_of,"
+    " accepted_at, ended_at"
+)
+_KNOWN_WAITING = 3  # the head, the next one, and one more to know whether that is all
+
+_SAVE_DELIVERY = f"""
+INSERT INTO delivery ({_DELIVERY}) VALUES ({", ".join("?" * len(_DELIVERY.split(",")))})
+ON CONFLICT (id) DO UPDATE SET
+    status = excluded.status, attempts = excluded.attempts, strikes = excluded.strikes,
+    cancel_asked = excluded.cancel_asked, doubt_until = excluded.doubt_until,
+    superseded_by = excluded.superseded_by, because = excluded.because, ended_at = excluded.ended_at
+"""
+_SAVE_LANE = """
+UPDATE lane SET head_id = ?, due_at = ?, token = ?, not_before = ?, next_seq = ?, scope = ?,
+    newest_number = ?, newest_first = ?, newest_rank = ?, newest_seq = ?,
+    shown_id = ?, shown_digest = ?, cleared_to = ?, doubt_until = ?
+WHERE id = ?
+"""
+
+
+class Desk:
+    """One transaction's view: decides lane by lane, and keeps what is to be told afterwards."""
+
+    def __init__(self, connection: sqlite3.Connection, now: Millis, terms: LeaseTerms) -> None:
+        self.connection = connection
+        self.now = now
+        self.leased: list[Leased] = []
+        self.endings: list[Ending] = []
+        self.repairs: list[str] = []
+        self._capacity = terms.capacity
+        self._hooks_off: dict[str, Millis] = dict(
+            connection.execute("SELECT id, off_at FROM hook WHERE off_at >= 0").fetchall()
+        )
+        self._terms = Terms(
+            now=now,
+            settle=terms.settle,
+            lease=terms.lease,
+            new_token=new_token,
+            new_id=lambda: new_id("dlv", now),
+            hooks_off=self._hooks_off,
+        )
+
+    @property
+    def has_capacity(self) -> bool:
+        return len(self.leased) < self._capacity
+
+    def lane_for(self, key: str, policy: LanePolicy) -> LaneBook:
+        self.connection.execute(
+            "INSERT INTO lane (key, policy) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, policy)
+        )
+        return self._book("key = ?", key)
+
+    def lane(self, lane_id: int, *, doubts: bool = False) -> LaneBook:
+        return self._book("id = ?", lane_id, doubts=doubts)
+
+    def switch_off(self, hook_id: str, because: str) -> None:
+        self._hooks_off[hook_id] = self.now
+        switch_off(self.connection, hook_id, because, self.now)
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        (row,) = self._deliveries("id = ?", delivery_id)
+        return row
+
+    def lease(self, book: LaneBook) -> None:
+        """Hand out the head of the lane if it is due and this node can take it, and open its attempt."""
+        if not self.has_capacity:
+            return
+        head = book.lease()
+        if head is None or book.lane.token is None:
+            return
+        self.connection.execute(
+            "INSERT INTO attempt (delivery_id, number, token, started_at) VALUES (?, ?, ?, ?)",
+            (head.id, head.attempts, book.lane.token, self.now),
+        )
+        self.leased.append(self._leased(book, head, book.lane.token))
+
+    def save(self, book: LaneBook) -> None:
+        lane = book.lane
+        newest = lane.newest or (None, None, None, None)
+        self.connection.executemany(
+            _SAVE_DELIVERY, [_delivery_values(row, lane.id) for row in book.changed.values()]
+        )
+        self.connection.execute(
+            _SAVE_LANE,
+            (
+                *(lane.head_id, lane.due_at, lane.token, lane.not_before, lane.next_seq, lane.scope, *newest),
+                *(lane.shown_id, lane.shown_digest, lane.cleared_to, lane.doubt_until, lane.id),
+            ),
+        )
+        for row in book.changed.values():
+            if row.status in ENDED:
+                self.endings.append(Ending(delivery_id=row.id, status=row.status, because=row.because))
+            elif row.repair_of is not None and row.attempts == 0:
+                self.repairs.append(row.id)
+
+    def _book(self, where: str, value: Any, *, doubts: bool = False) -> LaneBook:
+        lane = _lane(self.connection.execute(f"SELECT {_LANE} FROM lane WHERE {where}", (value,)).fetchone())
+        waiting = self._deliveries(
+            "lane_id = ? AND status IN ('queued','retrying') ORDER BY seq LIMIT ?", lane.id, _KNOWN_WAITING
+        )
+        rows = {row.id: row for row in waiting}
+        needed = [lane.head_id]
+        if doubts or lane.doubt_until > lane.cleared_to:
+            needed.append(lane.shown_id)
+            in_doubt = self._deliveries("lane_id = ? AND doubt_until > ?", lane.id, lane.cleared_to)
+            rows.update((row.id, row) for row in in_doubt if row.id not in rows)
+        for delivery_id in needed:
+            if delivery_id is not None and delivery_id not in rows:
+                rows.update((row.id, row) for row in self._deliveries("id = ?", delivery_id))
+        return LaneBook(lane, rows, self._terms, complete=len(waiting) < _KNOWN_WAITING)
+
+    def _deliveries(self, where: str, *values: Any) -> list[Delivery]:
+        return [
+            _delivery(row)
+            for row in self.connection.execute(f"SELECT {_DELIVERY} FROM delivery WHERE {where}", values)
+        ]
+
+    def _leased(self, book: LaneBook, head: Delivery, token: int) -> Leased:
+        (document,) = self.connection.execute(
+            "SELECT document FROM request WHERE id = ?", (head.request_id,)
+        ).fetchone()
+        return Leased(
+            token=token,
+            delivery_id=head.id,
+            event_id=head.event_id,
+            hook_id=head.hook_id,
+            hook_revision=head.hook_revision,
+            attempt=head.attempts,
+            rank=head.rank,
+            accepted_at=head.accepted_at,
+            started_at=self.now,
+            lane_key=book.lane.key,
+            position=book.position(head),
+            request=RenderedRequest.from_json(document),
+        )
+
+
+def close_attempt(connection: sqlite3.Connection, token: int, values: dict[str, Any]) -> bool:
+    """Whether the attempt was still open."""
+    columns = ", ".join(f"{name} = :{name}" for name in values)
+    changed = connection.execute(
+        f"UPDATE attempt SET {columns} WHERE token = :token AND finished_at IS NULL",
+        {**values, "token": token},
+    )
+    return changed.rowcount == 1
+
+
+def switch_off(connection: sqlite3.Connection, hook_id: str, because: str, now: Millis) -> None:
+    connection.execute(
+        "UPDATE hook SET state = 'disabled', because = ?, off_at = ? WHERE id = ?", (because, now, hook_id)
+    )
+
+
+def _lane(row: Iterable[Any]) -> Lane:
+    (*plain, number, first, rank, seq, shown_id, shown_digest, cleared_to, doubt_until) = row
+    lane_id, key, policy, head_id, due_at, token, not_before, next_seq, scope = plain
+    return Lane(
+        id=lane_id,
+        key=key,
+        policy=LanePolicy(policy),
+        head_id=head_id,
+        due_at=due_at,
+        token=token,
+        not_before=not_before,
+        next_seq=next_seq,
+        scope=scope,
+        newest=None if seq is None else (number, first, rank, seq),
+        shown_id=shown_id,
+        shown_digest=shown_digest,
+        cleared_to=cleared_to,
+        doubt_until=doubt_until,
+    )
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    values = dict(zip((name.strip() for name in _DELIVERY.split(",")), row, strict=True))
+    del values["lane_id"]
+    values["status"] = DeliveryStatus(values["status"])
+    values["rank"] = Rank(values["rank"])
+    values["cancel_asked"] = bool(values["cancel_asked"])
+    return Delivery(**values)
+
+
+def _delivery_values(row: Delivery, lane_id: int | None) -> tuple[Any, ...]:
+    return (
+        *(row.id, row.event_id, row.hook_id, row.hook_revision, lane_id, row.request_id, row.digest),
+        *(row.number, row.first_seq, int(row.rank), row.seq, row.status, row.attempts, row.strikes),
+        *(row.cancel_asked, row.doubt_until, row.superseded_by, row.because, row.replay_of, row.repair_of),
+        *(row.accepted_at, row.ended_at),
+    )
+
+
+def save_without_lane(connection: sqlite3.Connection, row: Delivery) -> None:
+    connection.execute(_SAVE_DELIVERY, _delivery_values(row, None))

@@ -1,0 +1,116 @@
+"""What admins defined: pipelines, hooks with their revisions, incoming hooks."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.documents import (
+    digest,
+    hook_from_json,
+    hook_to_json,
+    incoming_from_json,
+    incoming_to_json,
+    pipeline_from_json,
+    pipeline_to_json,
+)
+from hookengine.domain.hook import Hook, HookState
+from hookengine.store.contract import Definitions
+
+
+def apply(
+    connection: sqlite3.Connection, definitions: Definitions, managed_by: str, now: Millis
+) -> Definitions:
+    """Pipelines that lost their definition stay, for the sake of their actions; hooks are deleted."""
+    for pipeline in definitions.pipelines:
+        connection.execute(
+            "INSERT INTO pipeline (id, name, document, managed_by) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
+            (pipeline.id, pipeline.name, pipeline_to_json(pipeline), managed_by),
+        )
+    for hook in definitions.hooks:
+        _apply_hook(connection, hook, managed_by, now)
+    _delete_others(connection, {hook.id for hook in definitions.hooks}, managed_by, now)
+    connection.execute("DELETE FROM incoming_hook WHERE managed_by = ?", (managed_by,))
+    connection.executemany(
+        "INSERT INTO incoming_hook (id, document, managed_by) VALUES (?, ?, ?)",
+        [(hook.id, incoming_to_json(hook), managed_by) for hook in definitions.incoming_hooks],
+    )
+    return read(connection)
+
+
+def read(connection: sqlite3.Connection) -> Definitions:
+    hooks = connection.execute(
+        "SELECT h.id, h.revision, h.state, r.document FROM hook h"
+        " JOIN hook_revision r ON r.hook_id = h.id AND r.revision = h.revision WHERE NOT h.deleted ORDER BY h.id"
+    )
+    return Definitions(
+        pipelines=tuple(
+            pipeline_from_json(document)
+            for (document,) in connection.execute("SELECT document FROM pipeline ORDER BY id")
+        ),
+        hooks=tuple(
+            hook_from_json(document, hook_id=hook_id, revision=revision, state=HookState(state))
+            for hook_id, revision, state, document in hooks
+        ),
+        incoming_hooks=tuple(
+            incoming_from_json(document)
+            for (document,) in connection.execute("SELECT document FROM incoming_hook ORDER BY id")
+        ),
+    )
+
+
+def hook_revision(connection: sqlite3.Connection, hook_id: str, revision: int) -> Hook | None:
+    row = connection.execute(
+        "SELECT document FROM hook_revision WHERE hook_id = ? AND revision = ?", (hook_id, revision)
+    ).fetchone()
+    if row is None:
+        return None
+    return hook_from_json(row[0], hook_id=hook_id, revision=revision, state=HookState.ACTIVE)
+
+
+def _apply_hook(connection: sqlite3.Connection, hook: Hook, managed_by: str, now: Millis) -> None:
+    document = hook_to_json(hook)
+    known = connection.execute(
+        "SELECT revision, digest, state, because, deleted FROM hook WHERE id = ?", (hook.id,)
+    ).fetchone()
+    if known is None:
+        _write_revision(connection, hook.id, 1, document, now)
+        connection.execute(
+            "INSERT INTO hook (id, revision, digest, state, because, deleted, off_at, managed_by)"
+            " VALUES (?, 1, ?, ?, '', FALSE, -1, ?)",
+            (hook.id, digest(document), hook.state, managed_by),
+        )
+        return
+    revision, known_digest, state, because, deleted = known
+    unchanged = known_digest == digest(document)
+    if not unchanged:
+        revision += 1
+        _write_revision(connection, hook.id, revision, document, now)
+    # A hook that its target sent away (410) stays off until its definition changes.
+    kept_off = unchanged and not deleted and state == HookState.DISABLED and because
+    if not kept_off:
+        state, because = hook.state, ""
+    switched_off = state == HookState.DISABLED and known[2] == HookState.ACTIVE
+    connection.execute(
+        "UPDATE hook SET revision = ?, digest = ?, state = ?, because = ?, deleted = FALSE, managed_by = ?,"
+        " off_at = CASE WHEN ? THEN ? ELSE off_at END WHERE id = ?",
+        (revision, digest(document), state, because, managed_by, switched_off, now, hook.id),
+    )
+
+
+def _write_revision(
+    connection: sqlite3.Connection, hook_id: str, revision: int, document: str, now: Millis
+) -> None:
+    connection.execute(
+        "INSERT INTO hook_revision (hook_id, revision, document, created_at) VALUES (?, ?, ?, ?)",
+        (hook_id, revision, document, now),
+    )
+
+
+def _delete_others(connection: sqlite3.Connection, kept: set[str], managed_by: str, now: Millis) -> None:
+    known = connection.execute("SELECT id FROM hook WHERE managed_by = ? AND NOT deleted", (managed_by,))
+    connection.executemany(
+        "UPDATE hook SET deleted = TRUE, state = 'disabled', off_at = ? WHERE id = ?",
+        [(now, hook_id) for (hook_id,) in known.fetchall() if hook_id not in kept],
+    )

@@ -1,0 +1,175 @@
+"""The store of one process: one writer thread, one reader thread, one file."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.hook import Hook
+from hookengine.errors import StoreBusy, StoreError
+from hookengine.store.contract import (
+    ActionKey,
+    Claimed,
+    Definitions,
+    Finished,
+    Intake,
+    LeaseTerms,
+    OwedEvent,
+    Remembered,
+    Report,
+)
+from hookengine.store.migrations import upgrade
+from hookengine.store.sqlite import definitions as definition_rows
+from hookengine.store.sqlite import intake, upkeep, work
+from hookengine.store.sqlite.books import switch_off
+from hookengine.store.sqlite.writer import GroupWriter
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT = 5.0  # seconds another process may hold the file, a backup for instance
+
+
+class SqliteStore:
+    """See `hookengine.store.contract.Store`. Open it with `SqliteStore.open`."""
+
+    def __init__(self, path: Path, lock: TextIO) -> None:
+        self.path = path
+        self._lock = lock
+        self._writer = GroupWriter(lambda: connect(path))
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="hookengine-reader")
+        self._reading: sqlite3.Connection | None = None
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        """Migrated to the newest tables. Raises StoreBusy while another process has it open."""
+        lock = _own(path)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, upgrade, f"sqlite:///{path}")
+            store = cls(path, lock)
+            await store._writer.open()
+        except BaseException:
+            lock.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await asyncio.get_running_loop().run_in_executor(self._reader, self._close_reading)
+        self._reader.shutdown()
+        self._lock.close()
+
+    async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
+        return await self._read(lambda connection: intake.remember(connection, events, actions))
+
+    async def new_action(self, pipeline_id: int, now: Millis) -> int:
+        return await self._writer.run(lambda connection: intake.new_action(connection, pipeline_id, now))
+
+    async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
+        return await self._writer.run(lambda connection: intake.accept(connection, events, now, terms))
+
+    async def claim(self, now: Millis, terms: LeaseTerms) -> Claimed:
+        return await self._writer.run(lambda connection: work.claim(connection, now, terms))
+
+    async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
+        return await self._writer.run(lambda connection: work.finish(connection, report, now, terms))
+
+    async def release(self, token: int, now: Millis, terms: LeaseTerms) -> None:
+        await self._writer.run(lambda connection: work.release(connection, token, now, terms))
+
+    async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
+        return await self._writer.run(
+            lambda connection: work.cancel(connection, delivery_id, because, now, terms)
+        )
+
+    async def next_due(self) -> Millis | None:
+        return await self._read(upkeep.next_due)
+
+    async def expire_leases(self, now: Millis) -> int:
+        return await self._writer.run(lambda connection: upkeep.expire_leases(connection, now))
+
+    async def switch_off(self, hook_id: str, because: str, now: Millis) -> None:
+        await self._writer.run(lambda connection: switch_off(connection, hook_id, because, now))
+
+    async def sealed(self, pipeline_id: int, path: str) -> str | None:
+        def find(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute(
+                "SELECT sealed FROM context_secret WHERE pipeline_id = ? AND path = ?", (pipeline_id, path)
+            ).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._read(find)
+
+    async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
+        return await self._writer.run(
+            lambda connection: definition_rows.apply(connection, definitions, managed_by, now)
+        )
+
+    async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
+        return await self._read(
+            lambda connection: definition_rows.hook_revision(connection, hook_id, revision)
+        )
+
+    async def prune(self, delivered_before: Millis, failed_before: Millis, limit: int) -> int:
+        return await self._writer.run(
+            lambda connection: upkeep.prune(connection, delivered_before, failed_before, limit)
+        )
+
+    async def sweep(self, now: Millis) -> int:
+        return await self._writer.run(lambda connection: upkeep.sweep(connection, now))
+
+    async def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        def ask() -> T:
+            if self._reading is None:
+                self._reading = connect(self.path)
+            try:
+                return question(self._reading)
+            except sqlite3.Error as error:
+                raise StoreError(f"SQLite: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader, ask)
+
+    def _close_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Transactions are begun by hand: a transaction that reads before it writes cannot be made to wait."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    return connection
+
+
+def _own(path: Path) -> TextIO:
+    """Held until the process ends, however it ends. The database file itself may not be locked: SQLite does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        owner = lock.read().strip()
+        lock.close()
+        raise StoreBusy(
+            f"{path} is in use by process {owner or 'unknown'}; one process owns a SQLite database: "
+            "talk to that one over HTTP, or stop it first"
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    _create_private(path)
+    return lock
+
+
+def _create_private(path: Path) -> None:
+    """Readable by its owner only: contexts and requests are nobody else's business."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

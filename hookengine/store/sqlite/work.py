@@ -1,0 +1,141 @@
+"""Leases and results: claim, finish, release, cancel."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import Any
+
+from hookengine.domain.attempt import Certainty, GiveUp, TryAgain
+from hookengine.domain.clock import Millis
+from hookengine.domain.lane_book import LaneBook
+from hookengine.errors import NotFound
+from hookengine.store.contract import Claimed, Finished, LeaseTerms, Report
+from hookengine.store.sqlite.books import Desk, close_attempt
+
+
+def claim(connection: sqlite3.Connection, now: Millis, terms: LeaseTerms) -> Claimed:
+    desk = Desk(connection, now, terms)
+    due = connection.execute(
+        "SELECT id FROM lane WHERE head_id IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?",
+        (now, terms.capacity),
+    ).fetchall()
+    rescued = [_claim_one(desk, lane_id) for (lane_id,) in due]
+    return Claimed(
+        leased=tuple(desk.leased),
+        endings=tuple(desk.endings),
+        rescued=tuple(delivery_id for delivery_id in rescued if delivery_id is not None),
+    )
+
+
+def _claim_one(desk: Desk, lane_id: int) -> str | None:
+    book = desk.lane(lane_id)
+    rescued = None
+    if book.lane.token is not None:
+        rescued = book.lane.head_id
+        values = {
+            "outcome": "Unknown",
+            "detail": json.dumps({"reason": "the node went away while sending"}),
+            "certainty": Certainty.DOUBTFUL,
+            "finished_at": desk.now,
+            "closed_by": "rescue",
+        }
+        close_attempt(desk.connection, book.lane.token, values)
+        book.rescue()
+    desk.lease(book)
+    desk.save(book)
+    return rescued
+
+
+def finish(connection: sqlite3.Connection, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
+    desk = Desk(connection, now, terms)
+    row = connection.execute(
+        "SELECT d.id, d.lane_id, a.started_at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+        " WHERE a.token = ?",
+        (report.token,),
+    ).fetchone()
+    if row is None:
+        return Finished(late=True)
+    delivery_id, lane_id, started_at = row
+    book = desk.lane(lane_id)
+    if book.lane.token != report.token:
+        return _late(desk, report, delivery_id, lane_id)
+    head = book.deliveries[delivery_id]
+    close_attempt(connection, report.token, _closing(report))
+    book.finish(report.verdict, report.certainty, started_at)
+    if isinstance(report.verdict, GiveUp) and report.verdict.gone:
+        desk.switch_off(head.hook_id, report.verdict.because)
+    desk.lease(book)
+    desk.save(book)
+    return Finished(
+        status=head.status,
+        following=desk.leased[0] if desk.leased else None,
+        endings=tuple(ending for ending in desk.endings if ending.delivery_id != delivery_id),
+        repair_id=desk.repairs[0] if desk.repairs else None,
+    )
+
+
+def _closing(report: Report) -> dict[str, Any]:
+    verdict = report.verdict
+    return {
+        "outcome": type(report.outcome).__name__,
+        "detail": json.dumps({**asdict(report.outcome), **report.detail}),
+        "certainty": report.certainty,
+        "verdict": type(verdict).__name__,
+        "because": verdict.because,
+        "next_at": verdict.at if isinstance(verdict, TryAgain) else None,
+        "finished_at": report.finished_at,
+        "closed_by": "holder",
+    }
+
+
+def _late(desk: Desk, report: Report, delivery_id: str, lane_id: int) -> Finished:
+    """Nothing is thrown away: the result stays on its attempt, and what it says about the effect counts."""
+    outcome = type(report.outcome).__name__
+    (closed_by, recorded) = desk.connection.execute(
+        "SELECT closed_by, outcome FROM attempt WHERE token = ?", (report.token,)
+    ).fetchone()
+    if closed_by == "holder" and recorded == outcome:
+        return Finished(late=True)  # the commit whose answer was lost
+    desk.connection.execute(
+        "UPDATE attempt SET late_outcome = ?, late_at = ? WHERE token = ?", (outcome, desk.now, report.token)
+    )
+    book = _with(desk.lane(lane_id, doubts=True), desk, delivery_id)
+    book.late(book.deliveries[delivery_id], report.certainty)
+    desk.save(book)
+    return Finished(late=True, repair_id=desk.repairs[0] if desk.repairs else None)
+
+
+def release(connection: sqlite3.Connection, token: int, now: Millis, terms: LeaseTerms) -> None:
+    desk = Desk(connection, now, terms)
+    row = connection.execute("SELECT id FROM lane WHERE token = ?", (token,)).fetchone()
+    if row is None:
+        return
+    book = desk.lane(row[0])
+    connection.execute("DELETE FROM attempt WHERE token = ? AND finished_at IS NULL", (token,))
+    book.release()
+    desk.save(book)
+
+
+def cancel(
+    connection: sqlite3.Connection, delivery_id: str, because: str, now: Millis, terms: LeaseTerms
+) -> str:
+    desk = Desk(connection, now, terms)
+    row = connection.execute("SELECT lane_id, status FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
+    if row is None:
+        raise NotFound("delivery", delivery_id)
+    lane_id, status = row
+    if lane_id is None:
+        return str(status)
+    book = _with(desk.lane(lane_id, doubts=True), desk, delivery_id)
+    delivery = book.deliveries[delivery_id]
+    book.cancel(delivery, because)
+    desk.save(book)
+    return delivery.status
+
+
+def _with(book: LaneBook, desk: Desk, delivery_id: str) -> LaneBook:
+    if delivery_id not in book.deliveries:
+        book.deliveries[delivery_id] = desk.delivery(delivery_id)
+    return book

@@ -1,0 +1,225 @@
+"""The tables. Times are whole milliseconds since the epoch; documents are JSON text without secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER keys only
+_WAITING = "status IN ('queued','retrying')"
+_STATUSES = "'queued','sending','retrying','delivered','failed','superseded','cancelled'"
+_ENDED = "'delivered','failed','superseded','cancelled'"
+
+
+def _big(**arguments: Any) -> Any:
+    return Field(sa_column=Column(_BIG, **{"nullable": False, **arguments}))
+
+
+def _long(**arguments: Any) -> Any:
+    return Field(sa_column=Column(Text, **{"nullable": False, **arguments}))
+
+
+class PipelineRow(SQLModel, table=True):
+    __tablename__ = "pipeline"
+
+    id: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    name: str = Field(unique=True)
+    document: str = _long()
+    managed_by: str = ""
+
+
+class HookRow(SQLModel, table=True):
+    """An outgoing hook. Deliveries accepted up to `off_at` are cancelled, also after switching on again."""
+
+    __tablename__ = "hook"
+    __table_args__ = (
+        Index("hook_off", "off_at", sqlite_where=text("off_at >= 0"), postgresql_where=text("off_at >= 0")),
+    )
+
+    id: str = Field(primary_key=True)
+    revision: int
+    digest: str
+    state: str
+    because: str = ""
+    deleted: bool = False
+    off_at: int = _big(server_default="-1")
+    managed_by: str = ""
+
+
+class HookRevisionRow(SQLModel, table=True):
+    """What a hook was when a delivery was rendered; never changed."""
+
+    __tablename__ = "hook_revision"
+
+    hook_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    document: str = _long()
+    created_at: int = _big()
+
+
+class IncomingHookRow(SQLModel, table=True):
+    __tablename__ = "incoming_hook"
+
+    id: str = Field(primary_key=True)
+    document: str = _long()
+    managed_by: str = ""
+
+
+class ContextSecretRow(SQLModel, table=True):
+    """A secret that came with an event, sealed; the newest counts."""
+
+    __tablename__ = "context_secret"
+
+    pipeline_id: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    path: str = Field(primary_key=True)
+    sealed: str = _long()
+    updated_at: int = _big()
+
+
+class EventRow(SQLModel, table=True):
+    """`answer` is what its sender was told, so that a repeated event is told the same."""
+
+    __tablename__ = "event"
+
+    id: str = Field(primary_key=True)
+    type: str
+    action_seq: int = _big(index=True)
+    digest: str
+    document: str = _long()
+    answer: str = _long()
+    accepted_at: int = _big(index=True)
+
+
+class ActionRow(SQLModel, table=True):
+    """`first_seq` is the order in which actions were first heard of, `context` what is remembered of it."""
+
+    __tablename__ = "action"
+    __table_args__ = (UniqueConstraint("pipeline_id", "action_id"), {"sqlite_autoincrement": True})
+
+    first_seq: int | None = Field(default=None, sa_column=Column(_BIG, primary_key=True))
+    pipeline_id: int = _big()
+    action_id: str
+    revision: int
+    context: str = _long()
+    updated_at: int = _big()
+
+
+class LaneRow(SQLModel, table=True):
+    __tablename__ = "lane"
+    __table_args__ = (
+        Index(
+            "lane_due",
+            "due_at",
+            sqlite_where=text("head_id IS NOT NULL"),
+            postgresql_where=text("head_id IS NOT NULL"),
+        ),
+        CheckConstraint("token IS NULL OR head_id IS NOT NULL", name="lease_has_head"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(_BIG, primary_key=True))
+    key: str = Field(unique=True)
+    policy: str
+    head_id: str | None = None
+    due_at: int = _big(server_default="0")
+    token: int | None = Field(default=None, sa_column=Column(BigInteger))
+    not_before: int = _big(server_default="0")
+    next_seq: int = _big(server_default="1")
+    scope: str | None = None
+    newest_number: int | None = Field(default=None, sa_column=Column(BigInteger))
+    newest_first: int | None = Field(default=None, sa_column=Column(BigInteger))
+    newest_rank: int | None = None
+    newest_seq: int | None = Field(default=None, sa_column=Column(BigInteger))
+    shown_id: str | None = None
+    shown_digest: str | None = None
+    cleared_to: int = _big(server_default="0")
+    doubt_until: int = _big(server_default="0")
+
+
+class RequestRow(SQLModel, table=True):
+    """A rendered request, apart from the delivery whose row changes; repairs and replays share it."""
+
+    __tablename__ = "request"
+
+    id: str = Field(primary_key=True)
+    document: str = _long()
+
+
+class DeliveryRow(SQLModel, table=True):
+    """`lane_id` is NULL only for a delivery born failed: it could not be rendered and takes no lane."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({_STATUSES})", name="delivery_status"),
+        CheckConstraint(f"(ended_at IS NOT NULL) = (status IN ({_ENDED}))", name="ended_has_time"),
+        Index(
+            "delivery_once",
+            "event_id",
+            "hook_id",
+            unique=True,
+            sqlite_where=text("replay_of IS NULL AND repair_of IS NULL"),
+            postgresql_where=text("replay_of IS NULL AND repair_of IS NULL"),
+        ),
+        Index(
+            "delivery_waiting",
+            "lane_id",
+            "seq",
+            sqlite_where=text(_WAITING),
+            postgresql_where=text(_WAITING),
+        ),
+        Index(
+            "delivery_in_doubt",
+            "lane_id",
+            "doubt_until",
+            sqlite_where=text("doubt_until > 0"),
+            postgresql_where=text("doubt_until > 0"),
+        ),
+        Index("delivery_lane", "lane_id"),
+        Index("delivery_ended", "status", "ended_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    event_id: str
+    hook_id: str = Field(index=True)
+    hook_revision: int
+    lane_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    request_id: str | None = None
+    digest: str = ""
+    number: int | None = Field(default=None, sa_column=Column(BigInteger))
+    first_seq: int = _big()
+    rank: int
+    seq: int = _big()
+    status: str
+    attempts: int = 0
+    strikes: int = 0
+    cancel_asked: bool = False
+    doubt_until: int = _big(server_default="0")
+    superseded_by: str | None = None
+    because: str = _long()
+    replay_of: str | None = None
+    repair_of: str | None = None
+    accepted_at: int = _big()
+    ended_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class AttemptRow(SQLModel, table=True):
+    """Written before any byte leaves. `closed_by` is holder or rescue; a result that comes late is kept."""
+
+    __tablename__ = "attempt"
+
+    delivery_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    token: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
+    started_at: int = _big()
+    finished_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    outcome: str | None = None
+    detail: str | None = Field(default=None, sa_column=Column(Text))
+    certainty: str | None = None
+    verdict: str | None = None
+    because: str | None = Field(default=None, sa_column=Column(Text))
+    next_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    closed_by: str | None = None
+    late_outcome: str | None = None
+    late_at: int | None = Field(default=None, sa_column=Column(BigInteger))
