@@ -1,3 +1,9 @@
 """THE WISH: YAML documents and presets become checked hooks."""
 
 from __future__ import annotations
+
+from hookengine.manifest.document import Document, load
+from hookengine.manifest.presets import Preset, Presets
+from hookengine.manifest.reading import Manifest, read
+
+__all__ = ["Document", "Manifest", "Preset", "Presets", "load", "read"]

@@ -1,0 +1,138 @@
+"""Checked texts become hooks, and their templates are tried."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from hookengine.domain.hook import Hook, HookState
+from hookengine.errors import TemplateError
+from hookengine.manifest.checking import Findings, did_you_mean, nearest
+from hookengine.manifest.document import Location
+from hookengine.manifest.presets import Preset
+from hookengine.manifest.schema import HookText, PlainText, PresetHookText
+
+try:
+    from hookengine.engine.rendering import prepare
+except ModuleNotFoundError:
+
+    def prepare(hook: Hook) -> object:
+        return hook
+
+
+_NAMESPACE = uuid.UUID("5b1f0c1e-6f0a-5d0e-9a51-6a2f3c0d7e88")
+_ONE_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
+_STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
+
+
+def plain_hook(text: PlainText, pipeline_id: int | None) -> Hook:
+    return Hook(
+        **_shared(text, text.name, tuple(text.trigger_when.events), pipeline_id),
+        method=text.method,
+        target_url=text.target_url,
+        headers=tuple((header.name, header.value) for header in text.settings.request_headers),
+        body=text.settings.request_body,
+        lane=text.lane.spec() if text.lane else None,
+        retry=text.retry.policy(),
+        timeout=text.timeout / 1000 if text.timeout else 30.0,
+        responses=tuple(response.rule() for response in text.responses),
+    )
+
+
+def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -> Hook:
+    """A field of the request that is nothing but an empty blank is left out of it."""
+    params = {name: param.default for name, param in preset.params.items()} | text.with_
+    request = preset.request
+    lane = text.lane or preset.lane
+    retry = text.retry if text.retry.model_fields_set else preset.retry
+    return Hook(
+        **_shared(
+            text, text.name or preset.name, tuple(text.trigger_when.events or preset.events), pipeline_id
+        ),
+        method=request.method,
+        target_url=request.url,
+        headers=tuple(
+            (header.name, header.value)
+            for header in request.headers
+            if not _is_empty_blank(header.value, params)
+        ),
+        body=_without_empty_blanks(request.body, params),
+        lane=lane.spec() if lane else None,
+        retry=retry.policy(),
+        timeout=(text.timeout or preset.timeout) / 1000,
+        responses=tuple(response.rule() for response in (*text.responses, *preset.responses)),
+        preset=preset.id,
+        params=params,
+    )
+
+
+def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int | None) -> dict[str, Any]:
+    return {
+        "id": text.id or _identity(pipeline_id, name, events),
+        "revision": 0,
+        "name": name,
+        "events": events,
+        "pipeline_id": pipeline_id,
+        "action_type": text.action_type,
+        "conditions": tuple(condition.condition() for condition in text.trigger_when.conditions),
+        "state": HookState.ACTIVE if text.active else HookState.DISABLED,
+    }
+
+
+def _identity(pipeline_id: int | None, name: str, events: tuple[str, ...]) -> str:
+    """The same for the same pipeline, name and events, so that a changed file changes the hook it means."""
+    return str(uuid.uuid5(_NAMESPACE, json.dumps([pipeline_id, name, sorted(set(events))])))
+
+
+def _is_empty_blank(template: Any, params: Mapping[str, Any]) -> bool:
+    if not isinstance(template, str):
+        return False
+    match = _ONE_BLANK.fullmatch(template.strip())
+    return match is not None and match[1] in params and params[match[1]] is None
+
+
+def _without_empty_blanks(body: Any, params: Mapping[str, Any]) -> Any:
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: _without_empty_blanks(value, params)
+        for key, value in body.items()
+        if not _is_empty_blank(value, params)
+    }
+
+
+def check_blanks(text: PresetHookText, preset: Preset, at: Location, findings: Findings) -> bool:
+    """Whether all required blanks are filled, and no others."""
+    at = (*at, "with")
+    unknown = [name for name in text.with_ if name not in preset.params]
+    for name in unknown:
+        likely = did_you_mean(name, preset.params)
+        findings.wrong((*at, name), f"{preset.id} has no blank '{name}'{likely}", key=True)
+    meant = {nearest(name, preset.params) for name in unknown}
+    empty = [name for name, param in preset.params.items() if param.required and text.with_.get(name) is None]
+    for name in empty:
+        if name not in meant:
+            findings.wrong((*at, name), f"{preset.id} needs it: {preset.params[name].help}")
+    return not unknown and not empty
+
+
+def check_templates(hook: Hook, at: Location, findings: Findings) -> None:
+    try:
+        prepare(hook)
+    except TemplateError as error:
+        where = f", line {error.line}, column {error.column} of the template" if error.line else ""
+        field, message = _field(hook, error)
+        findings.wrong((*at, *field), message + where, hint=error.hint)
+
+
+def _field(hook: Hook, error: TemplateError) -> tuple[Location, str]:
+    """Where the template stands in the file: a preset's own fields do not stand there at all."""
+    steps = tuple(int(number) if number else name for number, name in _STEP.findall(error.field))
+    if steps[:1] == ("params",):
+        return ("with", *steps[1:]), error.message
+    if hook.preset is None:
+        return steps, error.message
+    return ("preset",), f"{error.field}: {error.message}" if error.field else error.message

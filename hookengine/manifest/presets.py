@@ -1,0 +1,102 @@
+"""Presets: ready-made hooks with blanks to fill, one file each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from hookengine.domain.response import ResponseRule
+from hookengine.errors import NotFound
+from hookengine.manifest.checking import Checked, Findings
+from hookengine.manifest.document import load
+from hookengine.manifest.schema import EventName, HeaderText, Lane, Method, ResponseText, RetryText, Timeout
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class Param(Checked):
+    """A blank. One that is not required and has no default is null."""
+
+    help: str
+    required: bool = False
+    default: Any = None
+
+
+class RequestLine(Checked):
+    method: Method = "POST"
+    url: str
+    headers: list[HeaderText] = Field(default_factory=list)
+    body: Any = None
+
+
+class Sample(Checked):
+    """Blanks filled, an event, and the request that must come of them."""
+
+    name: str
+    blanks: Annotated[dict[str, Any], Field(alias="with")]
+    event: dict[str, Any]
+    expected: Annotated[dict[str, Any], Field(alias="request")]
+
+
+class Preset(Checked):
+    """`id` is its file's path without ending, such as `github/commit-status`; `name` is for people."""
+
+    id: str
+    name: str
+    description: str
+    params: dict[str, Param] = Field(default_factory=dict)
+    events: Annotated[list[EventName], Field(min_length=1)]
+    request: RequestLine
+    lane: Lane = None
+    retry: RetryText = RetryText()
+    timeout: Timeout = 30_000
+    responses: list[ResponseText] = Field(default_factory=list)
+    samples: list[Sample] = Field(default_factory=list)
+
+    @property
+    def rules(self) -> tuple[ResponseRule, ...]:
+        return tuple(text.rule() for text in self.responses)
+
+
+class Presets:
+    """The presets of a folder; those that come with hookengine, unless another is given."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or _shipped()
+        self._loaded: dict[str, Preset] = Field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        files = self._folder.glob("*/*.yaml")
+        return tuple(sorted(file.relative_to(self._folder).with_suffix("").as_posix() for file in files))
+
+    def get(self, name: str) -> Preset:
+        """Raises NotFound, and ConfigError if the preset's own file is wrong."""
+        if name not in self.names:
+            raise NotFound("preset", name)
+        if name not in self._loaded:
+            self._loaded[name] = _read(self._folder / f"{name}.yaml", name)
+        return self._loaded[name]
+
+    def responses(self, name: str) -> tuple[ResponseRule, ...]:
+        """What this preset knows about its host's answers; of use to every hook that calls that host."""
+        return self.get(name).rules
+
+
+def _shipped() -> Path:
+    """In a wheel they lie in the package, in a clone beside it."""
+    packed = _PACKAGE / "shipped" / "templates"
+    return packed if packed.is_dir() else _PACKAGE.parent / "templates"
+
+
+def _read(file: Path, name: str) -> Preset:
+    document = load(file)
+    findings = Findings(document)
+    findings.add([problem for _, problem in document.faults])
+    preset = findings.check(Preset, {**document.data, "id": name}, ())
+    if preset is None or document.faults:
+        raise findings.error()
+    return preset

@@ -1,0 +1,178 @@
+"""A document becomes a manifest: everything in it is checked before anything is believed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hookengine.domain.hook import Hook
+from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.errors import ConfigError, NotFound
+from hookengine.manifest.checking import Findings, unknown_name
+from hookengine.manifest.document import Document, Location
+from hookengine.manifest.hooks import check_blanks, check_templates, plain_hook, preset_hook
+from hookengine.manifest.presets import Presets
+from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
+
+KEYS = frozenset({"pipelines", "hooks"})
+"""The keys of a file that are read here; all others are settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What the files wish for: all of it checked, all templates prepared once without complaint."""
+
+    pipelines: tuple[Pipeline, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    incoming_hooks: tuple[IncomingHook, ...] = ()
+
+
+def read(
+    document: Document, *, secret_names: Collection[str] | None = None, presets: Presets | None = None
+) -> Manifest:
+    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them."""
+    return _Reading(document, secret_names, presets or Presets()).manifest()
+
+
+@dataclass
+class _Reading:
+    document: Document
+    secret_names: Collection[str] | None
+    presets: Presets
+    findings: Findings = field(init=False)
+    pipelines: list[Pipeline] = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
+    incoming_hooks: list[IncomingHook] = field(default_factory=list)
+    taken: dict[tuple[str, Any], Location] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.findings = Findings(self.document)
+
+    def manifest(self) -> Manifest:
+        self.findings.add([problem for at, problem in self.document.faults if at and at[0] in KEYS])
+        items = list(self._items(self.document.data, "pipelines", ()))
+        owners = [self._pipeline(item, at, number) for number, (item, at) in enumerate(items)]
+        for (item, at), owner in zip(items, owners, strict=True):
+            self._inside(item, at, owner)
+        for item, at in self._items(self.document.data, "hooks", ()):
+            self._hook(item, at, None)
+        self.findings.settle()
+        return Manifest(
+            pipelines=tuple(self.pipelines),
+            hooks=tuple(self.hooks),
+            incoming_hooks=tuple(self.incoming_hooks),
+        )
+
+    def _items(self, holder: Any, key: str, at: Location) -> Iterator[tuple[Any, Location]]:
+        """The entries of a list, which is told to be wrong only where no schema does it."""
+        value = holder.get(key) if isinstance(holder, dict) else None
+        if isinstance(value, list):
+            for number, item in enumerate(value):
+                yield item, (*at, key, number)
+        elif value is not None and not at:
+            self.findings.wrong((key,), "must be a list")
+
+    def _pipeline(self, item: Any, at: Location, number: int) -> int:
+        """Its id; one that no pipeline can have if it is wrong, so that its hooks are still checked."""
+        text = self.findings.check(PipelineText, item, at)
+        if text is None:
+            return -1 - number
+        self._claim("pipeline id", text.id, (*at, "id"))
+        self._claim("pipeline name", text.name, (*at, "name"))
+        self.pipelines.append(
+            Pipeline(id=text.id, name=text.name, operation=text.operation, context=text.context)
+        )
+        return text.id
+
+    def _inside(self, item: Any, at: Location, owner: int) -> None:
+        for inner, place in self._items(item, "incoming_hooks", at):
+            self._incoming(inner, place, owner)
+        for inner, place in self._items(item, "hooks", at):
+            self._hook(inner, place, owner)
+
+    def _claim(self, kind: str, value: Any, at: Location) -> None:
+        first = self.taken.setdefault((kind, value), at)
+        if first != at:
+            self.findings.wrong(at, f"the {kind} {value!r} is taken, see {self.document.place(first)}")
+
+    def _incoming(self, item: Any, at: Location, owner: int) -> None:
+        hints: dict[Location, str] = {("id",): f"a fresh one: {uuid.uuid4()}"}
+        text = self.findings.check(IncomingText, item, at, hints=hints)
+        if text is None:
+            return
+        self._claim("incoming hook id", text.id, (*at, "id"))
+        for number, variable in enumerate(text.variables):
+            if variable.name in {earlier.name for earlier in text.variables[:number]}:
+                self.findings.wrong((*at, "variables", number, "name"), f"'{variable.name}' stands twice")
+        if text.secret and self.secret_names is not None and text.secret not in self.secret_names:
+            self.findings.wrong(
+                (*at, "secret"),
+                unknown_name("secret", text.secret, self.secret_names),
+                hint="secrets are named under `secrets:`",
+            )
+        self.incoming_hooks.append(
+            IncomingHook(
+                id=text.id,
+                name=text.name,
+                pipeline_id=owner,
+                variables=tuple(variable.variable() for variable in text.variables),
+                conditions=tuple(condition.condition() for condition in text.trigger_when.conditions),
+                secret=text.secret,
+                signature_header=text.signature_header.lower(),
+                active=text.active,
+            )
+        )
+
+    def _hook(self, item: Any, at: Location, owner: int | None) -> None:
+        """`owner` is the pipeline it stands in; None at the top level."""
+        text: PlainText | PresetHookText | None
+        if isinstance(item, dict) and "preset" in item:
+            text = self.findings.check(PresetHookText, item, at)
+        else:
+            text = self.findings.check(PlainText, item, at)
+        if text is None:
+            return
+        hook = self._built(text, at, self._owner(text, at) if owner is None else owner)
+        if owner is not None and text.pipeline is not None:
+            self.findings.wrong(
+                (*at, "pipeline"), "a hook inside of a pipeline belongs to that one", key=True
+            )
+        if hook is not None:
+            self._once(hook, at)
+            check_templates(hook, at, self.findings)
+            self.hooks.append(hook)
+
+    def _built(self, text: PlainText | PresetHookText, at: Location, owner: int | None) -> Hook | None:
+        if isinstance(text, PlainText):
+            return plain_hook(text, owner)
+        try:
+            preset = self.presets.get(text.preset)
+        except NotFound:
+            self.findings.wrong((*at, "preset"), unknown_name("preset", text.preset, self.presets.names))
+        except ConfigError as error:
+            self.findings.add(error.problems)
+        else:
+            if check_blanks(text, preset, at, self.findings):
+                return preset_hook(text, preset, owner)
+        return None
+
+    def _owner(self, text: HookText, at: Location) -> int | None:
+        if text.pipeline is None:
+            return None
+        for pipeline in self.pipelines:
+            if text.pipeline in (pipeline.id, pipeline.name):
+                return pipeline.id
+        known = [pipeline.name for pipeline in self.pipelines]
+        self.findings.wrong((*at, "pipeline"), unknown_name("pipeline", str(text.pipeline), known))
+        return None
+
+    def _once(self, hook: Hook, at: Location) -> None:
+        first = self.taken.setdefault(("hook", hook.id), at)
+        if first != at:
+            self.findings.wrong(
+                at,
+                f"is the same hook as {self.document.place(first)}: pipeline, name and events are equal",
+                hint="give one of them another name, or an `id` of its own",
+            )
