@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -176,10 +176,13 @@ def _models_at(model: type[BaseModel], at: Location) -> Iterator[type[BaseModel]
     if not at:
         yield model
         return
-    for name, field in model.model_fields.items():
-        if at[0] in (name, field.alias):
-            for inner, depth in _models_in(field.annotation):
-                yield from _models_at(inner, at[1 + depth :])
+    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    if at[0] in known:
+        found, rest = _models_in(known[str(at[0])]), at[1:]
+    else:
+        found, rest = _models_in(get_type_hints(model).get("__pydantic_extra__")), at
+    for inner, depth in found:
+        yield from _models_at(inner, rest[depth:])
 
 
 def _models_in(annotation: Any, depth: int = 0) -> Iterator[tuple[type[BaseModel], int]]:

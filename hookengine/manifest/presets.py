@@ -66,7 +66,7 @@ class Presets:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or _shipped()
-        self._loaded: dict[str, Preset] = Field(default_factory=dict)
+        self._loaded: dict[str, Preset] = {}
 
     @cached_property
     def names(self) -> tuple[str, ...]:

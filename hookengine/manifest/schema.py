@@ -14,7 +14,7 @@ from hookengine.domain.pipeline import Variable, VariableType
 from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
 from hookengine.manifest.checking import Checked, MisplacedError
-from hookengine.manifest.measures import Duration
+from hookengine.manifest.fields import Duration
 
 KNOWN_EVENTS: tuple[str, ...] = (*map(str, Lifecycle), STATUS_CHANGED)
 

@@ -1,11 +1,12 @@
-"""Durations and sizes as people write them: `5s`, `15m`, `3d`, `256KiB`."""
+"""Durations, sizes, hosts and networks as people write them: `5s`, `3d`, `256KiB`, `10.0.0.0/8`."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
 from hookengine.domain.clock import Millis
 
@@ -15,6 +16,8 @@ _LONGEST = 3660 * _UNITS["d"]
 
 _SIZE = re.compile(r"([0-9]{1,12})\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+
+_HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]{1,255}")
 
 
 def milliseconds(value: Any) -> Millis:
@@ -45,3 +48,37 @@ def _schema(example: str) -> WithJsonSchema:
 
 Duration = Annotated[Millis, PlainValidator(milliseconds), _schema("15m")]
 Size = Annotated[int, PlainValidator(byte_count), _schema("256KiB")]
+
+
+def _listed(value: Any) -> Any:
+    """In an environment variable a list is written with commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _host(name: str) -> str:
+    if not _HOST.fullmatch(name):
+        raise ValueError("a host is a bare name such as api.github.com, without https:// and path")
+    return name.lower()
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("a network is written such as 10.0.0.0/8 or fd00::/8") from None
+
+
+Texts = Annotated[list[str], BeforeValidator(_listed)]
+Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], BeforeValidator(_listed)]
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_listed)]
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,309 @@
+"""Settings: each one once, with its default and what it is for. File, then environment, then nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hookengine import __version__
+from hookengine.domain.context import merge
+from hookengine.errors import ConfigError, Problem
+from hookengine.manifest import Document, Manifest, load, read
+from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
+from hookengine.manifest.environment import Environment, variables_named_in
+from hookengine.manifest.fields import Duration, Hosts, Networks, Size, Texts, is_loopback
+from hookengine.manifest.reading import KEYS
+
+OTHER_VARIABLES = frozenset({"HOOKENGINE_SERVER", "HOOKENGINE_TOKEN", "HOOKENGINE_CONFIG"})
+"""Variables of the command line, which are no settings."""
+
+
+def _agent(text: str) -> str:
+    return text.replace("{version}", __version__)
+
+
+def _database(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return url
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Server(_Group):
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8730
+    """The port to listen on; 0: any free one."""
+    max_body: Size = 1024 * 1024
+    """Requests with larger bodies are refused."""
+
+
+class SecretSource(_Group):
+    """Where a secret is read from; the secret itself never stands in the file."""
+
+    env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
+    """The name of an environment variable."""
+    file: Path | None = None
+    """A file, read again when it changes."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> SecretSource:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("needs either `env` or `file`")
+        return self
+
+
+class NamedSecret(SecretSource):
+    hosts: Hosts = Field(default_factory=list)
+    """It is only ever sent to these."""
+
+
+class Auth(_Group):
+    enabled: bool = True
+    """Whether API and console ask for a token; without, only a loopback address may be listened on."""
+    tokens: dict[str, SecretSource] = Field(default_factory=dict)
+    """API tokens by name, each read from where it says."""
+
+
+class Delivery(_Group):
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Requests in flight at once, per node."""
+    connect_timeout: Duration = 5_000
+    """For a connection, TLS included."""
+    lease_margin: Duration = 20_000
+    """A lane stays claimed for so much longer than its hook's timeout."""
+    settle: Duration = 60_000
+    """After this, an attempt with an unknown end has taken effect or never will."""
+    allow_networks: Networks = Field(default_factory=list)
+    """Private networks that hooks may call, such as 10.0.0.0/8."""
+    allow_hosts: Hosts = Field(default_factory=list)
+    """Hosts that hooks may call wherever their addresses lie."""
+    user_agent: Annotated[str, Field(pattern=r"^[\x21-\x7e][\x20-\x7e]*$"), AfterValidator(_agent)] = (
+        f"hookengine/{__version__}"
+    )
+    """How requests present themselves; {version} is filled in."""
+    response_excerpt: Size = 16 * 1024
+    """So much of an answer is kept."""
+
+
+class Events(_Group):
+    max_batch: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Events in one request."""
+    create_pipelines: bool = False
+    """Whether an event of an unknown pipeline creates it; else it is refused."""
+    context_limit: Size = 256 * 1024
+    """The context of one action, as JSON."""
+
+
+class Secrets(BaseModel):
+    """Reserved keys, and beside them one key for each named secret."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, NamedSecret]
+
+    key_file: Path = Path("./hookengine.key")
+    """Encrypts what is kept in the database; made by `hookengine init`."""
+    insecure_plaintext: bool = False
+    """Whether secrets may be kept without a key; for trying things out."""
+    context_paths: Texts = Field(
+        default_factory=lambda: [
+            "application.source_provider.access_token",
+            "**.access_token",
+            "**.token",
+            "**.password",
+            "**.secret",
+            "**.private_key",
+        ]
+    )
+    """What is a secret in the context of an event; ** stands for any way there."""
+    context_hosts: Hosts = Field(
+        default_factory=lambda: ["api.github.com", "gitlab.com", "api.bitbucket.org"]
+    )
+    """Secrets out of a context are only ever sent to these."""
+
+    @property
+    def named(self) -> Mapping[str, NamedSecret]:
+        return self.__pydantic_extra__
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.named)
+
+    @model_validator(mode="after")
+    def _names_are_plain(self) -> Secrets:
+        for name in self.named:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+                raise MisplacedError("a secret's name is made of letters, digits and _", name)
+        return self
+
+
+class Retention(_Group):
+    delivered: Duration = 30 * 86_400_000
+    """Deliveries that arrived, superseded and cancelled ones, and ids of events."""
+    failed: Duration = 90 * 86_400_000
+    """Deliveries that did not arrive."""
+
+
+class Logging(_Group):
+    format: Literal["auto", "console", "json"] = "auto"
+    """auto: console on a terminal, json elsewhere."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important messages to write."""
+
+
+class Settings(BaseSettings):
+    """Every setting. Durations are milliseconds, sizes bytes.
+
+    Made by `load_settings`, which reads the environment and resolves relative paths.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOOKENGINE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    server: Server = Server()
+    auth: Auth = Auth()
+    database: Annotated[str, AfterValidator(_database)] = Field("sqlite:///./hookengine.db", repr=False)
+    """A SQLite file, or postgresql://USER:PASSWORD@HOST/NAME for many nodes."""
+    delivery: Delivery = Delivery()
+    events: Events = Events()
+    secrets: Secrets = Secrets()
+    retention: Retention = Retention()
+    logging: Logging = Logging()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *ambient: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing ambient: who makes settings says what they are made of."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _open_only_at_home(self) -> Settings:
+        if not self.auth.enabled and not is_loopback(self.server.host):
+            raise MisplacedError(
+                f"without tokens only a loopback address may be listened on, not {self.server.host}",
+                "auth",
+                "enabled",
+            )
+        return self
+
+    def resolved(self, folder: Path) -> Settings:
+        """With all paths counted from `folder`."""
+        named = {
+            name: secret.model_copy(update={"file": _inside(folder, secret.file)})
+            for name, secret in self.secrets.named.items()
+        }
+        tokens = {
+            name: token.model_copy(update={"file": _inside(folder, token.file)})
+            for name, token in self.auth.tokens.items()
+        }
+        key_file = _inside(folder, self.secrets.key_file)
+        return self.model_copy(
+            update={
+                "database": _database_inside(folder, self.database),
+                "auth": self.auth.model_copy(update={"tokens": tokens}),
+                "secrets": self.secrets.model_copy(update={"key_file": key_file, **named}),
+            }
+        )
+
+
+def _inside(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / path.expanduser()
+
+
+def _database_inside(folder: Path, url: str) -> str:
+    scheme, separator, path = url.partition("sqlite:///")
+    if scheme or not separator or path.startswith(":memory:"):
+        return url
+    return f"sqlite:///{folder / path}"
+
+
+def settings_table(group: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Dotted name, default and description of every setting."""
+    for name, field in group.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from settings_table(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field.get_default(call_default_factory=True), field.description or ""
+
+
+def load_settings(source: Document | Path, environ: Mapping[str, str]) -> Settings:
+    """Raises ConfigError with everything that is wrong in the file's settings and in HOOKENGINE_* variables."""
+    document = source if isinstance(source, Document) else load(source)
+    findings = Findings(document)
+    findings.add([problem for at, problem in document.faults if not at or at[0] not in KEYS])
+    said = _without_nulls({key: value for key, value in document.data.items() if key not in KEYS})
+    for key in [key for key in said if key not in Settings.model_fields]:
+        likely = did_you_mean(key, [*Settings.model_fields, *KEYS])
+        findings.wrong((key,), f"unknown key '{key}'{likely}", key=True)
+        del said[key]
+    names = [name for name, _, _ in settings_table()]
+    environment = Environment(Settings, environ, others={*OTHER_VARIABLES, *variables_named_in(said)})
+    findings.add(list(environment.unknown(names)))
+    try:
+        settings = Settings(**merge(said, environment()))
+    except ValidationError as error:
+        findings.add([_placed(mistake, document, environment, names) for mistake in explain(error, Settings)])
+        raise findings.error() from None
+    findings.settle()
+    return settings.resolved(document.folder)
+
+
+def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Settings, Manifest]:
+    """Settings and manifest of one file. Raises ConfigError with the mistakes of both."""
+    document = source if isinstance(source, Document) else load(source)
+    problems: list[Problem] = []
+    settings = manifest = None
+    try:
+        settings = load_settings(document, environ)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    try:
+        manifest = read(document, secret_names=settings.secrets.names if settings else None)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    if settings is None or manifest is None:
+        raise ConfigError(problems)
+    return settings, manifest
+
+
+def _placed(mistake: Mistake, document: Document, environment: Environment, names: list[str]) -> Problem:
+    """Where it was said: in a variable, else in the file."""
+    at, hint = mistake.at, mistake.hint
+    if len(at) == 2 and at[0] == "secrets" and (likely := nearest(str(at[1]), [*Secrets.model_fields])):
+        hint = f"did you mean '{likely}'?"
+    in_file = document.problem(at, mistake.message, hint=hint, key=mistake.key)
+    said = environment.problem(at, mistake.message, hint, key=mistake.key, settings=names)
+    return said or in_file
+
+
+def _without_nulls(said: Any) -> Any:
+    """A group whose keys are all commented out is null, and means its defaults."""
+    if not isinstance(said, dict):
+        return said
+    return {key: _without_nulls(value) for key, value in said.items() if value is not None}
