@@ -69,28 +69,6 @@ class Certainty(StrEnum):
     DOUBTFUL = "doubtful"  #: the target may have taken it, or may still
 
 
-_PERHAPS_APPLIED = frozenset({202, 408, 500, 502, 503, 504})
-
-
-def certainty_of(outcome: Outcome, *, accepted: bool) -> Certainty:
-    """`accepted` is whether the response rules took the answer for a success."""
-    match outcome:
-        case Answered(status=202):
-            return Certainty.DOUBTFUL
-        case Answered() if accepted:
-            return Certainty.APPLIED
-        case Answered(status=status):
-            return Certainty.DOUBTFUL if status in _PERHAPS_APPLIED else Certainty.REFUSED
-        case Unreachable(written=written) | TimedOut(written=written):
-            return Certainty.DOUBTFUL if written else Certainty.UNSENT
-        case Blocked() | Unrenderable():
-            return Certainty.UNSENT
-        case Unknown():
-            return Certainty.DOUBTFUL
-        case _:
-            assert_never(outcome)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
     """It is done."""
@@ -116,6 +94,28 @@ class GiveUp:
 
 
 Verdict = Accept | TryAgain | GiveUp
+
+
+_PERHAPS_APPLIED = frozenset({202, 408, 500, 502, 503, 504})
+
+
+def certainty_of(outcome: Outcome, verdict: Verdict) -> Certainty:
+    """An answer that the response rules took for a success was applied, whatever its status."""
+    match outcome:
+        case Answered(status=202):
+            return Certainty.DOUBTFUL
+        case Answered() if isinstance(verdict, Accept):
+            return Certainty.APPLIED
+        case Answered(status=status):
+            return Certainty.DOUBTFUL if status in _PERHAPS_APPLIED else Certainty.REFUSED
+        case Unreachable(written=written) | TimedOut(written=written):
+            return Certainty.DOUBTFUL if written else Certainty.UNSENT
+        case Blocked() | Unrenderable():
+            return Certainty.UNSENT
+        case Unknown():
+            return Certainty.DOUBTFUL
+        case _:
+            assert_never(outcome)
 
 
 def describe(outcome: Outcome) -> str:

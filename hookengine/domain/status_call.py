@@ -1,0 +1,127 @@
+"""Recognising a commit-status call by the shape of its request, on any host.
+
+Three hooks an admin writes for started, failed and completed change one and the same status: what they
+have in common is not the hook but the host, the repository, the commit and the context they name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from hookengine.domain.request import RenderedRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCall:
+    """`kind` is the host's family; `context` what the family tells one status of a commit from another by."""
+
+    kind: str
+    host: str
+    repository: str
+    sha: str
+    context: str
+
+    @property
+    def lane_key(self) -> str:
+        return "status:" + json.dumps(
+            [self.host, self.repository, self.sha, self.context], ensure_ascii=False
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """`context` lists the body fields that name the status, the strongest first; `default`: if none is there."""
+
+    kind: str
+    path: re.Pattern[str]
+    context: tuple[str, ...]
+    default: str | None = None
+    ignores_case: bool = False
+
+
+_SHAPES = (
+    _Shape(
+        "gitea",
+        re.compile(r"/api/v1/repos/(?P<repository>[^/]+/[^/]+)/statuses/(?P<sha>[^/]+)"),
+        ("context",),
+        default="default",
+    ),
+    _Shape(
+        "github",
+        re.compile(r"(?:/api/v3)?/repos/(?P<repository>[^/]+/[^/]+)/statuses/(?P<sha>[^/]+)"),
+        ("context",),
+        default="default",
+        ignores_case=True,
+    ),
+    _Shape(
+        "gitlab",
+        re.compile(r"(?:/.+)?/api/v4/projects/(?P<repository>[^/]+)/statuses/(?P<sha>[^/]+)"),
+        ("name", "context"),
+        default="default",
+    ),
+    _Shape(
+        "bitbucket",
+        re.compile(r"/2\.0/repositories/(?P<repository>[^/]+/[^/]+)/commit/(?P<sha>[^/]+)/statuses/build"),
+        ("key",),
+    ),
+    _Shape(
+        "bitbucket_datacenter",
+        re.compile(
+            r"(?:/.+)?/rest/api/[^/]+/projects/(?P<repository>[^/]+/repos/[^/]+)/commits/(?P<sha>[^/]+)/builds"
+        ),
+        ("key",),
+    ),
+    _Shape(
+        "bitbucket_datacenter",
+        re.compile(r"(?:/.+)?(?P<repository>/rest/build-status)/[^/]+/commits/(?P<sha>[^/]+)"),
+        ("key",),
+    ),
+    _Shape(
+        "azure_devops",
+        re.compile(r"/(?P<repository>.+)/commits/(?P<sha>[^/]+)/statuses"),
+        ("context",),
+    ),
+)
+
+
+def recognise(request: RenderedRequest) -> StatusCall | None:
+    """None for every other request, and for one whose body does not say which status it means."""
+    if request.method != "POST":
+        return None
+    address = urlsplit(request.url)
+    for shape in _SHAPES:
+        found = shape.path.fullmatch(address.path)
+        if found is not None and shape.kind == "azure_devops" and "/_apis/git/" not in address.path:
+            continue
+        if found is not None:
+            return _call(shape, found, address.netloc, {**dict(parse_qsl(address.query)), **_fields(request)})
+    return None
+
+
+def _call(shape: _Shape, found: re.Match[str], host: str, fields: Mapping[str, Any]) -> StatusCall | None:
+    context = next((fields[name] for name in shape.context if fields.get(name)), shape.default)
+    if isinstance(context, Mapping):  # Azure DevOps: {"name": ..., "genre": ...}
+        context = f"{context.get('genre', '')}/{context['name']}" if context.get("name") else None
+    if not isinstance(context, str):
+        return None
+    return StatusCall(
+        kind=shape.kind,
+        host=host.lower(),
+        repository=unquote(found["repository"]).lower(),
+        sha=unquote(found["sha"]).lower(),
+        context=context.lower() if shape.ignores_case else context,
+    )
+
+
+def _fields(request: RenderedRequest) -> Mapping[str, Any]:
+    body = "".join(part for part in request.body or () if isinstance(part, str))
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, Mapping) else {}

@@ -1,0 +1,77 @@
+"""What admins defined, ready to run: pipelines, prepared hooks, incoming hooks."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.engine.rendering import PreparedHook, prepare
+from hookengine.errors import InvalidEvent, NotFound
+from hookengine.store.contract import Definitions
+
+
+class Catalogue:
+    """Kept in memory; `load` replaces all of it at once."""
+
+    def __init__(self, definitions: Definitions = Definitions()) -> None:  # noqa: B008  frozen and empty
+        self._prepared: dict[tuple[str, int], PreparedHook] = {}
+        self.load(definitions)
+
+    def load(self, definitions: Definitions) -> None:
+        """Raises TemplateError if a hook's templates are not acceptable; then nothing has changed."""
+        prepared = {
+            (hook.id, hook.revision): self._prepared.get((hook.id, hook.revision)) or prepare(hook)
+            for hook in definitions.hooks
+        }
+        self._prepared = prepared
+        self._hooks = {hook.id: hook for hook in definitions.hooks}
+        self._pipelines = {pipeline.id: pipeline for pipeline in definitions.pipelines}
+        self._names = {pipeline.name: pipeline for pipeline in definitions.pipelines}
+        self._incoming = {hook.id: hook for hook in definitions.incoming_hooks}
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        return tuple(self._pipelines.values())
+
+    @property
+    def incoming_hooks(self) -> tuple[IncomingHook, ...]:
+        return tuple(self._incoming.values())
+
+    def find_pipeline(self, reference: int | str) -> Pipeline | None:
+        if isinstance(reference, int):
+            return self._pipelines.get(reference)
+        return self._names.get(reference)
+
+    def pipeline(self, reference: int | str) -> Pipeline:
+        """Raises InvalidEvent that lists the likely meant names."""
+        found = self.find_pipeline(reference)
+        if found is None:
+            near = difflib.get_close_matches(str(reference), [*self._names, *map(str, self._pipelines)], n=3)
+            hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise InvalidEvent({"action.pipeline": [f"There is no pipeline {reference!r}.{hint}"]})
+        return found
+
+    def hooks_of(self, pipeline: Pipeline) -> list[Hook]:
+        """Its own and those of all pipelines, in the order of their ids."""
+        return [hook for hook in self._hooks.values() if hook.pipeline_id in (None, pipeline.id)]
+
+    def prepared(self, hook: Hook) -> PreparedHook:
+        return self._prepared[hook.id, hook.revision]
+
+    def hook(self, hook_id: str, revision: int) -> Hook | None:
+        """None if this revision is not the one that runs now."""
+        hook = self._hooks.get(hook_id)
+        return hook if hook is not None and hook.revision == revision else None
+
+    def incoming(self, hook_id: str) -> IncomingHook:
+        hook = self._incoming.get(hook_id)
+        if hook is None or not hook.active:
+            raise NotFound("incoming hook", hook_id)
+        return hook
+
+    def switch_off(self, hook_id: str) -> None:
+        hook = self._hooks.get(hook_id)
+        if hook is not None:
+            self._hooks[hook_id] = replace(hook, state=HookState.DISABLED)

@@ -1,0 +1,265 @@
+"""Events in: select the hooks that want one, render what it owes, find the lanes, write it all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.context import Context
+from hookengine.domain.event import Event, digest_of
+from hookengine.domain.hook import Hook
+from hookengine.domain.identity import new_id
+from hookengine.domain.pipeline import Pipeline
+from hookengine.engine import signals
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.lanes import lane_of
+from hookengine.engine.selection import select
+from hookengine.engine.signals import Signals
+from hookengine.engine.snapshot import snapshot
+from hookengine.errors import InvalidEvent, StaleContext, TemplateError
+from hookengine.store.contract import (
+    ActionKey,
+    Leased,
+    LeaseTerms,
+    OwedDelivery,
+    OwedEvent,
+    Remembered,
+    Store,
+)
+from hookengine.store.contract import Intake as Written
+
+RENDER_AGAIN = 20  # times, when other events of the same action keep coming in between
+
+
+class Seals(Protocol):
+    """What intake needs of the vault."""
+
+    names: tuple[str, ...]
+
+    def take_out(self, data: Context) -> tuple[dict[str, Any], dict[str, str]]:
+        """The data with its secrets replaced by marks, and the secrets by their paths."""
+        ...
+
+    def seal(self, pipeline_id: int, path: str, value: str) -> str: ...
+
+
+class Hands(Protocol):
+    """What intake needs of the worker."""
+
+    def terms(self) -> LeaseTerms: ...
+
+    def take(self, leased: Iterable[Leased], t0: float) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    largest_batch: int = 1000
+    context_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """An event with its pipeline found and its secrets taken out."""
+
+    id: str
+    event: Event
+    pipeline: Pipeline
+    data: dict[str, Any]
+    secrets: dict[str, str]
+
+    @property
+    def action(self) -> ActionKey:
+        return self.pipeline.id, str(self.event.action_id)
+
+
+class Intake:
+    """Where events come in, over HTTP, from the library or from an incoming hook."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        seals: Seals,
+        hands: Hands,
+        signals: Signals,
+        clock: Clock,
+        limits: Limits = Limits(),
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._seals = seals
+        self._hands = hands
+        self._signals = signals
+        self._clock = clock
+        self._limits = limits
+
+    async def accept(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """Owe these events to every hook that wants them: all of them, or none. Safe to call twice.
+
+        What comes back is durable: per event its id, its action and the hooks that matched. Raises
+        InvalidEvent, EventConflict, StoreError.
+        """
+        sorted_events = self._sort(events)
+        for _ in range(RENDER_AGAIN):
+            remembered = await self._store.remember(
+                [event.id for event in sorted_events], [event.action for event in sorted_events]
+            )
+            now, t0 = self._clock.now(), self._clock.ticks()
+            owed = self._owe(sorted_events, remembered, now)
+            try:
+                written = await asyncio.shield(self._write(owed, now, t0))
+            except StaleContext:
+                continue
+            return [orjson.loads(accepted.answer) for accepted in written.accepted]
+        raise StaleContext("too many events of one action at the same time; try again")
+
+    def _owe(self, events: Sequence[_Sorted], remembered: Remembered, now: Millis) -> list[OwedEvent]:
+        """Each event with its deliveries, rendered from the context that the events before it have left."""
+        known_ids = set(remembered.events)
+        contexts: dict[ActionKey, tuple[int, Context]] = {
+            action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
+        }
+        owed = []
+        for event in events:
+            revision, context = contexts.get(event.action, (0, {}))
+            taken = snapshot(
+                event.pipeline,
+                context,
+                event.event,
+                event.data,
+                self._seals.names,
+                event_id=event.id,
+                now=now,
+            )
+            deliveries: list[OwedDelivery] = []
+            names: list[Hook] = []
+            if event.id not in known_ids:
+                known_ids.add(event.id)
+                contexts[event.action] = (revision + 1, taken.remembered)
+                names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
+                deliveries = [self._deliver(hook, taken.view, event.action, now) for hook in names]
+            text = orjson.dumps(taken.remembered).decode()
+            self._check_size(text)
+            owed.append(_owed(event, names, deliveries, text, revision, self._seals.seal))
+        return owed
+
+    def _deliver(self, hook: Hook, view: Context, action: ActionKey, now: Millis) -> OwedDelivery:
+        """A hook whose templates cannot be rendered does not fail the event: the failure is recorded."""
+        delivery_id = new_id("dlv", now)
+        owed = {"id": delivery_id, "hook_id": hook.id, "hook_revision": hook.revision}
+        try:
+            rendered = self._catalogue.prepared(hook).render(view)
+        except TemplateError as error:
+            return OwedDelivery(**owed, unrenderable=str(error))  # type: ignore[arg-type]
+        key, policy = lane_of(hook, rendered, action, delivery_id)
+        return OwedDelivery(**owed, lane_key=key, policy=policy, request=rendered.request)  # type: ignore[arg-type]
+
+    async def _write(self, owed: Sequence[OwedEvent], now: Millis, t0: float) -> Written:
+        """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
+        written = await self._store.accept(owed, now, self._hands.terms())
+        self._hands.take(written.leased, t0)
+        if len(written.leased) < sum(len(event.deliveries) for event in owed):
+            self._hands.wake()
+        self._tell(owed, written)
+        return written
+
+    def _sort(self, events: Sequence[Event]) -> list[_Sorted]:
+        if not 0 < len(events) <= self._limits.largest_batch:
+            raise InvalidEvent(
+                {"events": [f"Send 1 to {self._limits.largest_batch} events, not {len(events)}."]}
+            )
+        wrong: dict[str, list[str]] = {}
+        found = []
+        for index, event in enumerate(events):
+            try:
+                pipeline = self._catalogue.pipeline(event.pipeline)
+            except InvalidEvent as error:
+                wrong.update(at_index(error.errors, index, len(events)))
+                continue
+            data, secrets = self._seals.take_out(event.data)
+            event_id = event.id or new_id("evt", self._clock.now())
+            found.append(_Sorted(id=event_id, event=event, pipeline=pipeline, data=data, secrets=secrets))
+        if wrong:
+            raise InvalidEvent(wrong)
+        return found
+
+    def _check_size(self, context: str) -> None:
+        if len(context) > self._limits.context_bytes:
+            raise InvalidEvent(
+                {"action": [f"The action's context would grow beyond {self._limits.context_bytes} bytes."]}
+            )
+
+    def _tell(self, owed: Sequence[OwedEvent], written: Written) -> None:
+        for event, accepted in zip(owed, written.accepted, strict=True):
+            self._signals.announce(
+                signals.EVENT_ACCEPTED if accepted.fresh else signals.EVENT_REPEATED,
+                event=event.id,
+                type=event.event.type,
+                pipeline=event.pipeline_id,
+                action=event.event.action_id,
+                matched=len(event.deliveries),
+            )
+        for ending in written.endings:
+            self._signals.announce(
+                signals.DELIVERY_ENDED,
+                delivery=ending.delivery_id,
+                status=ending.status,
+                because=ending.because,
+            )
+
+
+def at_index(errors: Mapping[str, list[str]], index: int, of: int) -> dict[str, list[str]]:
+    """Fields of one event in a list are told with their place in it."""
+    return {f"[{index}].{field}" if of > 1 else field: messages for field, messages in errors.items()}
+
+
+def _owed(
+    sorted_event: _Sorted,
+    hooks: Sequence[Hook],
+    deliveries: Sequence[OwedDelivery],
+    context: str,
+    revision: int,
+    seal: Callable[[int, str, str], str],
+) -> OwedEvent:
+    event, pipeline = sorted_event.event, sorted_event.pipeline
+    return OwedEvent(
+        id=sorted_event.id,
+        event=event,
+        pipeline_id=pipeline.id,
+        digest=digest_of(sorted_event.data, event),
+        document=json.dumps(sorted_event.data, ensure_ascii=False, separators=(",", ":")),
+        answer=orjson.dumps(_answer(sorted_event, hooks, deliveries)).decode(),
+        context=context,
+        known_revision=revision,
+        deliveries=tuple(deliveries),
+        secrets={path: seal(pipeline.id, path, value) for path, value in sorted_event.secrets.items()},
+    )
+
+
+def _answer(event: _Sorted, hooks: Sequence[Hook], deliveries: Sequence[OwedDelivery]) -> dict[str, Any]:
+    """What the sender is told, now and whenever it sends the same event again."""
+    return {
+        "id": event.id,
+        "type": event.event.type,
+        "action": {
+            "id": event.event.action_id,
+            "pipeline": {"id": event.pipeline.id, "name": event.pipeline.name},
+        },
+        "hooks": [
+            {
+                "id": hook.id,
+                "name": hook.name,
+                "delivery": delivery.id,
+                **({"problem": delivery.unrenderable} if delivery.request is None else {}),
+            }
+            for hook, delivery in zip(hooks, deliveries, strict=True)
+        ],
+    }

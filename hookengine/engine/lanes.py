@@ -1,0 +1,25 @@
+"""Which lane a request belongs in: what it would change outside."""
+
+from __future__ import annotations
+
+from hookengine.domain.hook import Hook, LanePolicy
+from hookengine.domain.status_call import recognise
+from hookengine.engine.rendering import Rendered
+from hookengine.store.contract import ActionKey
+
+Lane = tuple[str, LanePolicy]
+"""(key, policy). Frozen when the delivery is accepted."""
+
+
+def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str) -> Lane:
+    """What the hook says, else the status a commit-status call writes, else the hook's own line per action."""
+    policy = hook.lane.policy if hook.lane else None
+    if policy is LanePolicy.NONE:
+        return f"delivery:{delivery_id}", LanePolicy.NONE
+    if policy is not None and rendered.lane_key is not None:
+        return f"named:{policy}:{rendered.lane_key}", policy
+    call = recognise(rendered.request)
+    if call is not None:
+        return call.lane_key, policy or LanePolicy.LATEST
+    pipeline_id, action_id = action
+    return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED

@@ -1,0 +1,129 @@
+"""An outcome becomes a verdict, and both are written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import tenacity
+
+from hookengine.domain.attempt import Outcome, TryAgain, certainty_of, describe
+from hookengine.domain.clock import Clock
+from hookengine.domain.hook import Hook
+from hookengine.domain.response import ResponseRule
+from hookengine.domain.retry import Trial, judge, next_try
+from hookengine.domain.status_call import recognise
+from hookengine.engine import signals
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.signals import Signals
+from hookengine.errors import StoreError
+from hookengine.store.contract import Finished, Leased, LeaseTerms, Report, Store
+
+StatusRules = Mapping[str, tuple[ResponseRule, ...]]
+"""Response rules by the family of host a recognised commit-status call goes to."""
+
+
+class Recorder:
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        signals: Signals,
+        clock: Clock,
+        status_rules: StatusRules,
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._signals = signals
+        self._clock = clock
+        self._status_rules = status_rules
+
+    async def hook_of(self, leased: Leased) -> Hook:
+        """The hook as it was when the request was rendered."""
+        running = self._catalogue.hook(leased.hook_id, leased.hook_revision)
+        if running is not None:
+            return running
+        past = await self._store.hook_revision(leased.hook_id, leased.hook_revision)
+        if past is None:
+            raise StoreError(f"hook {leased.hook_id} revision {leased.hook_revision} is not in the store")
+        return past
+
+    async def record(
+        self, leased: Leased, hook: Hook, outcome: Outcome, terms: Callable[[], LeaseTerms]
+    ) -> Finished:
+        """Judge the outcome and write it, however long the database takes to come back: a result that was
+        lost would cost a duplicate."""
+        report = self._judged(leased, hook, outcome)
+        finished = await self._until_written(report, terms)
+        self._tell(leased, report, finished)
+        return finished
+
+    def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
+        now = self._clock.now()
+        call = recognise(leased.request)
+        rules = (*hook.responses, *(self._status_rules.get(call.kind, ()) if call else ()))
+        trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=leased.rank, now=now)
+        verdict = judge(outcome, trial, hook.retry, rules)
+        return Report(
+            token=leased.token,
+            outcome=outcome,
+            certainty=certainty_of(outcome, verdict),
+            verdict=verdict,
+            finished_at=now,
+        )
+
+    async def _until_written(self, report: Report, terms: Callable[[], LeaseTerms]) -> Finished:
+        def tell(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            self._signals.announce(signals.STORE_FAILED, doing="recording a result", error=str(error))
+
+        async for attempt in tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(StoreError),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
+            after=tell,
+            sleep=asyncio.sleep,
+        ):
+            with attempt:
+                return await self._store.finish(report, self._clock.now(), terms())
+        raise AssertionError("tenacity goes on until it is written")
+
+    def _tell(self, leased: Leased, report: Report, finished: Finished) -> None:
+        facts = {
+            "delivery": leased.delivery_id,
+            "hook": leased.hook_id,
+            "event": leased.event_id,
+            "attempt": leased.attempt,
+            "outcome": describe(report.outcome),
+            "verdict": type(report.verdict).__name__,
+            "because": report.verdict.because,
+        }
+        if finished.late:
+            self._signals.announce(signals.ATTEMPT_LATE, **facts)
+            return
+        self._signals.announce(
+            signals.ATTEMPT_FINISHED,
+            **facts,
+            next_try=next_try(report.verdict),
+            request=leased.request.shown(),
+        )
+        if not isinstance(report.verdict, TryAgain) or finished.status in ("superseded", "cancelled"):
+            self._signals.announce(
+                signals.DELIVERY_ENDED,
+                delivery=leased.delivery_id,
+                status=finished.status,
+                because=report.verdict.because,
+            )
+        if getattr(report.verdict, "gone", False):
+            self._catalogue.switch_off(leased.hook_id)
+            self._signals.announce(
+                signals.HOOK_SWITCHED_OFF, hook=leased.hook_id, because=report.verdict.because
+            )
+        if finished.repair_id is not None:
+            self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
+        for ending in finished.endings:
+            self._signals.announce(
+                signals.DELIVERY_ENDED,
+                delivery=ending.delivery_id,
+                status=ending.status,
+                because=ending.because,
+            )

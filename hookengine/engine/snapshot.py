@@ -1,0 +1,59 @@
+"""The context of one event: the pipeline's, under what the action is remembered by, under what it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.context import Context, merge
+from hookengine.domain.event import STATUS, Event
+from hookengine.domain.pipeline import Pipeline
+from hookengine.domain.request import SecretRef
+from hookengine.guard.vault import MARK, NAMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """`remembered` is what the action is known by from now on, `view` what templates see."""
+
+    remembered: dict[str, Any]
+    view: dict[str, Any]
+
+
+def snapshot(
+    pipeline: Pipeline,
+    remembered: Context,
+    event: Event,
+    data: Context,
+    secret_names: Iterable[str],
+    *,
+    event_id: str,
+    now: Millis,
+) -> Snapshot:
+    """`data` is the event's data without secrets."""
+    known = merge(remembered, data)
+    action = dict(known["action"])
+    sent = data["action"].get("status")
+    action["status"] = sent or STATUS.get(event.type) or action.get("status")
+    action["pipeline"] = pipeline.facts()
+    action.setdefault("type", pipeline.operation)
+    known["action"] = action
+    view = merge(_with_refs(pipeline.context, pipeline.id), _with_refs(known, pipeline.id))
+    view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())
+    view["event"] = event.facts(event_id, now)
+    view["secrets"] = {name: SecretRef(NAMED + name) for name in secret_names}
+    return Snapshot(remembered=known, view=view)
+
+
+def _with_refs(value: Any, pipeline_id: int) -> Any:
+    """The context with a SecretRef in the place of each mark."""
+    if isinstance(value, Mapping):
+        if value.keys() == {MARK}:
+            name = str(value[MARK])
+            return SecretRef(name if name.startswith(NAMED) else f"context:{pipeline_id}:{name}")
+        return {key: _with_refs(item, pipeline_id) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_refs(item, pipeline_id) for item in value]
+    return value

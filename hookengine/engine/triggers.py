@@ -1,0 +1,132 @@
+"""Incoming hooks: a request starts an action, and what it says is remembered for the action's events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hookengine.domain.clock import Clock
+from hookengine.domain.event import Event, Lifecycle
+from hookengine.domain.pipeline import IncomingHook
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.intake import Intake
+from hookengine.errors import EventConflict, HookEngineError, InvalidEvent
+from hookengine.guard.signing import verify_hmac
+from hookengine.store.contract import Store
+
+ONCE_HEADERS = (
+    "webhook-id",
+    "x-github-delivery",
+    "x-gitlab-event-uuid",
+    "x-gitea-delivery",
+    "x-request-uuid",
+    "idempotency-key",
+)
+"""Headers in which senders name a delivery, so that one sent twice starts one action."""
+
+
+class BadSignature(HookEngineError):
+    """The request does not carry the signature its hook asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggered:
+    """`action_id` is None when the hook's conditions do not hold: nothing was started, for `because`."""
+
+    action_id: int | None
+    answer: Mapping[str, Any] | None = None
+    because: str = ""
+
+
+class Triggers:
+    """`secret` gives the value of a named secret, or raises SecretMissing."""
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, intake: Intake, clock: Clock, secret: Callable[[str], str]
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._intake = intake
+        self._clock = clock
+        self._secret = secret
+
+    async def trigger(self, hook_id: str, body: bytes, headers: Mapping[str, str]) -> Triggered:
+        """Start an action. `headers` have lower-case names.
+
+        Raises NotFound, BadSignature, InvalidEvent, SecretMissing, StoreError.
+        """
+        hook = self._catalogue.incoming(hook_id)
+        self._verify(hook, body, headers)
+        document = _parsed(body)
+        failing = hook.first_failing(document)
+        if failing is not None:
+            accepted = ", ".join(map(str, failing.accepted_values))
+            return Triggered(action_id=None, because=f"{failing.path} is not one of {accepted}")
+        variables = hook.parse(document)
+        event_id = _event_id(hook, headers)
+        started = await self._started_before(event_id)
+        if started is None:
+            started = await self._start(hook, event_id, variables)
+        return Triggered(action_id=started["action"]["id"], answer=started)
+
+    async def _start(
+        self, hook: IncomingHook, event_id: str | None, variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        pipeline = self._catalogue.pipeline(hook.pipeline_id)
+        action_id = await self._store.new_action(pipeline.id, self._clock.now())
+        event = Event.parse(
+            {
+                **({"id": event_id} if event_id else {}),
+                "type": Lifecycle.QUEUED,
+                "action": {
+                    "id": action_id,
+                    "type": pipeline.operation,
+                    "pipeline": pipeline.id,
+                    "triggered_from": {
+                        "trigger_type": "hook",
+                        "name": hook.name,
+                        "hook_id": hook.id,
+                        "hook_parsed_variables": dict(variables),
+                    },
+                },
+            }
+        )
+        try:
+            (answer,) = await self._intake.accept([event])
+        except EventConflict:  # the same delivery came in twice at the same time; the other one was first
+            before = await self._started_before(event_id)
+            if before is None:
+                raise
+            return before
+        return answer
+
+    async def _started_before(self, event_id: str | None) -> dict[str, Any] | None:
+        if event_id is None:
+            return None
+        known = (await self._store.remember([event_id], [])).events.get(event_id)
+        return None if known is None else orjson.loads(known[1])
+
+    def _verify(self, hook: IncomingHook, body: bytes, headers: Mapping[str, str]) -> None:
+        if hook.secret is None:
+            return
+        signature = headers.get(hook.signature_header.lower(), "")
+        if not signature or not verify_hmac(self._secret(hook.secret), body, signature):
+            raise BadSignature(f"the header {hook.signature_header} must hold the HMAC-SHA256 of the body")
+
+
+def _parsed(body: bytes) -> Any:
+    if not body.strip():
+        return {}
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise InvalidEvent({"body": [f"The request body must be JSON: {error}."]}) from error
+
+
+def _event_id(hook: IncomingHook, headers: Mapping[str, str]) -> str | None:
+    named = next((headers[name] for name in ONCE_HEADERS if headers.get(name)), None)
+    return None if named is None else f"trigger:{hook.id}:{named}"[:200]

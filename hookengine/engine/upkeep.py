@@ -1,0 +1,99 @@
+"""Periodic care, and the alarm that wakes the worker when the next delivery is due. Both tick on APScheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from hookengine.domain.clock import Clock, Millis, as_datetime
+from hookengine.domain.retry import DAY
+from hookengine.engine import signals
+from hookengine.engine.signals import Signals
+from hookengine.errors import StoreError
+from hookengine.store.contract import Store
+
+PRUNE_EVERY = 3600  # seconds
+SWEEP_EVERY = 300
+PRUNE_AT_ONCE = 500  # lanes in one transaction, so that pruning never holds up deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what has ended is kept. Events are known again, and told the same, as long as `delivered`."""
+
+    delivered: Millis = 30 * DAY
+    failed: Millis = 90 * DAY
+
+
+def new_scheduler() -> AsyncIOScheduler:
+    """Jobs that were missed run once, late, rather than not at all."""
+    return AsyncIOScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+
+
+class ScheduledAlarm:
+    """One job, moved to the earliest time asked for."""
+
+    def __init__(self, scheduler: AsyncIOScheduler, wake: Callable[[], None], clock: Clock) -> None:
+        self._scheduler = scheduler
+        self._wake = wake
+        self._clock = clock
+        self._set_for: Millis | None = None
+
+    def at(self, instant: Millis) -> None:
+        if instant <= self._clock.now():
+            self._ring()
+        elif self._set_for is None or instant < self._set_for:
+            self._set_for = instant
+            self._scheduler.add_job(
+                self._ring, DateTrigger(as_datetime(instant)), id="wake", replace_existing=True
+            )
+
+    def _ring(self) -> None:
+        self._set_for = None
+        self._wake()
+
+
+class Upkeep:
+    def __init__(self, store: Store, signals: Signals, clock: Clock, retention: Retention) -> None:
+        self._store = store
+        self._signals = signals
+        self._clock = clock
+        self._retention = retention
+
+    def schedule(self, scheduler: AsyncIOScheduler) -> None:
+        scheduler.add_job(self.prune, IntervalTrigger(seconds=PRUNE_EVERY), id="prune")
+        scheduler.add_job(self.sweep, IntervalTrigger(seconds=SWEEP_EVERY), id="sweep")
+
+    async def prune(self) -> int:
+        """Delete what has ended long enough ago; how many lanes went."""
+        now = self._clock.now()
+        pruned = 0
+        try:
+            while True:
+                gone = await self._store.prune(
+                    now - self._retention.delivered, now - self._retention.failed, PRUNE_AT_ONCE
+                )
+                pruned += gone
+                if gone < PRUNE_AT_ONCE:
+                    break
+        except StoreError as error:
+            self._signals.announce(signals.STORE_FAILED, doing="pruning", error=str(error))
+        self._signals.announce(signals.UPKEEP_DONE, task="prune", count=pruned)
+        return pruned
+
+    async def sweep(self) -> int:
+        """Mend lanes that were left without a head; how many, which should be none."""
+        try:
+            mended = await self._store.sweep(self._clock.now())
+        except StoreError as error:
+            self._signals.announce(signals.STORE_FAILED, doing="sweeping", error=str(error))
+            return 0
+        self._signals.announce(signals.UPKEEP_DONE, task="sweep", count=mended)
+        return mended

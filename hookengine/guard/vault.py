@@ -1,0 +1,187 @@
+"""Secrets: taken out of contexts, sealed, and bound to requests at the last moment, for their hosts only."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.errors import HookEngineError, InvalidEvent
+
+MARK = "$secret"
+"""In a context `{"$secret": PATH}` stands where a secret was taken out, or `{"$secret": "secrets.NAME"}`."""
+
+NAMED = "secrets."
+_SHORTEST_SCRUBBED = 6
+_REMOVED = "[secret]"
+
+
+class SecretRefused(HookEngineError):
+    """A secret may not go to this host."""
+
+
+class SecretMissing(HookEngineError):
+    """A secret has no value now: its variable is not set, its file cannot be read, or no event brought it."""
+
+
+class Seal(Protocol):
+    def seal(self, value: str, belongs_to: str) -> str: ...
+
+    def open(self, sealed: str, belongs_to: str) -> str: ...
+
+
+class PlainSeal:
+    """No sealing at all, for trying things out."""
+
+    def seal(self, value: str, belongs_to: str) -> str:
+        return value
+
+    def open(self, sealed: str, belongs_to: str) -> str:
+        return sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSecret:
+    """Read anew each time it is used. `hosts` is where it may go."""
+
+    env: str | None = None
+    file: Path | None = None
+    hosts: frozenset[str] = frozenset()
+
+    def value(self, name: str) -> str:
+        if self.env is not None:
+            value = os.environ.get(self.env)
+            if value is None:
+                raise SecretMissing(f"{NAMED}{name}: the environment variable {self.env} is not set")
+        else:
+            try:
+                value = Path(self.file or "").read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SecretMissing(f"{NAMED}{name}: the file {self.file} cannot be read") from error
+        if not value.strip():
+            raise SecretMissing(f"{NAMED}{name} is empty")
+        return value.strip()
+
+
+class Vault:
+    """`sealed(pipeline id, path)` gives the newest context secret there, sealed, or None."""
+
+    def __init__(
+        self,
+        named: Mapping[str, NamedSecret],
+        seal: Seal,
+        sealed: Callable[[int, str], Awaitable[str | None]],
+        *,
+        context_paths: Iterable[str] = (),
+        context_hosts: Iterable[str] = (),
+    ) -> None:
+        self._named = dict(named)
+        self._seal = seal
+        self._sealed = sealed
+        self._paths = tuple(context_paths)
+        self._context_hosts = frozenset(host.lower() for host in context_hosts)
+        self.names = tuple(sorted(named))
+
+    def take_out(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The data with a mark in the place of each secret, and the secrets by their paths.
+
+        Raises InvalidEvent for a mark that is there already, or a secret that is no text.
+        """
+        taken: dict[str, str] = {}
+        return self._without(data, "", taken), taken
+
+    def seal(self, pipeline_id: int, path: str, value: str) -> str:
+        return self._seal.seal(value, f"{pipeline_id}|{path}")
+
+    def value(self, name: str) -> str:
+        """Of a named secret. Raises SecretMissing."""
+        secret = self._named.get(name)
+        if secret is None:
+            raise SecretMissing(f"there is no secret {name!r} under `secrets:`")
+        return secret.value(name)
+
+    async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
+        """The secrets this request needs, by name. Raises SecretRefused, SecretMissing."""
+        return {name: await self._for_host(name, host) for name in request.secrets}
+
+    async def _for_host(self, name: str, host: str) -> str:
+        if name.startswith(NAMED):
+            short = name.removeprefix(NAMED)
+            self._check_audience(name, self._named[short].hosts if short in self._named else None, host)
+            return self.value(short)
+        self._check_audience(name, self._context_hosts, host)
+        _, pipeline_id, path = name.split(":", 2)
+        sealed = await self._sealed(int(pipeline_id), path)
+        if sealed is None:
+            raise SecretMissing(f"no event of pipeline {pipeline_id} has brought {path} yet")
+        return self._seal.open(sealed, f"{pipeline_id}|{path}")
+
+    def _check_audience(self, name: str, hosts: frozenset[str] | None, host: str) -> None:
+        if hosts is None:
+            raise SecretMissing(f"there is no {name} any more")
+        if host.lower() not in hosts:
+            setting = f"{name}.hosts" if name.startswith(NAMED) else "secrets.context_hosts"
+            raise SecretRefused(f"{name} may not go to {host}; if it should, add {host} to {setting}")
+
+    def _without(self, data: Mapping[str, Any], prefix: str, taken: dict[str, str]) -> dict[str, Any]:
+        clean: dict[str, Any] = {}
+        for key, value in data.items():
+            path = f"{prefix}{key}"
+            if key == MARK:
+                raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
+            if value is not None and any(_covers(pattern, path) for pattern in self._paths):
+                clean[key] = _taken(path, value, taken)
+            elif isinstance(value, Mapping):
+                clean[key] = self._without(value, f"{path}.", taken)
+            elif isinstance(value, list):
+                clean[key] = self._without_in(value, f"{path}.", taken)
+            else:
+                clean[key] = value
+        return clean
+
+    def _without_in(self, values: list[Any], prefix: str, taken: dict[str, str]) -> list[Any]:
+        clean: list[Any] = []
+        for index, value in enumerate(values):
+            if isinstance(value, Mapping):
+                clean.append(self._without(value, f"{prefix}{index}.", taken))
+            elif isinstance(value, list):
+                clean.append(self._without_in(value, f"{prefix}{index}.", taken))
+            else:
+                clean.append(value)
+        return clean
+
+
+def _covers(pattern: str, path: str) -> bool:
+    """`**.NAME` is every key of that name, anything else one path."""
+    if pattern.startswith("**."):
+        return f".{path}".endswith(pattern[2:])
+    return pattern == path
+
+
+def _taken(path: str, value: Any, taken: dict[str, str]) -> dict[str, str]:
+    if not isinstance(value, str):
+        raise InvalidEvent(
+            {path: ["This path holds secrets (see secrets.context_paths): send a text or null."]}
+        )
+    taken[path] = value
+    return {MARK: path}
+
+
+def fill(ref: SecretRef, values: Mapping[str, str]) -> str:
+    value = ref.prefix + values[ref.name]
+    return base64.b64encode(value.encode()).decode() if ref.form == "base64" else value
+
+
+def scrub(text: str, values: Iterable[str]) -> str:
+    """Take secrets out of what a target answered, also in base64 and percent-encoded."""
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _SHORTEST_SCRUBBED:
+            encoded = base64.b64encode(value.encode()).decode()
+            for form in (value, quote(value, safe=""), encoded, encoded.rstrip("=")):
+                text = text.replace(form, _REMOVED)
+    return text
