@@ -1,0 +1,144 @@
+"""Looking up names without letting a slow or hostile DNS hold the engine.
+
+`getaddrinfo` cannot be interrupted, and on asyncio's own threads a few hanging names would stop every other
+look-up; so it has its own threads here, and a name can take two of them at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import ipaddress
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from hookengine.guard.hostname import IPAddress
+
+LOOKUPS_PER_NAME = 2
+REMEMBERED_FAILURES = 1024
+
+Lookup = Callable[[str], Sequence[str]]
+"""Blocks until a name's addresses are known; whatever it raises is a failed look-up."""
+
+Answer = tuple[IPAddress, ...] | str
+"""Addresses, or why there are none."""
+
+
+class LookupFailed(Exception):
+    """The name has no address now. This says nothing about whether it may be called: try again later."""
+
+    def __init__(self, name: str, why: str, *, timed_out: bool = False) -> None:
+        super().__init__(f"{name} cannot be resolved: {why}")
+        self.timed_out = timed_out
+
+
+def system_lookup(name: str) -> list[str]:
+    """As the machine resolves, in the order of RFC 6724; a name can raise UnicodeError here, not only OSError."""
+    return [str(sockaddr[0]) for *_, sockaddr in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+
+
+class Resolver:
+    """Belongs to one asyncio event loop. Answers are not cached, failures for `negative_seconds`.
+
+    Callers that ask for a name while it is looked up share that look-up. One that outlives `timeout` is
+    abandoned: its thread stays taken until the system gives up, and later callers start another.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup = system_lookup,
+        *,
+        timeout: float = 5.0,
+        negative_seconds: float = 10.0,
+        threads: int = 8,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lookup, self._timeout = lookup, timeout
+        self._negative_seconds, self._monotonic = negative_seconds, monotonic
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hookengine-dns")
+        self._flights: dict[str, asyncio.Future[Answer]] = {}
+        self._running: Counter[str] = Counter()
+        self._failures: dict[str, tuple[float, str]] = {}
+
+    async def resolve(self, name: str) -> tuple[IPAddress, ...]:
+        """At least one address, none twice; not judged. Raises LookupFailed."""
+        self._recall_failure(name)
+        flight = self._flights.get(name) or self._launch(name)
+        # asyncio.wait leaves the look-up alone when this caller gives up or is cancelled: others may share it.
+        await asyncio.wait({flight}, timeout=self._timeout)
+        if not flight.done():
+            self._forget_flight(name, flight)
+            why = f"no answer within {self._timeout:g} s"
+            self._remember_failure(name, why)
+            raise LookupFailed(name, why, timed_out=True)
+        answer = flight.result()
+        if isinstance(answer, str):
+            raise LookupFailed(name, answer)
+        return answer
+
+    def close(self) -> None:
+        """Does not wait for look-ups that hang; whoever waits for one still gets its timeout."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _launch(self, name: str) -> asyncio.Future[Answer]:
+        if self._running[name] >= LOOKUPS_PER_NAME:
+            raise LookupFailed(name, "earlier look-ups of it are still unanswered", timed_out=True)
+        loop = asyncio.get_running_loop()
+        flight: asyncio.Future[Answer] = loop.create_future()
+        work = self._threads.submit(_ask, self._lookup, name)
+        self._flights[name] = flight
+        self._running[name] += 1
+
+        def tell_the_loop(work: Future[Answer]) -> None:
+            # A look-up may end after its loop was closed; then nobody is left to tell.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(functools.partial(self._land, name, flight, work))
+
+        work.add_done_callback(tell_the_loop)
+        return flight
+
+    def _land(self, name: str, flight: asyncio.Future[Answer], work: Future[Answer]) -> None:
+        self._running -= Counter({name: 1})
+        self._forget_flight(name, flight)
+        answer = _answer_of(work)
+        if isinstance(answer, str):
+            self._remember_failure(name, answer)
+        else:
+            self._failures.pop(name, None)
+        if not flight.done():
+            flight.set_result(answer)
+
+    def _forget_flight(self, name: str, flight: asyncio.Future[Answer]) -> None:
+        if self._flights.get(name) is flight:
+            del self._flights[name]
+
+    def _remember_failure(self, name: str, why: str) -> None:
+        self._failures.pop(name, None)
+        while len(self._failures) >= REMEMBERED_FAILURES:
+            del self._failures[next(iter(self._failures))]
+        self._failures[name] = (self._monotonic() + self._negative_seconds, why)
+
+    def _recall_failure(self, name: str) -> None:
+        until, why = self._failures.get(name, (None, ""))
+        if until is None:
+            return
+        if self._monotonic() < until:
+            raise LookupFailed(name, why)
+        del self._failures[name]
+
+
+def _ask(lookup: Lookup, name: str) -> Answer:
+    addresses = dict.fromkeys(ipaddress.ip_address(text) for text in lookup(name))
+    return tuple(addresses) or "it has no address"
+
+
+def _answer_of(work: Future[Answer]) -> Answer:
+    """What the look-up raised is an answer too: getaddrinfo raises UnicodeError for names such as `a..b`."""
+    if work.cancelled():
+        return "the resolver was closed"
+    error = work.exception()
+    return work.result() if error is None else f"{type(error).__name__}: {error}"
