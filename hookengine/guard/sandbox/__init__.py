@@ -1,0 +1,29 @@
+"""The bounded dialect of Jinja: what a template may say, and how much work it may cause.
+
+Nothing of Jinja's own runtime is reachable from a template. Every look-up, operator, filter and test of
+a checked tree becomes a call of one of our own functions, which refuse what is not plain data and charge
+for what they do; what has no such function cannot be written.
+"""
+
+from __future__ import annotations
+
+from hookengine.guard.sandbox.budget import Run
+from hookengine.guard.sandbox.program import Hole, Leaf, Part, Program, Unit
+from hookengine.guard.sandbox.source import Refusal
+from hookengine.guard.sandbox.values import EncodedText, JsonText, PathText, is_secret, text, weigh
+
+__all__ = [
+    "EncodedText",
+    "Hole",
+    "JsonText",
+    "Leaf",
+    "Part",
+    "PathText",
+    "Program",
+    "Refusal",
+    "Run",
+    "Unit",
+    "is_secret",
+    "text",
+    "weigh",
+]
