@@ -48,3 +48,18 @@ def paths(context: Context, prefix: str = "") -> Iterator[str]:
         yield prefix + str(key)
         if isinstance(value, Mapping):
             yield from paths(value, f"{prefix}{key}.")
+
+
+def too_deep(value: Any, limit: int) -> bool:
+    """Whether objects and lists are nested deeper than `limit`. Does not recurse: that is the point of it."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (Mapping, list))
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return False
+    return True

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from hookengine.domain.clock import Millis, as_text, from_datetime
+from hookengine.domain.context import too_deep
 from hookengine.errors import InvalidEvent
 
 STATUS_CHANGED = "action.status_changed"
@@ -19,6 +20,9 @@ STATUS_CHANGED = "action.status_changed"
 
 RESERVED = frozenset({"event", "secrets", "params", "captured"})
 """Names templates know that an event may not bring along."""
+
+DEEPEST = 50
+"""Levels of objects and lists in an event, so that whatever walks over it may recurse."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -116,6 +120,8 @@ class _Reading:
     def __init__(self, document: Any) -> None:
         if not isinstance(document, Mapping):
             raise InvalidEvent({"event": ["An event is a JSON object with `type` and `action`."]})
+        if too_deep(document, DEEPEST):
+            raise InvalidEvent({"event": [f"Objects and lists may be nested {DEEPEST} deep, not deeper."]})
         self._document = document
         self._errors: dict[str, list[str]] = {}
 

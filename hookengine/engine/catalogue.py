@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
+from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.engine.rendering import PreparedHook, prepare
@@ -39,6 +40,11 @@ class Catalogue:
     def incoming_hooks(self) -> tuple[IncomingHook, ...]:
         return tuple(self._incoming.values())
 
+    @property
+    def longest_deadline(self) -> Millis:
+        """Of all its hooks; leases must outlive it."""
+        return max((round(hook.timeout * 1000) for hook in self._hooks.values()), default=0)
+
     def find_pipeline(self, reference: int | str) -> Pipeline | None:
         if isinstance(reference, int):
             return self._pipelines.get(reference)
@@ -52,6 +58,12 @@ class Catalogue:
             hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise InvalidEvent({"action.pipeline": [f"There is no pipeline {reference!r}.{hint}"]})
         return found
+
+    def new_pipeline(self, reference: int | str) -> Pipeline:
+        """One of this id or name that is not defined yet."""
+        if isinstance(reference, int):
+            return Pipeline(id=reference, name=f"pipeline-{reference}")
+        return Pipeline(id=max(self._pipelines, default=0) + 1, name=reference)
 
     def hooks_of(self, pipeline: Pipeline) -> list[Hook]:
         """Its own and those of all pipelines, in the order of their ids."""

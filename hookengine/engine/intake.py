@@ -25,6 +25,7 @@ from hookengine.engine.snapshot import snapshot
 from hookengine.errors import InvalidEvent, StaleContext, TemplateError
 from hookengine.store.contract import (
     ActionKey,
+    Definitions,
     Leased,
     LeaseTerms,
     OwedDelivery,
@@ -63,6 +64,7 @@ class Hands(Protocol):
 class Limits:
     largest_batch: int = 1000
     context_bytes: int = 256 * 1024
+    create_pipelines: bool = False  # an event of an unknown pipeline creates it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Intake:
         self._signals = signals
         self._clock = clock
         self._limits = limits
+        self._creating = asyncio.Lock()
 
     async def accept(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """Owe these events to every hook that wants them: all of them, or none. Safe to call twice.
@@ -107,6 +110,8 @@ class Intake:
         What comes back is durable: per event its id, its action and the hooks that matched. Raises
         InvalidEvent, EventConflict, StoreError.
         """
+        if self._limits.create_pipelines:
+            await self._create_pipelines(events)
         sorted_events = self._sort(events)
         for _ in range(RENDER_AGAIN):
             remembered = await self._store.remember(
@@ -170,6 +175,13 @@ class Intake:
             self._hands.wake()
         self._tell(owed, written)
         return written
+
+    async def _create_pipelines(self, events: Sequence[Event]) -> None:
+        async with self._creating:
+            for event in events:
+                if self._catalogue.find_pipeline(event.pipeline) is None:
+                    created = Definitions(pipelines=(self._catalogue.new_pipeline(event.pipeline),))
+                    self._catalogue.load(await self._store.apply(created, "events", self._clock.now()))
 
     def _sort(self, events: Sequence[Event]) -> list[_Sorted]:
         if not 0 < len(events) <= self._limits.largest_batch:

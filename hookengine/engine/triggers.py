@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import orjson
 
 from hookengine.domain.clock import Clock
-from hookengine.domain.event import Event, Lifecycle
+from hookengine.domain.context import too_deep
+from hookengine.domain.event import DEEPEST, Event, Lifecycle
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
@@ -122,9 +122,12 @@ def _parsed(body: bytes) -> Any:
     if not body.strip():
         return {}
     try:
-        return json.loads(body)
-    except ValueError as error:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
         raise InvalidEvent({"body": [f"The request body must be JSON: {error}."]}) from error
+    if too_deep(document, DEEPEST):
+        raise InvalidEvent({"body": [f"Objects and lists may be nested {DEEPEST} deep, not deeper."]})
+    return document
 
 
 def _event_id(hook: IncomingHook, headers: Mapping[str, str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,6 +94,16 @@ class Vault:
         """
         taken: dict[str, str] = {}
         return self._without(data, "", taken), taken
+
+    def find(self, data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+        """Paths at which a secret stands in the open."""
+        for key, value in data.items():
+            path = f"{prefix}{key}"
+            if isinstance(value, Mapping):
+                if value.keys() != {MARK}:
+                    yield from self.find(value, f"{path}.")
+            elif value is not None and any(_covers(pattern, path) for pattern in self._paths):
+                yield path
 
     def seal(self, pipeline_id: int, path: str, value: str) -> str:
         return self._seal.seal(value, f"{pipeline_id}|{path}")

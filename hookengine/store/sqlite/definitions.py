@@ -15,6 +15,8 @@ from hookengine.domain.documents import (
     pipeline_to_json,
 )
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.pipeline import Pipeline
+from hookengine.errors import ConfigError, Problem
 from hookengine.store.contract import Definitions
 
 
@@ -23,6 +25,7 @@ def apply(
 ) -> Definitions:
     """Pipelines that lost their definition stay, for the sake of their actions; hooks are deleted."""
     for pipeline in definitions.pipelines:
+        _check_name(connection, pipeline)
         connection.execute(
             "INSERT INTO pipeline (id, name, document, managed_by) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
@@ -67,6 +70,17 @@ def hook_revision(connection: sqlite3.Connection, hook_id: str, revision: int) -
     if row is None:
         return None
     return hook_from_json(row[0], hook_id=hook_id, revision=revision, state=HookState.ACTIVE)
+
+
+def _check_name(connection: sqlite3.Connection, pipeline: Pipeline) -> None:
+    owner = connection.execute(
+        "SELECT id FROM pipeline WHERE name = ? AND id <> ?", (pipeline.name, pipeline.id)
+    ).fetchone()
+    if owner is not None:
+        message = (
+            f"pipeline {owner[0]} has the name {pipeline.name!r} already; give pipeline {pipeline.id} another"
+        )
+        raise ConfigError([Problem(message=message)])
 
 
 def _apply_hook(connection: sqlite3.Connection, hook: Hook, managed_by: str, now: Millis) -> None:

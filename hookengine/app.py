@@ -1,0 +1,316 @@
+"""Wiring: everything is built here, from settings, and given what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from hookengine import __version__
+from hookengine.config import Secrets, Settings, read_config
+from hookengine.domain.clock import Clock, SystemClock
+from hookengine.domain.event import Event
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.intake import Intake, Limits
+from hookengine.engine.recording import Recorder
+from hookengine.engine.sending import Manners, Sender
+from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
+from hookengine.engine.triggers import Triggers
+from hookengine.engine.upkeep import Retention, ScheduledAlarm, Upkeep, new_scheduler
+from hookengine.engine.worker import Capacity, Worker
+from hookengine.errors import ConfigError, Problem
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.connect import GuardedTransport
+from hookengine.guard.keys import KeyRing
+from hookengine.guard.resolver import Resolver
+from hookengine.guard.vault import NamedSecret, PlainSeal, Vault
+from hookengine.manifest import Manifest, Presets
+from hookengine.store.contract import Definitions, Store
+from hookengine.store.records import Records
+from hookengine.store.sqlite import SqliteStore
+from hookengine.web.access import Tokens
+from hookengine.web.app import Doors, create_web
+
+GRACE = 10.0  # seconds that requests under way may take to end when the engine stops
+STATUS_PRESETS = {
+    "github": "github/commit-status",
+    "gitlab": "gitlab/commit-status",
+    "bitbucket": "bitbucket/commit-status",
+}
+"""Whose response rules a recognised commit-status call gets, whoever wrote its hook."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """The engine's inside, for those who embed and test it."""
+
+    store: Store
+    records: Records
+    catalogue: Catalogue
+    worker: Worker
+    intake: Intake
+    triggers: Triggers
+    upkeep: Upkeep
+
+
+class HookEngine:
+    """An engine that accepts events and delivers what they owe, for as long as it is open.
+
+    async with HookEngine.open("config.yaml") as engine:
+        await engine.accept({"type": "action.started", "action": {"id": 41, "pipeline": 1}})
+    """
+
+    def __init__(self, parts: _Parts, signals: Signals, settings: Settings) -> None:
+        self.parts = parts
+        self.signals = signals
+        self.settings = settings
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        config: str | Path | tuple[Settings, Manifest],
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        signals: Signals | None = None,
+        deliver: bool = True,
+    ) -> AsyncIterator[HookEngine]:
+        """`config` is a configuration file, or what `read_config` made of one. With `deliver` False
+        events are accepted, but nothing is sent until another start delivers it.
+
+        Raises ConfigError, StoreBusy, StoreError.
+        """
+        chosen = os.environ if environ is None else environ
+        settings, manifest = config if isinstance(config, tuple) else read_config(Path(config), chosen)
+        clock, signals = clock or SystemClock(), signals or Signals()
+        async with contextlib.AsyncExitStack() as stack:
+            parts = await _assemble(settings, manifest, clock, signals, stack)
+            engine = cls(parts, signals, settings)
+            if deliver:
+                await stack.enter_async_context(engine._delivering(clock))
+            yield engine
+
+    async def accept(self, event: Mapping[str, Any] | Event) -> dict[str, Any]:
+        """What was accepted and which hooks matched, once it is durable. Raises InvalidEvent, EventConflict."""
+        (answer,) = await self.accept_all([event])
+        return answer
+
+    async def accept_all(self, events: Sequence[Mapping[str, Any] | Event]) -> list[dict[str, Any]]:
+        """All of them, or none."""
+        parsed = [event if isinstance(event, Event) else Event.parse(event) for event in events]
+        return await self.parts.intake.accept(parsed)
+
+    def web(self) -> FastAPI:
+        """The HTTP API over this engine, an ASGI application. Raises ConfigError if a token cannot be read."""
+        auth = self.settings.auth
+        return create_web(
+            Doors(
+                intake=self.parts.intake,
+                triggers=self.parts.triggers,
+                records=self.parts.records,
+                ready=self._ready,
+                tokens=Tokens(list(_tokens(self.settings)) if auth.enabled else None),
+                largest_body=self.settings.server.max_body,
+                version=__version__,
+            )
+        )
+
+    async def _ready(self) -> None:
+        await self.parts.store.next_due()
+
+    @asynccontextmanager
+    async def _delivering(self, clock: Clock) -> AsyncIterator[None]:
+        """One process owns a SQLite file: whatever lease is found at the start, its holder is gone."""
+        worker, store = self.parts.worker, self.parts.store
+        await store.expire_leases(clock.now())
+        scheduler = new_scheduler()
+        self.parts.upkeep.schedule(scheduler)
+        scheduler.start()
+        running = asyncio.create_task(
+            worker.run(ScheduledAlarm(scheduler, worker.wake, clock)), name="worker"
+        )
+        self.signals.announce(WORKER_STARTED, in_flight=self.settings.delivery.concurrency)
+        try:
+            yield
+        finally:
+            await worker.stop(GRACE)
+            await running
+            scheduler.shutdown(wait=False)
+            self.signals.announce(WORKER_STOPPED)
+
+
+async def serve(settings: Settings, manifest: Manifest, signals: Signals, *, deliver: bool = True) -> None:
+    """Answer HTTP and deliver until SIGINT or SIGTERM. Raises ConfigError when the address is taken."""
+    with listening(settings.server.host, settings.server.port) as listener:
+        async with HookEngine.open((settings, manifest), signals=signals, deliver=deliver) as engine:
+            host, port = listener.getsockname()[:2]
+            signals.announce("server.listening", url=f"http://{host}:{port}", incoming=_urls(engine))
+            await run_web(engine.web(), listener)
+
+
+async def run_web(web: FastAPI, listener: socket.socket) -> None:
+    """Signals are ours: uvicorn would raise them again before the engine had closed."""
+    server = _Server(
+        uvicorn.Config(web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        hint = "stop what listens there, or choose another server.port"
+        problem = Problem(message=f"cannot listen on {host}:{port}: {error.strerror}", hint=hint)
+        raise ConfigError([problem]) from error
+
+
+async def _assemble(
+    settings: Settings,
+    manifest: Manifest,
+    clock: Clock,
+    signals: Signals,
+    stack: contextlib.AsyncExitStack,
+) -> _Parts:
+    path = database_path(settings)
+    seal = _seal(settings)
+    store = await SqliteStore.open(path)
+    stack.push_async_callback(store.close)
+    records = Records(f"sqlite+aiosqlite:///{path}")
+    stack.push_async_callback(records.close)
+    vault = _vault(settings, seal, store)
+    _check_contexts(manifest, vault)
+    defined = Definitions(
+        pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
+    )
+    catalogue = Catalogue(await store.apply(defined, "file", clock.now()))
+    sender = _sender(settings, vault, clock, stack)
+    rules = {kind: Presets().responses(name) for kind, name in STATUS_PRESETS.items()}
+    recorder = Recorder(store, catalogue, signals, clock, rules)
+    worker = Worker(store, sender, recorder, signals, clock, _capacity(settings, catalogue))
+    intake = Intake(store, catalogue, vault, worker, signals, clock, _limits(settings))
+    return _Parts(
+        store=store,
+        records=records,
+        catalogue=catalogue,
+        worker=worker,
+        intake=intake,
+        triggers=Triggers(store, catalogue, intake, clock, vault.value),
+        upkeep=Upkeep(store, signals, clock, _retention(settings)),
+    )
+
+
+def database_path(settings: Settings) -> Path:
+    """Raises ConfigError for a database this version cannot use."""
+    scheme, _, path = settings.database.partition(":///")
+    if scheme != "sqlite" or path == ":memory:":
+        message = "this version keeps its memory in a SQLite file, such as sqlite:///./hookengine.db"
+        raise ConfigError([Problem(place="database", message=message)])
+    return Path(path)
+
+
+def _seal(settings: Settings) -> KeyRing | PlainSeal:
+    return PlainSeal() if settings.secrets.insecure_plaintext else KeyRing.read(settings.secrets.key_file)
+
+
+def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store) -> Vault:
+    secrets: Secrets = settings.secrets
+    named = {
+        name: NamedSecret(env=secret.env, file=secret.file, hosts=frozenset(secret.hosts))
+        for name, secret in secrets.named.items()
+    }
+    return Vault(
+        named,
+        seal,
+        store.sealed,
+        context_paths=secrets.context_paths,
+        context_hosts=secrets.context_hosts,
+    )
+
+
+def _check_contexts(manifest: Manifest, vault: Vault) -> None:
+    """A pipeline's context stands in a file and in the database as it is: no place for a secret."""
+    for pipeline in manifest.pipelines:
+        for path in vault.find(pipeline.context):
+            hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
+            place = f"pipelines: {pipeline.name}: context.{path}"
+            raise ConfigError([Problem(place=place, message="a secret must not stand here", hint=hint)])
+
+
+def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.AsyncExitStack) -> Sender:
+    delivery = settings.delivery
+    policy = AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
+    resolver = Resolver()
+    stack.callback(resolver.close)
+    tls = httpx.create_ssl_context(trust_env=False)
+    sender = Sender(
+        vault,
+        policy,
+        lambda: GuardedTransport(policy, resolver, verify=tls),
+        clock,
+        Manners(
+            connect_timeout=delivery.connect_timeout / 1000,
+            response_excerpt=delivery.response_excerpt,
+            user_agent=delivery.user_agent,
+        ),
+    )
+    stack.push_async_callback(sender.close)
+    return sender
+
+
+def _capacity(settings: Settings, catalogue: Catalogue) -> Capacity:
+    return Capacity(
+        in_flight=settings.delivery.concurrency,
+        lease_margin=settings.delivery.lease_margin,
+        settle=settings.delivery.settle,
+        longest_deadline=catalogue.longest_deadline,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        largest_batch=settings.events.max_batch,
+        context_bytes=settings.events.context_limit,
+        create_pipelines=settings.events.create_pipelines,
+    )
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(delivered=settings.retention.delivered, failed=settings.retention.failed)
+
+
+def _tokens(settings: Settings) -> Iterator[str]:
+    for name, source in settings.auth.tokens.items():
+        yield NamedSecret(env=source.env, file=source.file).value(name)
+
+
+def _urls(engine: HookEngine) -> list[str]:
+    return [f"/hooks/{hook.id}/trigger" for hook in engine.parts.catalogue.incoming_hooks]

@@ -1,0 +1,104 @@
+"""Who may come in, and with how much. One middleware before all routes, plain ones included."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hookengine.web.errors import error_response
+
+OPEN_PATHS = ("/healthz", "/readyz")
+
+
+class Tokens:
+    """Only digests are kept. No tokens at all: everybody may come in (`auth.enabled: false`)."""
+
+    def __init__(self, tokens: Iterable[str] | None) -> None:
+        self._digests = None if tokens is None else [_digest(token) for token in tokens]
+
+    def admit(self, authorization: str) -> bool:
+        if self._digests is None:
+            return True
+        scheme, _, token = authorization.partition(" ")
+        given = _digest(token.strip())
+        # All are compared, so that the time taken does not tell which one was close.
+        matches = [hmac.compare_digest(given, known) for known in self._digests]
+        return scheme.lower() == "bearer" and any(matches)
+
+
+class AccessMiddleware:
+    """401 without a known bearer token, 413 for a body above `largest_body` bytes.
+
+    Incoming hooks have no token: their URL, and their signature if they ask for one, is what lets in.
+    """
+
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, largest_body: int) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._largest = largest_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        if not _is_open(scope["path"]) and not self._tokens.admit(headers.get("authorization", "")):
+            refusal = error_response(
+                401,
+                "Unauthenticated: send `Authorization: Bearer TOKEN` with one of the engine's tokens.",
+                headers={"www-authenticate": "Bearer"},
+            )
+            await refusal(scope, receive, send)
+            return
+        body = await self._body(headers.get("content-length", ""), receive)
+        if body is None:
+            await error_response(413, f"The body may have {self._largest} bytes at most.")(
+                scope, receive, send
+            )
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+    async def _body(self, declared: str, receive: Receive) -> bytes | None:
+        """The whole body; None when it is larger than allowed, by its own word or in fact."""
+        if declared.isdecimal() and int(declared) > self._largest:
+            return None
+        chunks: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                break
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._largest:
+                return None
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or (path.startswith("/hooks/") and path.endswith("/trigger"))
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,58 @@
+"""POST /api/events. A plain Starlette route: FastAPI's own layer would cost more than accepting does."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hookengine.domain.event import Event
+from hookengine.engine.intake import at_index
+from hookengine.errors import HookEngineError, InvalidEvent
+from hookengine.web.errors import error_response, told
+
+
+class Accepts(Protocol):
+    async def accept(self, events: list[Event]) -> list[dict[str, Any]]: ...
+
+
+def events_route(intake: Accepts) -> Route:
+    async def accept(request: Request) -> Response:
+        """202 with what was accepted: an object for one event, a list for a list."""
+        try:
+            document = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            return error_response(
+                400, f"The body is not JSON: {error}. JSON has no comments and no trailing commas."
+            )
+        try:
+            if isinstance(document, list):
+                answers = await intake.accept(parse_all(document))
+                return _accepted(answers)
+            (answer,) = await intake.accept([Event.parse(document)])
+            return _accepted(answer)
+        except HookEngineError as error:
+            return told(error)
+
+    return Route("/api/events", accept, methods=["POST"], name="accept_events")
+
+
+def parse_all(documents: list[Any]) -> list[Event]:
+    """All of a list, or InvalidEvent with what is wrong with each of them."""
+    events: list[Event] = []
+    wrong: dict[str, list[str]] = {}
+    for index, document in enumerate(documents):
+        try:
+            events.append(Event.parse(document))
+        except InvalidEvent as error:
+            wrong.update(at_index(error.errors, index, max(len(documents), 2)))
+    if wrong:
+        raise InvalidEvent(wrong)
+    return events
+
+
+def _accepted(answer: Any) -> Response:
+    return Response(orjson.dumps(answer), 202, media_type="application/json")

@@ -1,0 +1,58 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, Response
+
+from hookengine.engine.intake import Intake
+from hookengine.engine.triggers import Triggers
+from hookengine.store.records import Records
+from hookengine.web.access import AccessMiddleware, Tokens
+from hookengine.web.api.deliveries import deliveries_router
+from hookengine.web.api.events import events_route
+from hookengine.web.api.hooks import hooks_router
+from hookengine.web.errors import add_error_handlers, error_response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What the routes talk to. `ready` raises when the engine cannot accept events now."""
+
+    intake: Intake
+    triggers: Triggers
+    records: Records
+    ready: Callable[[], Awaitable[None]]
+    tokens: Tokens
+    largest_body: int
+    version: str
+
+
+def create_web(doors: Doors) -> FastAPI:
+    app = FastAPI(
+        title="hookengine", version=doors.version, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.router.routes.append(events_route(doors.intake))
+    app.include_router(hooks_router(doors.triggers))
+    app.include_router(deliveries_router(doors.records))
+
+    @app.get("/healthz", operation_id="health")
+    async def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", operation_id="readiness")
+    async def readiness() -> Response:
+        """The database answers too."""
+        try:
+            await doors.ready()
+        except Exception:  # noqa: BLE001  whatever it is, the answer is: not ready
+            return error_response(503, "The database does not answer.")
+        return JSONResponse({"status": "ready"})
+
+    add_error_handlers(app)
+    app.add_middleware(AccessMiddleware, tokens=doors.tokens, largest_body=doors.largest_body)
+    return app

@@ -1,0 +1,76 @@
+"""Every error of the API in one shape: `{"message": TEXT, "errors": {FIELD: [TEXT, ...]}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hookengine.engine.triggers import BadSignature
+from hookengine.errors import EventConflict, HookEngineError, InvalidEvent, NotFound, StoreError
+from hookengine.guard.vault import SecretMissing
+
+STATUS: Mapping[type[HookEngineError], int] = {
+    InvalidEvent: 422,
+    EventConflict: 409,
+    NotFound: 404,
+    BadSignature: 403,
+    SecretMissing: 503,
+    StoreError: 503,
+}
+
+
+def error_response(
+    status: int,
+    message: str,
+    errors: Mapping[str, Sequence[str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body: dict[str, Any] = {"message": message}
+    if errors:
+        body["errors"] = errors
+    return JSONResponse(body, status, headers=dict(headers or {}))
+
+
+def told(error: HookEngineError) -> Response:
+    """What a caller is told of what went wrong; a database's own words stay in the log."""
+    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    if isinstance(error, InvalidEvent):
+        return error_response(status, "The given data was invalid.", error.errors)
+    if isinstance(error, StoreError):
+        return error_response(
+            status,
+            "The database cannot take this now; nothing was accepted. Try again.",
+            None,
+            {"retry-after": "5"},
+        )
+    if isinstance(error, SecretMissing):
+        return error_response(status, "This hook cannot verify requests now; tell its administrator.")
+    return error_response(status, str(error))
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    async def of_ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HookEngineError)  # noqa: S101  registered for nothing else
+        return told(error)
+
+    async def of_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  registered for nothing else
+        return error_response(error.status_code, str(error.detail), None, error.headers)
+
+    async def of_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  registered for nothing else
+        fields: dict[str, list[str]] = {}
+        for problem in error.errors():
+            fields.setdefault(".".join(map(str, problem["loc"][1:])), []).append(problem["msg"] + ".")
+        return error_response(422, "The given data was invalid.", fields)
+
+    for kind in STATUS:
+        app.add_exception_handler(kind, of_ours)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, of_validation)
