@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hookengine.domain.hook import Hook, HookState
+from hookengine.engine.rendering import prepare
 from hookengine.errors import TemplateError
-from hookengine.manifest.checking import Findings, did_you_mean, nearest
+from hookengine.manifest.checking import Findings, did_you_mean, nearest, unknown_name
 from hookengine.manifest.document import Location
 from hookengine.manifest.presets import Preset
 from hookengine.manifest.schema import HookText, PlainText, PresetHookText
 
-try:
-    from hookengine.engine.rendering import prepare
-except ModuleNotFoundError:
-
-    def prepare(hook: Hook) -> object:
-        return hook
-
-
 _NAMESPACE = uuid.UUID("5b1f0c1e-6f0a-5d0e-9a51-6a2f3c0d7e88")
 _ONE_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_SECRET = re.compile(r"(?<![\w.'\"])secrets\.(\w+)")
 _STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
+
+NAMED_UNDER = "secrets are named under `secrets:`"
 
 
 def plain_hook(text: PlainText, pipeline_id: int | None) -> Hook:
@@ -126,6 +123,19 @@ def check_templates(hook: Hook, at: Location, findings: Findings) -> None:
         where = f", line {error.line}, column {error.column} of the template" if error.line else ""
         field, message = _field(hook, error)
         findings.wrong((*at, *field), message + where, hint=error.hint)
+
+
+def check_secrets(value: Any, at: Location, names: Collection[str], findings: Findings) -> None:
+    """Of all templates inside of `value`: a secret that nobody has would only be missed by an event."""
+    if isinstance(value, str):
+        for found in _TEMPLATE.findall(value):
+            for name in _SECRET.findall(found):
+                if name not in names:
+                    findings.wrong(at, unknown_name("secret", name, names), hint=NAMED_UNDER)
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, member in inner:
+        check_secrets(member, (*at, step), names, findings)
 
 
 def _field(hook: Hook, error: TemplateError) -> tuple[Location, str]:

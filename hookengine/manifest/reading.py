@@ -12,7 +12,14 @@ from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import ConfigError, NotFound
 from hookengine.manifest.checking import Findings, unknown_name
 from hookengine.manifest.document import Document, Location
-from hookengine.manifest.hooks import check_blanks, check_templates, plain_hook, preset_hook
+from hookengine.manifest.hooks import (
+    NAMED_UNDER,
+    check_blanks,
+    check_secrets,
+    check_templates,
+    plain_hook,
+    preset_hook,
+)
 from hookengine.manifest.presets import Presets
 from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
 
@@ -45,6 +52,7 @@ class _Reading:
     pipelines: list[Pipeline] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
     incoming_hooks: list[IncomingHook] = field(default_factory=list)
+    owners: dict[int | str, int] = field(default_factory=dict)
     taken: dict[tuple[str, Any], Location] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,9 +61,8 @@ class _Reading:
     def manifest(self) -> Manifest:
         self.findings.add([problem for at, problem in self.document.faults if at and at[0] in KEYS])
         items = list(self._items(self.document.data, "pipelines", ()))
-        owners = [self._pipeline(item, at, number) for number, (item, at) in enumerate(items)]
-        for (item, at), owner in zip(items, owners, strict=True):
-            self._inside(item, at, owner)
+        for number, (item, at) in enumerate(items):
+            self._inside(item, at, self._pipeline(item, at, number))
         for item, at in self._items(self.document.data, "hooks", ()):
             self._hook(item, at, None)
         self.findings.settle()
@@ -77,14 +84,18 @@ class _Reading:
     def _pipeline(self, item: Any, at: Location, number: int) -> int:
         """Its id; one that no pipeline can have if it is wrong, so that its hooks are still checked."""
         text = self.findings.check(PipelineText, item, at)
+        owner = -1 - number if text is None else text.id
+        for key in ("name", "id"):
+            if isinstance(item, dict) and isinstance(item.get(key), int | str):
+                self.owners.setdefault(item[key], owner)
         if text is None:
-            return -1 - number
+            return owner
         self._claim("pipeline id", text.id, (*at, "id"))
         self._claim("pipeline name", text.name, (*at, "name"))
         self.pipelines.append(
             Pipeline(id=text.id, name=text.name, operation=text.operation, context=text.context)
         )
-        return text.id
+        return owner
 
     def _inside(self, item: Any, at: Location, owner: int) -> None:
         for inner, place in self._items(item, "incoming_hooks", at):
@@ -110,7 +121,7 @@ class _Reading:
             self.findings.wrong(
                 (*at, "secret"),
                 unknown_name("secret", text.secret, self.secret_names),
-                hint="secrets are named under `secrets:`",
+                hint=NAMED_UNDER,
             )
         self.incoming_hooks.append(
             IncomingHook(
@@ -142,6 +153,8 @@ class _Reading:
         if hook is not None:
             self._once(hook, at)
             check_templates(hook, at, self.findings)
+            if self.secret_names is not None:
+                check_secrets(item, at, self.secret_names, self.findings)
             self.hooks.append(hook)
 
     def _built(self, text: PlainText | PresetHookText, at: Location, owner: int | None) -> Hook | None:
@@ -161,12 +174,10 @@ class _Reading:
     def _owner(self, text: HookText, at: Location) -> int | None:
         if text.pipeline is None:
             return None
-        for pipeline in self.pipelines:
-            if text.pipeline in (pipeline.id, pipeline.name):
-                return pipeline.id
-        known = [pipeline.name for pipeline in self.pipelines]
-        self.findings.wrong((*at, "pipeline"), unknown_name("pipeline", str(text.pipeline), known))
-        return None
+        if text.pipeline not in self.owners:
+            known = [str(name) for name in self.owners]
+            self.findings.wrong((*at, "pipeline"), unknown_name("pipeline", str(text.pipeline), known))
+        return self.owners.get(text.pipeline)
 
     def _once(self, hook: Hook, at: Location) -> None:
         first = self.taken.setdefault(("hook", hook.id), at)

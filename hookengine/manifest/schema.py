@@ -121,6 +121,12 @@ class TriggerText(Checked):
     """All of them must hold."""
 
 
+class WantingText(TriggerText):
+    """Of a hook that no preset tells which events to want."""
+
+    events: Annotated[list[EventName], Field(min_length=1)]
+
+
 class VariableText(Checked):
     name: Name
     path: Path | None = None
@@ -131,6 +137,8 @@ class VariableText(Checked):
 
     @model_validator(mode="after")
     def _default_is_of_the_type(self) -> VariableText:
+        if self.default_value is None:
+            return self
         try:
             self.variable().parse({self.path or self.name: self.default_value})
         except ValueError:
@@ -261,12 +269,7 @@ class PlainText(HookText):
     method: Method = "POST"
     target_url: Annotated[str, Field(min_length=1, max_length=4096)]
     settings: RequestText = RequestText()
-
-    @model_validator(mode="after")
-    def _wants_something(self) -> PlainText:
-        if not self.trigger_when.events:
-            raise MisplacedError("needs at least one event", "trigger_when", "events")
-        return self
+    trigger_when: WantingText
 
 
 class PresetHookText(HookText):
