@@ -1,0 +1,103 @@
+"""The log: one line per signal of the engine, and what libraries have to warn of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from hookengine.engine import signals
+from hookengine.engine.signals import Facts
+
+LEVELS: Final[Mapping[str, int]] = {
+    signals.ATTEMPT_STARTED: logging.DEBUG,
+    signals.UPKEEP_DONE: logging.DEBUG,
+    signals.ATTEMPT_LATE: logging.WARNING,
+    signals.ATTEMPT_RESCUED: logging.WARNING,
+    signals.HOOK_SWITCHED_OFF: logging.WARNING,
+    signals.STORE_FAILED: logging.ERROR,
+}
+"""Of signals that are more or less than information."""
+
+_WIDEST: Final = 18  # characters that the longest name of a signal has
+
+
+def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
+    """A listener for the engine's signals. `style`: console, json, or auto: console on a terminal."""
+    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(console=console))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    own = logging.getLogger("hookengine")
+    own.setLevel(level.upper())
+
+    def tell(name: str, facts: Facts) -> None:
+        importance = _level(name, facts)
+        if own.isEnabledFor(importance):
+            shown = _facts(name, facts, debug=own.isEnabledFor(logging.DEBUG))
+            own.log(importance, name, extra={"facts": shown})
+
+    return tell
+
+
+def _level(name: str, facts: Facts) -> int:
+    if name == signals.DELIVERY_ENDED and facts.get("status") == "failed":
+        return logging.WARNING
+    return LEVELS.get(name, logging.INFO)
+
+
+def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
+    """In plain values, and without those that say nothing. A whole request is for debugging only."""
+    shown = {
+        key: value.value if isinstance(value, Enum) else value
+        for key, value in facts.items()
+        if value is not None and (debug or key != "request")
+    }
+    if name == signals.ATTEMPT_FINISHED and "request" in facts:
+        shown["host"] = urlsplit(facts["request"]["url"]).hostname
+        outcome = str(facts["outcome"])
+        if outcome.isdecimal():
+            shown["status"] = int(outcome)
+            del shown["outcome"]
+    return shown
+
+
+def _formatter(*, console: bool) -> logging.Formatter:
+    render: list[Processor] = (
+        [structlog.processors.TimeStamper("%H:%M:%S", utc=False, key="time"), _console()]
+        if console
+        else [
+            structlog.processors.TimeStamper("iso", utc=True, key="time"),
+            structlog.processors.dict_tracebacks,
+            _in_order,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level, _with_facts],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+    )
+
+
+def _with_facts(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    """A signal's facts may be called `event`, so the line's own text is its `message`."""
+    record = line["_record"]
+    message = line.pop("event")
+    return {**line, "message": message, **getattr(record, "facts", {"logger": record.name})}
+
+
+def _in_order(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    first = {key: line.pop(key) for key in ("time", "level", "message")}
+    return {**first, **line}
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(event_key="message", timestamp_key="time", pad_event_to=_WIDEST)

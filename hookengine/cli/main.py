@@ -1,0 +1,89 @@
+"""The command `hookengine`: finds the command that was asked for, and says how things went wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from hookengine import __version__
+from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, NO, USAGE, Failure
+from hookengine.errors import ConfigError, HookEngineError
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "demo": ("hookengine.cli.demo:demo", "Watch pipeline runs become commit statuses on three hosts."),
+    "init": ("hookengine.cli.starting:init", "Write a configuration, a key and a token to start with."),
+    "serve": ("hookengine.cli.serving:serve", "Accept events and deliver what they owe."),
+    "emit": ("hookengine.cli.emitting:emit", "Tell the engine what happened to an action."),
+    "trigger": ("hookengine.cli.emitting:trigger", "Post to an incoming hook, which starts an action."),
+    "deliveries": ("hookengine.cli.deliveries:deliveries", "See what is owed, and what was tried."),
+    "render": ("hookengine.cli.rendering:render", "Show what a hook would send for an event; sends nothing."),
+    "validate": ("hookengine.cli.checking:validate", "Check configuration files; sends nothing."),
+    "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
+    "version": ("hookengine.cli.main:version", "Print the version."),
+}
+"""Name, where it lives, and its one line: `--help` imports none of them."""
+
+
+class Commands(click.Group):
+    """Imports a command when it is called, so that none waits for what only another one needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f", did you mean '{near[0]}'?" if near else f"; there is {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except ConfigError as error:
+            raise Failure(map(str, error.problems), USAGE) from error
+        except HookEngineError as error:
+            raise Failure(str(error), USAGE) from error
+        except (click.exceptions.Exit, click.Abort, click.ClickException, OSError):
+            raise
+        except Exception as error:
+            if ctx.params.get("traceback"):
+                raise
+            said = f"unexpected {type(error).__name__}: {error}"
+            raise Failure([said, "this is a bug; `hookengine --traceback ...` shows where"], NO) from error
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="hookengine %(version)s")
+@click.option("--traceback", is_flag=True, hidden=True)
+def main(traceback: bool) -> None:
+    """Outgoing webhooks with templates, order and durable retries: commit statuses that end up true."""
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"hookengine {__version__}")

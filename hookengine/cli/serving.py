@@ -1,0 +1,66 @@
+"""`hookengine serve`"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hookengine import __version__
+from hookengine.app import serve as run
+from hookengine.cli.logs import log_to_stderr
+from hookengine.cli.options import config_option
+from hookengine.config import read_config
+from hookengine.engine.signals import Signals
+from hookengine.manifest import Manifest
+
+
+@click.command()
+@config_option
+@click.option(
+    "--role",
+    type=click.Choice(["all", "api"]),
+    default="all",
+    show_default=True,
+    help="api: accept events, deliver nothing.",
+)
+def serve(config: Path, role: str) -> None:
+    """Accept events and deliver what they owe, until SIGINT or SIGTERM.
+
+    Applies the pipelines and hooks of the configuration file. Where it listens goes to stdout, the log to
+    stderr.
+    """
+    settings, manifest = read_config(config, os.environ)
+    signals = Signals()
+    signals.listen(log_to_stderr(settings.logging.format, settings.logging.level))
+    signals.listen(_greeting(manifest, deliver=role == "all"))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run(settings, manifest, signals, deliver=role == "all"))
+
+
+def _greeting(manifest: Manifest, *, deliver: bool) -> Callable[[str, dict[str, Any]], None]:
+    """Says where to send things, once the socket is open."""
+    names = {f"/hooks/{hook.id}/trigger": hook.name for hook in manifest.incoming_hooks if hook.active}
+
+    def greet(name: str, facts: dict[str, Any]) -> None:
+        if name != "server.listening":
+            return
+        url = facts["url"]
+        click.echo(f"hookengine {__version__} listens on {url}{'' if deliver else ' and delivers nothing'}")
+        for path in facts["incoming"]:
+            if path in names:
+                click.echo(f"  incoming hook '{names[path]}': POST {url}{path}")
+
+    return greet
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
