@@ -7,14 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hookengine import __version__
@@ -23,7 +16,16 @@ from hookengine.errors import ConfigError, Problem
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
 from hookengine.manifest.environment import Environment, variables_named_in
-from hookengine.manifest.fields import Duration, Hosts, Networks, Size, Texts, is_loopback
+from hookengine.manifest.fields import (
+    DatabaseUrl,
+    Duration,
+    Hosts,
+    Networks,
+    Size,
+    Texts,
+    database_inside,
+    is_loopback,
+)
 from hookengine.manifest.reading import KEYS
 
 OTHER_VARIABLES = frozenset({"HOOKENGINE_SERVER", "HOOKENGINE_TOKEN", "HOOKENGINE_CONFIG"})
@@ -32,12 +34,6 @@ OTHER_VARIABLES = frozenset({"HOOKENGINE_SERVER", "HOOKENGINE_TOKEN", "HOOKENGIN
 
 def _agent(text: str) -> str:
     return text.replace("{version}", __version__)
-
-
-def _database(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql://")):
-        raise ValueError("must begin with sqlite:/// or postgresql://")
-    return url
 
 
 class _Group(BaseModel):
@@ -182,7 +178,7 @@ class Settings(BaseSettings):
 
     server: Server = Server()
     auth: Auth = Auth()
-    database: Annotated[str, AfterValidator(_database)] = Field("sqlite:///./hookengine.db", repr=False)
+    database: DatabaseUrl = Field("sqlite:///./hookengine.db", repr=False)
     """A SQLite file, or postgresql://USER:PASSWORD@HOST/NAME for many nodes."""
     delivery: Delivery = Delivery()
     events: Events = Events()
@@ -224,7 +220,7 @@ class Settings(BaseSettings):
         key_file = _inside(folder, self.secrets.key_file)
         return self.model_copy(
             update={
-                "database": _database_inside(folder, self.database),
+                "database": database_inside(folder, self.database),
                 "auth": self.auth.model_copy(update={"tokens": tokens}),
                 "secrets": self.secrets.model_copy(update={"key_file": key_file, **named}),
             }
@@ -233,13 +229,6 @@ class Settings(BaseSettings):
 
 def _inside(folder: Path, path: Path | None) -> Path | None:
     return None if path is None else folder / path.expanduser()
-
-
-def _database_inside(folder: Path, url: str) -> str:
-    scheme, separator, path = url.partition("sqlite:///")
-    if scheme or not separator or path.startswith(":memory:"):
-        return url
-    return f"sqlite:///{folder / path}"
 
 
 def settings_table(group: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, Any, str]]:

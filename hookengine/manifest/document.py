@@ -20,6 +20,9 @@ LARGEST_FILE = 4 * 1024 * 1024
 MOST_REPEATED = 20_000
 """How many values aliases may repeat in one file: a short chain of them can stand for billions."""
 
+DEEPEST = 100
+"""How many lists and mappings may stand inside of each other."""
+
 QUOTE_TEMPLATES = 'quote templates that start with {{, such as "{{ x }}"'
 
 Location = tuple[str | int, ...]
@@ -85,7 +88,10 @@ def _parse(text: str, name: str, folder: Path) -> Document:
         raise _unreadable(name, f"is larger than {LARGEST_FILE} bytes")
     reading = _Reading(text, name)
     root = _compose(text, name)
-    data = {} if root is None else reading.value(root, ())
+    try:
+        data = {} if root is None else reading.value(root, ())
+    except RecursionError:
+        raise _unreadable(name, "is nested too deeply") from None
     reading.marks.setdefault((), ((1, 1), (1, 1)))
     if data is None:
         data = {}
@@ -130,6 +136,8 @@ class _Reading:
         self._repeated = 0
 
     def value(self, node: Node, at: Location, key: Node | None = None) -> Any:
+        if len(at) > DEEPEST:
+            raise RecursionError
         self.marks[at] = (_mark(key or node), _mark(node))
         self._count(node)
         if isinstance(node, ScalarNode):

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from hookengine.errors import Problem
-from hookengine.manifest.checking import did_you_mean
+from hookengine.manifest.checking import nearest
 from hookengine.manifest.document import Location
 
 _PREFIX = "HOOKENGINE_"
@@ -59,8 +59,10 @@ class Environment(EnvSettingsSource):
         return None
 
     def _unknown(self, name: str, settings: Collection[str]) -> Problem:
-        known = [_PREFIX + setting.upper().replace(".", "__") for setting in settings]
-        return Problem(place=name, message=f"unknown variable{did_you_mean(name.upper(), known)}")
+        known = [setting.upper().replace(".", "__") for setting in settings]
+        likely = nearest(name[len(_PREFIX) :].upper(), known)
+        advice = f", did you mean '{_PREFIX}{likely}'?" if likely else ""
+        return Problem(place=name, message=f"unknown variable{advice}")
 
 
 def _location(name: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
@@ -17,6 +18,7 @@ _LONGEST = 3660 * _UNITS["d"]
 _SIZE = re.compile(r"([0-9]{1,12})\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
+_SQLITE = "sqlite:///"
 _HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]{1,255}")
 
 
@@ -70,9 +72,25 @@ def _network(text: str) -> str:
         raise ValueError("a network is written such as 10.0.0.0/8 or fd00::/8") from None
 
 
+def _database(url: str) -> str:
+    if not url.startswith((_SQLITE, "postgresql://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return url
+
+
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], BeforeValidator(_listed)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_listed)]
+
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+
+
+def database_inside(folder: Path, url: str) -> str:
+    """With the path of a SQLite file counted from `folder`."""
+    scheme, separator, path = url.partition(_SQLITE)
+    if scheme or not separator or path.startswith(":memory:"):
+        return url
+    return f"{_SQLITE}{folder / path}"
 
 
 def is_loopback(host: str) -> bool:

@@ -153,8 +153,17 @@ def test_an_alias_inside_of_what_it_names_is_refused(text: str) -> None:
     assert "inside of what it names" in refusal(text)
 
 
-def test_deep_nesting_is_refused() -> None:
-    assert refusal("a: " + "[" * 5000 + "]" * 5000) == "config.yaml: is nested too deeply"
+@pytest.mark.parametrize("depth", [101, 200, 300, 400, 5000])
+def test_deep_nesting_is_refused(depth: int) -> None:
+    assert refusal("a: " + "[" * depth + "]" * depth) == "config.yaml: is nested too deeply"
+    assert load("a: " + "[" * 99 + "]" * 99).data
+
+
+def test_a_long_chain_of_merges_ends() -> None:
+    lines = ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: *a{n - 1}}}" for n in range(1, 1000)]
+
+    with pytest.raises(ConfigError, match=r"nested too deeply|aliases repeat"):
+        load("\n".join(lines))
 
 
 def test_a_file_is_read_and_named_as_it_was_given(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookengine.errors import ConfigError, NotFound
+from hookengine.manifest import Presets, presets
+
+
+def test_presets_are_named_by_folder_and_file(tmp_path: Path) -> None:
+    for name in ("b/two", "a/one", "a/deep/three", "four"):
+        file = tmp_path / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    assert Presets(tmp_path).names == ("a/one", "b/two")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "github", "github/none", "../templates/github/commit-status", "/etc/passwd"]
+)
+def test_only_names_of_presets_open_files(name: str) -> None:
+    with pytest.raises(NotFound):
+        Presets().get(name)
+
+
+def test_an_empty_file_is_no_preset(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.yaml").touch()
+
+    with pytest.raises(ConfigError, match="is required"):
+        Presets(tmp_path).get("a/b")
+
+
+def test_a_wheel_brings_its_presets_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hookengine" / "shipped" / "templates" / "a" / "b.yaml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.setattr(presets, "_PACKAGE", tmp_path / "hookengine")
+
+    assert Presets().names == ("a/b",)
+
+
+def test_in_a_clone_the_presets_lie_beside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "templates" / "c" / "d.yaml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.setattr(presets, "_PACKAGE", tmp_path / "hookengine")
+
+    assert Presets().names == ("c/d",)
+
+
+def test_a_preset_is_read_once() -> None:
+    shipped = Presets()
+    assert shipped.get("github/commit-status") is shipped.get("github/commit-status")
