@@ -292,6 +292,7 @@ class LaneBook:
         self.deliveries[repair.id] = repair
         self._touch(repair)
         self.lane.cleared_to = until
+        self.lane.shown_digest = None  # until then the target may come to show something else
         self.lane.head_id = repair.id
         self.lane.due_at = max(until, self.lane.not_before)
 
