@@ -82,6 +82,8 @@ class LaneBook:
         head.strikes += 1
         self.lane.token = None
         self._touch(head)
+        if self._drops(head):
+            return
         if head.strikes >= POISON_STRIKES and head.rank is not Rank.FINISHED:
             self._end(head, DeliveryStatus.FAILED, f"the node died {head.strikes} times while sending it")
             self._advance()
@@ -213,16 +215,21 @@ class LaneBook:
             and head.repair_of is None
         )
 
-    def _wait_again(self, head: Delivery, at: Millis, because: str, *, tried: bool = True) -> None:
-        """Unless it is not wanted any more, the head goes back to waiting."""
+    def _drops(self, head: Delivery) -> bool:
+        """End the head if it is not wanted any more."""
         newer = self._next(head) if self.lane.policy is LanePolicy.LATEST else None
         if head.cancel_asked or self._is_off(head):
             self._end(head, DeliveryStatus.CANCELLED, "cancelled while it was being sent")
-            self._advance()
         elif newer is not None:
             self._supersede(head, newer)
-            self._advance()
         else:
+            return False
+        self._advance()
+        return True
+
+    def _wait_again(self, head: Delivery, at: Millis, because: str, *, tried: bool = True) -> None:
+        """Unless it is not wanted any more, the head goes back to waiting."""
+        if not self._drops(head):
             head.move(DeliveryStatus.RETRYING if tried else DeliveryStatus.QUEUED, because)
             self.lane.due_at = max(at, self.lane.not_before)
 

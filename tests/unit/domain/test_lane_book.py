@@ -481,6 +481,18 @@ def test_behind_a_poisonous_delivery_an_ordered_lane_goes_on(ordered: OneLane) -
     assert ordered.lane.head_id == "two"
 
 
+def test_a_cancelled_delivery_stays_cancelled_though_its_node_died_three_times(latest: OneLane) -> None:
+    latest.accept("one")
+    _die(latest, POISON_STRIKES - 1)
+    latest.lease()
+    latest.book().cancel(latest.deliveries["one"], "a person said so")
+    latest.pass_time(LEASE)
+
+    latest.book().rescue()
+
+    assert latest.statuses == {"one": CANCELLED}
+
+
 # Cancelling, and switching off
 
 
