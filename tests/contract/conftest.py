@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ from hookengine.store.contract import (
     Report,
     Store,
 )
+from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import make_event, make_request
 
@@ -53,9 +55,10 @@ class Database(Protocol):
 
 
 class SqliteDatabase:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrated: Path) -> None:
         self._path = folder / "hookengine.db"
         self._beside: sqlite3.Connection | None = None
+        shutil.copy(migrated, self._path)
 
     async def open(self) -> Store:
         return await SqliteStore.open(self._path)
@@ -79,9 +82,22 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with all tables, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "hookengine.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def database(kind: str, tmp_path: Path) -> Iterator[Database]:
-    database = DATABASES[kind](tmp_path)
+def new_database(kind: str, migrated: Path) -> Callable[[Path], Database]:
+    return lambda folder: DATABASES[kind](folder, migrated)
+
+
+@pytest.fixture
+def database(new_database: Callable[[Path], Database], tmp_path: Path) -> Iterator[Database]:
+    database = new_database(tmp_path)
     yield database
     database.close()
 

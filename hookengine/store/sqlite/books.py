@@ -74,8 +74,9 @@ class Desk:
         )
         return self._book("key = ?", key)
 
-    def lane(self, lane_id: int, *, doubts: bool = False) -> LaneBook:
-        return self._book("id = ?", lane_id, doubts=doubts)
+    def lane(self, lane_id: int, *, doubts: bool = False, since: Millis | None = None) -> LaneBook:
+        """With what is in doubt if `doubts` may open now, or answered ones open again from `since` on."""
+        return self._book("id = ?", lane_id, doubts=doubts, since=since)
 
     def switch_off(self, hook_id: str, because: str) -> None:
         self._hooks_off[hook_id] = self.now
@@ -117,16 +118,17 @@ class Desk:
             elif row.repair_of is not None and row.attempts == 0:
                 self.repairs.append(row.id)
 
-    def _book(self, where: str, value: Any, *, doubts: bool = False) -> LaneBook:
+    def _book(self, where: str, value: Any, *, doubts: bool = False, since: Millis | None = None) -> LaneBook:
         lane = _lane(self.connection.execute(f"SELECT {_LANE} FROM lane WHERE {where}", (value,)).fetchone())
         waiting = self._deliveries(
             "lane_id = ? AND status IN ('queued','retrying') ORDER BY seq LIMIT ?", lane.id, _KNOWN_WAITING
         )
         rows = {row.id: row for row in waiting}
         needed = [lane.head_id]
-        if doubts or lane.doubt_until > lane.cleared_to:
+        answered = lane.cleared_to if since is None else min(lane.cleared_to, since)
+        if doubts or lane.doubt_until > answered:
             needed.append(lane.shown_id)
-            in_doubt = self._deliveries("lane_id = ? AND doubt_until > ?", lane.id, lane.cleared_to)
+            in_doubt = self._deliveries("lane_id = ? AND doubt_until > ?", lane.id, answered)
             rows.update((row.id, row) for row in in_doubt if row.id not in rows)
         for delivery_id in needed:
             if delivery_id is not None and delivery_id not in rows:

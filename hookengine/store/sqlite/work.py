@@ -18,10 +18,11 @@ from hookengine.store.sqlite.books import Desk, close_attempt
 def claim(connection: sqlite3.Connection, now: Millis, terms: LeaseTerms) -> Claimed:
     desk = Desk(connection, now, terms)
     due = connection.execute(
-        "SELECT id FROM lane WHERE head_id IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?",
+        "SELECT id, token IS NOT NULL FROM lane WHERE head_id IS NOT NULL AND due_at <= ?"
+        " ORDER BY due_at LIMIT ?",
         (now, terms.capacity),
     ).fetchall()
-    rescued = [_claim_one(desk, lane_id) for (lane_id,) in due]
+    rescued = [_claim_one(desk, lane_id, expired=bool(expired)) for lane_id, expired in due]
     return Claimed(
         leased=tuple(desk.leased),
         endings=tuple(desk.endings),
@@ -29,8 +30,8 @@ def claim(connection: sqlite3.Connection, now: Millis, terms: LeaseTerms) -> Cla
     )
 
 
-def _claim_one(desk: Desk, lane_id: int) -> str | None:
-    book = desk.lane(lane_id)
+def _claim_one(desk: Desk, lane_id: int, *, expired: bool) -> str | None:
+    book = desk.lane(lane_id, doubts=expired)
     rescued = None
     if book.lane.token is not None:
         rescued = book.lane.head_id
@@ -58,7 +59,7 @@ def finish(connection: sqlite3.Connection, report: Report, now: Millis, terms: L
     if row is None:
         return Finished(late=True)
     delivery_id, lane_id, started_at = row
-    book = desk.lane(lane_id)
+    book = desk.lane(lane_id, doubts=report.certainty is Certainty.DOUBTFUL, since=started_at)
     if book.lane.token != report.token:
         return _late(desk, report, delivery_id, lane_id)
     head = book.deliveries[delivery_id]
