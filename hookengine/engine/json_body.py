@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from hookengine.engine.skeleton import enter, text_of
+from hookengine.engine.skeleton import text_of
 from hookengine.guard.sandbox import Hole, JsonText, Leaf, Part, Refusal, Run, weigh
 
 Tree = Any
@@ -157,7 +157,7 @@ def fill(run: Run, tree: Tree) -> Any:
 
 def _value(run: Run, hole: Hole) -> Any:
     value = run.values[hole.slot]
-    if type(value) is str:
+    if value is None or type(value) in (str, int, bool):
         return value
     try:
         weigh(run, value)
@@ -185,6 +185,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError("not plain data")
-
-
-__all__ = ["Tree", "enter", "fill", "serialised", "tree_of", "tree_of_text"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from hookengine.domain.context import Context
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import RenderedRequest, Text
 from hookengine.engine import json_body
-from hookengine.engine.skeleton import UrlTemplate, header_value, printable, text_of
+from hookengine.engine.skeleton import UrlTemplate, header_value, literal_header, text_of
 from hookengine.errors import TemplateError
 from hookengine.guard.sandbox import Leaf, Program, Refusal, Run, Unit
 
@@ -63,7 +63,7 @@ def prepare(hook: Hook, *, allow_host_values: Collection[str] = ()) -> PreparedH
         raise
     except Refusal as refusal:
         raise TemplateError(refusal.message, hint=refusal.hint) from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (one bad hook must not stop the others)
         raise TemplateError(f"the templates cannot be prepared: {type(error).__name__}") from None
 
 
@@ -73,36 +73,33 @@ def _prepared(hook: Hook, allow_host_values: Collection[str]) -> PreparedHook:
     headers = [_header(unit, index, *header) for index, header in enumerate(hook.headers)]
     content_type = _content_type(headers)
     body, is_json = _body(unit, hook.body, content_type)
+    values = [(name, literal_header(leaf) or leaf) for name, leaf in headers]
     if is_json and content_type is None:
-        headers.append(_JSON_HEADER)
+        values.append(_JSON_HEADER)
     lane_key = unit.leaf("lane.key", hook.lane.key) if hook.lane and hook.lane.key else None
-    return PreparedHook(hook, unit.compile(), url, tuple(headers), body, lane_key)
+    return PreparedHook(hook, unit.compile(), url, tuple(values), body, lane_key)
 
 
 Header = tuple[str, Text | Leaf]
 Fill = Callable[[Run], str]
 
 
-def _header(unit: Unit, index: int, name: str, template: str) -> Header:
+def _header(unit: Unit, index: int, name: str, template: str) -> tuple[str, Leaf]:
     field = f"settings.request_headers[{index}]"
     if not _TOKEN.fullmatch(name):
         raise TemplateError("the name of a header is a literal word", field=f"{field}.name")
     if name.lower() in _RESERVED or name.lower().startswith("proxy-"):
         raise TemplateError(f"{name} is set by the engine itself", field=f"{field}.name", hint="leave it out")
     leaf = unit.leaf(f"{field}.value", template, spread=True)
-    for part in leaf.parts:
-        if isinstance(part, str):
-            printable(part, leaf)
     return name, leaf
 
 
-def _content_type(headers: list[Header]) -> str | None:
+def _content_type(headers: Sequence[tuple[str, Leaf]]) -> str | None:
     """The media type the hook names, which must be known before any value is."""
     found = [value for name, value in headers if name.lower() == "content-type"]
     if not found:
         return None
     leaf = found[0]
-    assert isinstance(leaf, Leaf)
     parts = [part if isinstance(part, str) else part.constant for part in leaf.parts]
     if len(found) > 1 or leaf.recording is not None or None in parts:
         raise leaf.source.error(Refusal("a hook names one content type, and literally"))
@@ -155,7 +152,7 @@ class PreparedHook:
             raise
         except Refusal as refusal:
             raise TemplateError(refusal.message, hint=refusal.hint) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (one bad hook must not stop the others)
             raise TemplateError(f"the request cannot be rendered: {type(error).__name__}") from None
 
     def _rendered(self, run: Run) -> Rendered:

@@ -25,16 +25,19 @@ _SHAPE = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _HOST_VALUE = re.compile(rf"{_MARK}(:[0-9]{{1,5}})?")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
-_DOTS: Final = ("", ".", "..")
+_DOTS = re.compile(r"/(?:\.|%2[eE]){0,2}(?=/|$)")
 
 Encode = Callable[[Run, Any], str]
 
 
 def enter(run: Run, hole: Hole, encode: Encode = text) -> str:
     """The value for a hole as text, encoded for its place."""
+    value = run.values[hole.slot]
     try:
-        entered = encode(run, run.values[hole.slot])
-        run.emit(len(entered))
+        entered: str = value if type(value) is str and encode is text else encode(run, value)
+        run.output -= len(entered)
+        if run.output < 0:
+            run.emit(0)
     except Refusal as refusal:
         raise hole.site.error(refusal) from None
     except ValueError as error:
@@ -53,7 +56,7 @@ def _encoded(run: Run, value: Any) -> str:
     """One path segment, or the value of a query parameter."""
     if isinstance(value, EncodedText):
         return str.__str__(value)
-    words = text(run, value)
+    words: str = value if type(value) is str else text(run, value)
     if len(words) > MAX_URL:
         raise Refusal("the value is too long for a URL")
     return words if _UNRESERVED.fullmatch(words) else quote(words, safe="")
@@ -78,10 +81,8 @@ class Url:
 
     def fill(self, run: Run) -> str:
         out = [self.origin if self.host is None else self._origin(run, self.host)]
-        for stretch in self.path:
-            out.append(stretch if isinstance(stretch, str) else _segment(run, stretch))
-        for part in self.query:
-            out.append(part if isinstance(part, str) else enter(run, part, _encoded))
+        out += [part if isinstance(part, str) else _segment(run, part) for part in self.path]
+        out += [part if isinstance(part, str) else enter(run, part, _encoded) for part in self.query]
         url = "".join(out)
         if len(url) > MAX_URL:
             raise self.leaf.source.error(Refusal("the URL becomes longer than 8 KiB"))
@@ -96,7 +97,7 @@ class Url:
 
 def _segment(run: Run, parts: tuple[Part, ...]) -> str:
     segment = "".join([part if isinstance(part, str) else enter(run, part, _encoded_path) for part in parts])
-    if any(each.lower().replace("%2e", ".") in _DOTS for each in segment[1:].split("/")):
+    if _DOTS.search(segment):
         hole = next(part for part in parts if isinstance(part, Hole))
         raise hole.site.error(Refusal("the value makes an empty, `.` or `..` segment of the path"))
     return segment
@@ -206,20 +207,17 @@ def _put_back(shape: str, holes: Any) -> tuple[Part, ...]:
 
 def header_value(run: Run, leaf: Leaf) -> Text:
     """Printable ASCII with holes for secrets, trimmed. No error says what the value was."""
-    pieces: list[RequestPart] = []
+    pieces: list[RequestPart] = [""]
     for part in leaf.parts_in(run):
         if isinstance(part, str):
-            words = printable(part, leaf)
+            words = part if leaf.recording is None else printable(part, leaf)
         else:
             value = run.values[part.slot]
             if isinstance(value, SecretRef):
-                pieces.append(value)
+                pieces += (value, "")
                 continue
             words = printable(enter(run, part), part)
-        if pieces and isinstance(pieces[-1], str):
-            pieces[-1] += words
-        else:
-            pieces.append(words)
+        pieces[-1] += words  # type: ignore[operator]
     return _trimmed(pieces, leaf)
 
 
@@ -231,11 +229,21 @@ def printable(words: str, place: Leaf | Hole) -> str:
     raise (place.site.error if isinstance(place, Hole) else place.source.error)(refusal)
 
 
+def literal_header(leaf: Leaf) -> Text | None:
+    """A header value that is the same for every event; None if it has holes."""
+    words = [printable(part, leaf) for part in leaf.parts if isinstance(part, str)]
+    if leaf.recording is not None or len(words) < len(leaf.parts):
+        return None
+    return _trimmed(["".join(words)], leaf)
+
+
 def _trimmed(pieces: list[RequestPart], leaf: Leaf) -> Text:
-    if pieces and isinstance(pieces[0], str):
-        pieces[0] = pieces[0].lstrip()
-    if pieces and isinstance(pieces[-1], str):
-        pieces[-1] = pieces[-1].rstrip()
-    if sum(len(piece) for piece in pieces if isinstance(piece, str)) > MAX_HEADER:
+    """`pieces` begin and end with a text."""
+    length = 0
+    for piece in pieces[::2]:
+        length += len(piece)  # type: ignore[arg-type]
+    pieces[0] = pieces[0].lstrip()  # type: ignore[union-attr]
+    pieces[-1] = pieces[-1].rstrip()  # type: ignore[union-attr]
+    if length > MAX_HEADER:
         raise leaf.source.error(Refusal("the value of a header cannot be longer than 8 KiB"))
-    return tuple(piece for piece in pieces if piece != "")
+    return tuple([piece for piece in pieces if piece])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2.runtime import missing
+from jinja2.utils import missing
 
 from hookengine.domain.context import Context
 from hookengine.guard.sandbox.source import Refusal, Site
@@ -21,7 +21,7 @@ MAX_WORK: Final = 4_000_000
 MAX_TEXT: Final = 256 * 1024
 MAX_OUTPUT: Final = 256 * 1024
 
-OPERATION: Final = 32
+OPERATION: Final = 64
 """What a look-up, a call or an element of a list costs, in characters."""
 
 
@@ -35,6 +35,7 @@ class Run:
         "context",
         "iterations",
         "output",
+        "place",
         "recorded",
         "recording",
         "sites",
@@ -47,6 +48,7 @@ class Run:
         self.context = context
         self.sites = sites
         self.size = size
+        self.place: Site | None = None
         self.values: list[Any] = []
         self.recorded: list[Any] = []
         self.recording: list[list[str | Hole]] = []
@@ -60,9 +62,7 @@ class Run:
     def charge(self, characters: int) -> None:
         self.work -= characters
         if self.work < 0:
-            raise Refusal(
-                "the template does too much work", "it may handle 4 million characters in one render"
-            )
+            raise spent()
 
     def loop(self, rounds: int) -> None:
         self.iterations -= rounds
@@ -73,3 +73,7 @@ class Run:
         self.output -= characters
         if self.output < 0:
             raise Refusal("the request becomes larger than 256 KiB", "send less, or |truncate it")
+
+
+def spent() -> Refusal:
+    return Refusal("the template does too much work", "it may handle 4 million characters in one render")

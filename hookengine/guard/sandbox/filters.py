@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from hookengine.domain.request import SecretRef
-from hookengine.guard.sandbox.budget import Run
+from hookengine.guard.sandbox.budget import OPERATION, Run
 from hookengine.guard.sandbox.listing import LIST_FILTERS
 from hookengine.guard.sandbox.moments import epoch, epoch_ms, iso
 from hookengine.guard.sandbox.operators import sought, whole
@@ -94,7 +94,7 @@ def to_int(run: Run, value: Any, default: Any = None) -> int:
             return int(value)
     except (ValueError, OverflowError):
         pass
-    return _no_number(run, value, default, whole)
+    return whole(run, _instead(run, value, default))
 
 
 def to_float(run: Run, value: Any, default: Any = None) -> float:
@@ -106,13 +106,16 @@ def to_float(run: Run, value: Any, default: Any = None) -> float:
             return number
     except (ValueError, OverflowError, Refusal):
         pass
-    return _no_number(run, value, default, lambda run, number: float(text(run, number)))
+    return float(_instead(run, value, default))
 
 
-def _no_number(run: Run, value: Any, default: Any, made: Callable[[Run, Any], Any]) -> Any:
+def _instead(run: Run, value: Any, default: Any) -> Any:
+    """The default, which must be a number itself."""
     if isinstance(value, Missing | SecretRef) or default is None:
         raise refusal_of(run, value, "a number")
-    return made(run, default)
+    if not isinstance(default, int | float):
+        raise refusal_of(run, default, "a number as default")
+    return default
 
 
 def rounded(run: Run, value: Any, precision: int = 0, method: str = "common") -> float:
@@ -145,6 +148,7 @@ def urlencode(run: Run, value: Any) -> str:
         return "&".join(f"{urlencode(run, key)}={urlencode(run, part)}" for key, part in value.items())
     before = text(run, value)
     limited(run, _PER_ENCODED * len(before))
+    run.charge(OPERATION)
     return EncodedText(quote(before, safe=""))
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from jinja2.runtime import LoopContext
 
-from hookengine.guard.sandbox.budget import OPERATION, Run
-from hookengine.guard.sandbox.source import Refusal
+from hookengine.guard.sandbox.budget import OPERATION, Run, spent
+from hookengine.guard.sandbox.source import Refusal, Site
 from hookengine.guard.sandbox.values import (
     Missing,
     a_kind,
@@ -28,23 +28,30 @@ LOOP: Final = frozenset(
 )
 
 
-def look_up(run: Run, value: Any, site: int) -> Any:
+def look_up(run: Run, value: Any, site: int, steps: tuple[str | int, ...]) -> Any:
     """Follow the steps of a dotted variable. What is not there is a Missing, not an error yet."""
-    run.charge(OPERATION)
-    steps = run.sites[site].steps
-    for number, step in enumerate(steps):
-        if type(value) is dict and step in value:
-            value = value[step]
-            continue
-        value, found = _step(run, value, site, number)
-        if found:
-            return value
+    run.work -= OPERATION
+    if run.work < 0:
+        raise run.sites[site].error(spent())
+    found = value
+    for step in steps:
+        if type(found) is not dict or step not in found:
+            return _look_closer(value, run.sites[site])
+        found = found[step]
+    return found
+
+
+def _look_closer(value: Any, place: Site) -> Any:
+    """The same for anything but dicts that have what is looked for."""
+    for number in range(len(place.steps)):
+        value, ended = _step(value, place, number)
+        if ended:
+            break
     return value
 
 
-def _step(run: Run, value: Any, site: int, number: int) -> tuple[Any, bool]:
-    """One step into anything but a dict that has it; true if no step is left to take."""
-    place = run.sites[site]
+def _step(value: Any, place: Site, number: int) -> tuple[Any, bool]:
+    """What is found one step further, and whether the look-up ends there."""
     step = place.steps[number]
     if isinstance(value, Missing):
         return value.extended(place.written), True
@@ -114,7 +121,8 @@ def whole(run: Run, value: Any) -> int:
     """A whole number small enough to reckon with."""
     if not isinstance(value, int) or isinstance(value, bool):
         refusal = refusal_of(run, value, "a whole number")
-        raise Refusal(refusal.message, refusal.hint or "use ~ to join texts and |int to make a whole number")
+        refusal.hint = refusal.hint or "use ~ to join texts and |int to make a whole number"
+        raise refusal
     if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         raise Refusal("a number is too large to reckon with")
     return value
@@ -205,6 +213,12 @@ def kept(run: Run, value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | list | Mapping | Missing) or is_secret(value):
         return value
     raise refusal_of(run, value, "plain data")
+
+
+def fixed(run: Run, value: Any, size: int) -> Any:
+    """A list or an object of constants."""
+    run.charge(OPERATION * size)
+    return value
 
 
 def list_of(run: Run, *values: Any) -> list[Any]:

@@ -8,27 +8,30 @@ from typing import Any, Final, NoReturn
 
 from jinja2 import nodes, pass_context
 from jinja2.environment import Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hookengine.domain.context import Context
 from hookengine.errors import TemplateError
-from hookengine.guard.sandbox.budget import MAX_SOURCE, OPERATION, Run
-from hookengine.guard.sandbox.dialect import (
+from hookengine.guard.sandbox.budget import OPERATION, Run
+from hookengine.guard.sandbox.dialect import Expression, Reader
+from hookengine.guard.sandbox.notes import (
     APPLY,
     LITERAL,
     LOOK_UP,
-    MARKS,
     OPEN,
     RESULT,
     VALUE,
-    Expression,
     Notes,
-    Reader,
     call,
+    is_template,
 )
 from hookengine.guard.sandbox.operators import look_up
 from hookengine.guard.sandbox.source import Refusal, Site, Source
+from hookengine.guard.sandbox.statements import Statements
 from hookengine.guard.sandbox.values import Missing, text
+
+_NOWHERE: Final = Source("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> NoReturn:
         raise SecurityError("members are looked up by the dialect only")
 
-    def call(self, *args: Any, **kwargs: Any) -> NoReturn:  # type: ignore[override]
+    def call(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise SecurityError("calls are not part of the dialect")
 
 
@@ -94,11 +97,12 @@ def _apply(run: Run, value: Any, site: int, *arguments: Any, **named: Any) -> An
         raise place.error(refusal) from None
     except TemplateError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whatever a filter stumbles over is the author's to know)
         raise place.failure(error) from None
 
 
-def _open(run: Run, _: Any) -> None:
+def _open(run: Run, site: int) -> None:
+    run.place = run.sites[site]
     run.recording.append([])
 
 
@@ -109,7 +113,7 @@ def _literal(run: Run, words: str) -> None:
 
 
 def _value(run: Run, value: Any, site: int, constant: str | None) -> None:
-    run.charge(OPERATION)
+    run.charge(2 * OPERATION)
     run.recording[-1].append(Hole(run.size + len(run.recorded), run.sites[site], constant))
     run.recorded.append(value)
     if isinstance(value, str):
@@ -146,11 +150,11 @@ class Program:
             for _ in self._root(run):
                 pass
         except Refusal as refusal:
-            raise TemplateError(refusal.message, hint=refusal.hint) from None
+            raise (run.place or _NOWHERE).error(refusal) from None
         except TemplateError:
             raise
-        except Exception as error:
-            raise Site(Source("", ""), 0, "", text).failure(error) from None
+        except Exception as error:  # noqa: BLE001 (one bad hook must not stop the others)
+            raise _NOWHERE.failure(error) from None
         run.values += run.recorded
         return run
 
@@ -161,7 +165,6 @@ class Unit:
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         self._environment = _Environment()
         self._notes = Notes(self._environment, params or {})
-        self._source_left = MAX_SOURCE
         self._statements: list[nodes.Node] = []
         self._expressions: list[nodes.Expr] = []
         self._recordings = 0
@@ -169,27 +172,25 @@ class Unit:
     def leaf(self, field: str, template: str, *, spread: bool = False) -> Leaf:
         """Read one template. With `spread`, the text around the holes of a parameter counts as literal."""
         source = Source(field, template)
-        if not any(mark in template for mark in MARKS):
+        if not is_template(template):
             return Leaf(source, (template,) if template else ())
-        self._source_left -= len(template)
-        if self._source_left < 0:
-            raise source.error(Refusal("the templates of this hook are larger than 16 KiB together"))
         try:
             return self._read(source, spread)
         except RecursionError as error:
-            raise Site(source, 0, "", text).failure(error) from None
+            raise source.failure(error) from None
 
     def _read(self, source: Source, spread: bool) -> Leaf:
-        reader = Reader(self._notes, source)
-        tree = reader.parse()
+        tree = self._notes.parse(source)
         if all(isinstance(node, nodes.Output) for node in tree.body):
-            pieces = reader.pieces(tree, spread=spread)
+            pieces = Reader(self._notes, source).pieces(tree, spread=spread)
             return Leaf(source, tuple(self._part(piece) for piece in pieces))
-        body = reader.statements(tree.body)
-        opening = nodes.ExprStmt(call(OPEN, nodes.Const(None)), lineno=1)
-        self._statements.append(nodes.Scope([opening, *body], lineno=1))
+        statements = Statements(self._notes, source)
+        start = self._notes.site(source, tree, "", text)
+        opening = nodes.ExprStmt(call(OPEN, nodes.Const(start)), lineno=1)
+        self._statements.append(nodes.Scope([opening, *statements.rewrite(tree.body)], lineno=1))
         self._recordings += 1
-        return Leaf(source, reader.front(tree), self._recordings - 1)
+        front = statements.front(tree)
+        return Leaf(source, (front,) if front else (), self._recordings - 1)
 
     def _part(self, piece: str | Expression) -> Part:
         if isinstance(piece, str):
@@ -204,6 +205,6 @@ class Unit:
             tree.set_environment(self._environment)
             code = self._environment.compile(tree)
             template = Template.from_code(self._environment, code, {})
-        except Exception as error:
-            raise Site(Source("", ""), 0, "", text).failure(error) from None
-        return Program(template.root_render_func, tuple(self._notes.sites), len(self._expressions))  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 (one bad hook must not stop the others)
+            raise _NOWHERE.failure(error) from None
+        return Program(template.root_render_func, tuple(self._notes.sites), len(self._expressions))

@@ -13,11 +13,14 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Refusal(Exception):
-    """Something is not allowed or cannot be done; whoever knows the place turns it into a TemplateError."""
+    """Something is not allowed or cannot be done; whoever knows the place turns it into a TemplateError.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    `written` is the part of the template that is at fault, where it is another one than was called.
+    """
+
+    def __init__(self, message: str, hint: str = "", written: str = "") -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.written = message, hint, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +31,30 @@ class Source:
     text: str
 
     def error(self, refusal: Refusal, line: int = 0, written: str = "") -> TemplateError:
-        return TemplateError(
-            refusal.message,
-            field=self.field,
-            line=line,
-            column=self._column(line, written),
-            hint=refusal.hint,
-        )
+        line, column = self._find(refusal.written or written, line)
+        return TemplateError(refusal.message, field=self.field, line=line, column=column, hint=refusal.hint)
 
-    def _column(self, line: int, written: str) -> int:
-        """Of the first place in the line where `written` stands by itself; 0 if there is none."""
+    def failure(self, error: Exception, line: int = 0, written: str = "") -> TemplateError:
+        """For what Python raised. Its own text is left out: it may hold values."""
+        what = f"`{written}` failed" if written else "the template failed"
+        refusal = Refusal(f"{what}: {_KINDS.get(type(error), type(error).__name__)}")
+        return self.error(refusal, line, written)
+
+    def _find(self, written: str, line: int) -> tuple[int, int]:
+        """Line and column where `written` stands by itself, in this line if it does; else column 0."""
         lines = _LINE_END.split(self.text)
         if not written or not 0 < line <= len(lines):
-            return 0
+            return line, 0
         pattern = re.escape(written).replace(r"\|", r"\|\s*")
         if written[0].isalnum() or written[0] == "_":
             pattern = r"(?<![\w.])" + pattern
         if written[-1].isalnum() or written[-1] == "_":
             pattern += r"(?!\w)"
-        found = re.search(pattern, lines[line - 1])
-        return found.start() + 1 if found else 0
+        for number in (line, *range(1, len(lines) + 1)):
+            found = re.search(pattern, lines[number - 1])
+            if found:
+                return number, found.start() + 1
+        return line, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,7 @@ class Site:
         return self.source.error(refusal, self.line, self.written)
 
     def failure(self, error: Exception) -> TemplateError:
-        """For what Python raised. Its own text is left out: it may hold values."""
-        what = f"`{self.written}` failed" if self.written else "the template failed"
-        return self.error(Refusal(f"{what}: {_KINDS.get(type(error), type(error).__name__)}"))
+        return self.source.failure(error, self.line, self.written)
 
 
 _KINDS: dict[type[Exception], str] = {

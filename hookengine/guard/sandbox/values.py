@@ -77,7 +77,9 @@ class Missing(StrictUndefined):
     def refusal(self, run: Run) -> Refusal:
         if not self.written:
             return Refusal(self.reason)
-        return Refusal(f"{self.written} is not in the context", self._hint(run))
+        if not self.written[0].isidentifier() or "[...]" in self.written:
+            return Refusal(f"there is no `{self.step}` here", self.reason)
+        return Refusal(f"{self.written} is not in the context", self._hint(run), self.written)
 
     def _hint(self, run: Run) -> str:
         if self.reason:
@@ -179,20 +181,27 @@ def weigh(run: Run, value: Any) -> None:
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
+        kind = type(item)
+        if kind is str:
             run.charge(len(item) + 1)
-        elif item is None or isinstance(item, int):
+        elif kind is int or kind is bool or item is None:
             run.charge(1)
-        elif isinstance(item, float):
-            run.charge(1)
-            if not math.isfinite(item):
-                raise Refusal("NaN and infinity are not JSON numbers")
-        elif isinstance(item, list):
+        elif kind is list:
             run.charge(OPERATION * (len(item) + 1))
-            waiting.extend(item)
+            waiting += item
         elif isinstance(item, Mapping):
             run.charge(OPERATION * (len(item) + 1))
-            waiting.extend(item)
-            waiting.extend(item.values())
+            waiting += item
+            waiting += item.values()
+        elif kind is float and math.isfinite(item):
+            run.charge(1)
         else:
-            raise refusal_of(run, item, "plain data")
+            _weigh_other(run, item)
+
+
+def _weigh_other(run: Run, item: Any) -> None:
+    if isinstance(item, float):
+        raise Refusal("NaN and infinity are not JSON numbers")
+    if not isinstance(item, str | int):
+        raise refusal_of(run, item, "plain data")
+    run.charge(len(item) + 1 if isinstance(item, str) else 1)

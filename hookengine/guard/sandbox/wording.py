@@ -32,15 +32,15 @@ def _step(node: nodes.Getattr | nodes.Getitem) -> Step | None:
     return None
 
 
-def written(node: nodes.Node) -> str:
+def as_written(node: nodes.Node) -> str:
     """A variable as it was written; for other expressions what is typical of them, or nothing."""
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, nodes.Getattr | nodes.Getitem):
         base, steps = chain(node)
         if isinstance(base, nodes.Getitem):
-            return written(base.node) + "[...]" + _shown(steps)
-        return (written(base) or "(...)") + _shown(steps)
+            return as_written(base.node) + "[...]" + _shown(steps)
+        return (as_written(base) or "(...)") + _shown(steps)
     if isinstance(node, nodes.Filter):
         return f"|{node.name}"
     return ""

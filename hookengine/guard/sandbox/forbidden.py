@@ -7,7 +7,8 @@ from typing import Final
 
 from jinja2 import nodes
 
-from hookengine.guard.sandbox.source import Refusal
+from hookengine.errors import TemplateError
+from hookengine.guard.sandbox.source import Refusal, Source
 
 _WORDS: Final[Mapping[type[nodes.Node], tuple[str, str, str]]] = {
     nodes.Pow: ("powers (`**`) are not allowed", "", "**"),
@@ -37,14 +38,25 @@ _METHODS: Final[Mapping[str, str]] = {
 }
 
 
-def because(node: nodes.Node) -> tuple[Refusal, str]:
-    """Why this is refused, and what to look for in the text."""
-    if isinstance(node, nodes.Call):
-        called = node.node
-        name = called.name if isinstance(called, nodes.Name) else getattr(called, "attr", "")
-        hint = _METHODS.get(name, "use a filter, such as value | replace('a', 'b')")
-        return Refusal(
-            f"calls such as {name}() are not allowed" if name else "calls are not allowed", hint
-        ), name
+def because(node: nodes.Node, source: Source) -> TemplateError:
+    """Why this is refused."""
+    refusal, written = _call(node) if isinstance(node, nodes.Call) else _other(node)
+    return source.error(refusal, node.lineno, written)
+
+
+def _call(node: nodes.Call) -> tuple[Refusal, str]:
+    called = node.node
+    if isinstance(called, nodes.Name):
+        name = written = called.name
+    else:
+        name = getattr(called, "attr", "")
+        written = f".{name}" if name else ""
+    hint = _METHODS.get(name, "use a filter, such as value | replace('a', 'b')")
+    return Refusal(
+        f"calls such as {name}() are not allowed" if name else "calls are not allowed", hint
+    ), written
+
+
+def _other(node: nodes.Node) -> tuple[Refusal, str]:
     message, hint, written = _WORDS.get(type(node), (f"`{type(node).__name__}` is not allowed", "", ""))
     return Refusal(message, hint), written
