@@ -33,6 +33,15 @@ def test_an_empty_file_is_no_preset(tmp_path: Path) -> None:
         Presets(tmp_path).get("a/b")
 
 
+def test_a_preset_that_says_something_twice_is_refused(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[3] / "templates" / "github" / "commit-status.yaml"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.yaml").write_text(shipped.read_text("utf-8") + "timeout: 3s\n", "utf-8")
+
+    with pytest.raises(ConfigError, match="timeout: this key stands twice"):
+        Presets(tmp_path).get("a/b")
+
+
 def test_a_wheel_brings_its_presets_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "hookengine" / "shipped" / "templates" / "a" / "b.yaml"
     file.parent.mkdir(parents=True)
