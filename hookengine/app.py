@@ -43,6 +43,8 @@ from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
 
 GRACE = 10.0  # seconds that requests under way may take to end when the engine stops
+CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=60)
+"""To one origin."""
 STATUS_PRESETS = {
     "github": "github/commit-status",
     "gitlab": "gitlab/commit-status",
@@ -274,7 +276,7 @@ def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.As
     sender = Sender(
         vault,
         policy,
-        lambda: GuardedTransport(policy, resolver, verify=tls),
+        lambda: GuardedTransport(policy, resolver, verify=tls, limits=CONNECTIONS),
         clock,
         Manners(
             connect_timeout=delivery.connect_timeout / 1000,

@@ -61,11 +61,12 @@ class Worker:
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._starved = False  # more may be due than this node could take
-        self._stopping = False
+        self._working = False  # leases are only taken between `run` and `stop`
 
     async def run(self, alarm: Alarm) -> None:
         """Claim what is due whenever woken, until `stop`."""
-        while not self._stopping:
+        self._working = True
+        while self._working:
             self._woken.clear()
             self._starved = False
             try:
@@ -111,7 +112,7 @@ class Worker:
     def terms(self) -> LeaseTerms:
         """How many more deliveries this node can take now."""
         return LeaseTerms(
-            capacity=0 if self._stopping else self._free,
+            capacity=self._free if self._working else 0,
             lease=self._capacity.lease,
             settle=self._capacity.settle,
         )
@@ -121,7 +122,7 @@ class Worker:
 
         What is cut off then keeps its lease; whoever rescues it will know that its effect is in doubt.
         """
-        self._stopping = True
+        self._working = False
         self._woken.set()
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=grace)
@@ -159,7 +160,7 @@ class Worker:
 
     def _time_left(self, leased: Leased, hook: Hook, t0: float) -> float:
         """Seconds: the hook's deadline, but never past the lease; 0 when stopping, for it was not begun."""
-        if self._stopping:
+        if not self._working:
             return 0
         lease_left = t0 + self._capacity.lease / 1000 - MARGIN - self._clock.ticks()
         return min(hook.timeout, lease_left)
@@ -167,7 +168,7 @@ class Worker:
     def _terms_to_go_on(self) -> LeaseTerms:
         """A delivery that follows in the same lane takes the place of the one that ended."""
         return LeaseTerms(
-            capacity=0 if self._stopping else 1, lease=self._capacity.lease, settle=self._capacity.settle
+            capacity=1 if self._working else 0, lease=self._capacity.lease, settle=self._capacity.settle
         )
 
     def _put_down(self, task: asyncio.Task[None]) -> None:

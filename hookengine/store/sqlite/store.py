@@ -146,6 +146,8 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA temp_store = MEMORY")  # savepoints keep their undo pages there
+    connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
     return connection
 
 
