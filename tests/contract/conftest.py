@@ -216,6 +216,10 @@ class Look:
     def repairs(self) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM delivery WHERE repair_of IS NOT NULL ORDER BY id")
 
+    def same_position(self, seq: int) -> list[dict[str, Any]]:
+        """A delivery and its repairs."""
+        return self._rows("SELECT * FROM delivery WHERE seq = :seq AND lane_id IS NOT NULL", seq=seq)
+
     def attempts(self, delivery_id: str) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM attempt WHERE delivery_id = :id ORDER BY number", id=delivery_id)
 
