@@ -22,6 +22,7 @@ from hookengine.config import Secrets, Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event import Event
 from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.connections import ONE, Connections
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.sending import Manners, Sender
@@ -43,8 +44,6 @@ from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
 
 GRACE = 10.0  # seconds that requests under way may take to end when the engine stops
-CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=60)
-"""To one origin."""
 STATUS_PRESETS = {
     "github": "github/commit-status",
     "gitlab": "gitlab/commit-status",
@@ -273,10 +272,12 @@ def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.As
     resolver = Resolver()
     stack.callback(resolver.close)
     tls = httpx.create_ssl_context(trust_env=False)
-    sender = Sender(
+    connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE))
+    stack.push_async_callback(connections.close)
+    return Sender(
         vault,
         policy,
-        lambda: GuardedTransport(policy, resolver, verify=tls, limits=CONNECTIONS),
+        connections,
         clock,
         Manners(
             connect_timeout=delivery.connect_timeout / 1000,
@@ -284,8 +285,6 @@ def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.As
             user_agent=delivery.user_agent,
         ),
     )
-    stack.push_async_callback(sender.close)
-    return sender
 
 
 def _capacity(settings: Settings, catalogue: Catalogue) -> Capacity:

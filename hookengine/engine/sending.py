@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +12,7 @@ import httpx
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable
 from hookengine.domain.clock import Clock
 from hookengine.domain.request import RenderedRequest
+from hookengine.engine.connections import Connections
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import refusal_in
 from hookengine.guard.hostname import Refused
@@ -23,7 +23,6 @@ KEPT_HEADERS = frozenset(
     {"content-type", "location", "retry-after", "date", "x-request-id", "x-github-request-id"}
 )
 KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
-_MOST_LINES = 256
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -42,36 +41,20 @@ class Manners:
     user_agent: str = "hookengine"
 
 
-@dataclass(slots=True)
-class _Line:
-    """The connections to one origin."""
-
-    client: httpx.AsyncClient
-    users: int = 0
-    retired: bool = False
-
-
 class Sender:
-    """One client per origin: httpx's pool slows down with many origins and many connections in one pool."""
-
     def __init__(
         self,
         secrets: Secrets,
         policy: AddressPolicy,
-        transport: Callable[[], httpx.AsyncHTTPTransport],
+        connections: Connections,
         clock: Clock,
         manners: Manners = Manners(),
     ) -> None:
         self._secrets = secrets
         self._policy = policy
-        self._transport = transport
+        self._connections = connections
         self._clock = clock
         self._manners = manners
-        self._lines: OrderedDict[str, _Line] = OrderedDict()
-
-    async def close(self) -> None:
-        while self._lines:
-            await self._lines.popitem()[1].client.aclose()
 
     async def send(
         self, request: RenderedRequest, headers: Iterable[tuple[str, str]], deadline: float
@@ -106,14 +89,13 @@ class Sender:
         self, target: Target, outgoing: httpx.Request, values: Mapping[str, str], deadline: float
     ) -> Outcome:
         started = self._clock.ticks()
-        line = await self._line(target)
-        line.users += 1
+        begun = False
         try:
-            async with asyncio.timeout(deadline):
-                return await self._answer(line.client, outgoing, values)
+            async with asyncio.timeout(deadline), self._connections.lend(target.origin) as client:
+                begun = True
+                return await self._answer(client, outgoing, values)
         except TimeoutError:
-            self._retire(target, line)  # a pool that was cancelled into may leak
-            return TimedOut(phase="total", seconds=deadline, written=True)
+            return TimedOut(phase="total" if begun else "queue", seconds=deadline, written=begun)
         except _UNSENT as error:
             return _not_sent(error, self._clock.ticks() - started)
         except httpx.TimeoutException as error:
@@ -147,27 +129,6 @@ class Sender:
             },
             body=scrub(excerpt.decode("utf-8", "replace"), values.values()),
         )
-
-    async def _line(self, target: Target) -> _Line:
-        line = self._lines.get(target.origin)
-        if line is None:
-            client = httpx.AsyncClient(transport=self._transport(), trust_env=False, follow_redirects=False)
-            line = self._lines[target.origin] = _Line(client)
-            await self._close_longest_idle()
-        self._lines.move_to_end(target.origin)
-        return line
-
-    async def _close_longest_idle(self) -> None:
-        if len(self._lines) > _MOST_LINES:
-            idle = next((origin for origin, line in self._lines.items() if not line.users), None)
-            if idle is not None:
-                await self._lines.pop(idle).client.aclose()
-
-    def _retire(self, target: Target, line: _Line) -> None:
-        """No new requests; it closes when those under way have ended."""
-        line.retired = True
-        if self._lines.get(target.origin) is line:
-            del self._lines[target.origin]
 
     def _timeouts(self, deadline: float) -> dict[str, float]:
         return {
