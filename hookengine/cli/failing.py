@@ -7,7 +7,8 @@ from typing import IO, Any
 
 import click
 
-OK, NO, USAGE, UNREACHABLE, UNAUTHORISED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+NO = 1
+INTERRUPTED = 130
 
 EXIT_CODES = """\b
 Exit codes:
@@ -20,13 +21,32 @@ Exit codes:
 
 
 class Failure(click.ClickException):
-    """Ends the command with `exit_code`, after its lines were written to stderr."""
+    """Ends the command after its lines were written to stderr."""
 
-    def __init__(self, lines: str | Iterable[str], exit_code: int) -> None:
+    def __init__(self, lines: str | Iterable[str]) -> None:
         self.lines = [lines] if isinstance(lines, str) else list(lines)
-        self.exit_code = exit_code
         super().__init__("\n".join(self.lines))
 
     def show(self, file: IO[Any] | None = None) -> None:
         for line in self.lines:
             click.echo(line, file=file, err=file is None)
+
+
+class AnswerIsNo(Failure):
+    exit_code = NO
+
+
+class Bug(Failure):
+    exit_code = NO
+
+
+class Misused(Failure):
+    exit_code = 2
+
+
+class Unreachable(Failure):
+    exit_code = 3
+
+
+class NotAuthorised(Failure):
+    exit_code = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -25,6 +26,7 @@ LEVELS: Final[Mapping[str, int]] = {
 }
 """Of signals that are more or less than information."""
 
+LISTENING: Final = "server.listening"
 _WIDEST: Final = 18  # characters that the longest name of a signal has
 
 
@@ -40,6 +42,8 @@ def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
     own.setLevel(level.upper())
 
     def tell(name: str, facts: Facts) -> None:
+        if console and name == LISTENING:
+            return  # `serve` greets with it
         importance = _level(name, facts)
         if own.isEnabledFor(importance):
             shown = _facts(name, facts, debug=own.isEnabledFor(logging.DEBUG))
@@ -64,6 +68,8 @@ def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
     if name == signals.ATTEMPT_FINISHED and "request" in facts:
         shown["host"] = urlsplit(facts["request"]["url"]).hostname
         outcome = str(facts["outcome"])
+        if shown.get("because") == outcome:
+            del shown["because"]
         if outcome.isdecimal():
             shown["status"] = int(outcome)
             del shown["outcome"]
@@ -100,4 +106,37 @@ def _in_order(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
 
 
 def _console() -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(event_key="message", timestamp_key="time", pad_event_to=_WIDEST)
+    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    dim, bold, plain = (f"\x1b[{code}m" if colours else "" for code in (2, 1, 0))
+    marks = {"warning": 33, "error": 31, "critical": 31}
+
+    def word(key: str, level: object) -> str:
+        """Only what is out of the ordinary has its level said."""
+        if level not in marks:
+            return ""
+        return f"\x1b[{marks[str(level)]}m{level}{plain}" if colours else str(level)
+
+    def column(style: str, width: int = 0) -> structlog.dev.KeyValueColumnFormatter:
+        return structlog.dev.KeyValueColumnFormatter(
+            key_style=None, value_style=style, reset_style=plain, value_repr=str, width=width
+        )
+
+    facts = structlog.dev.KeyValueColumnFormatter(
+        key_style=dim, value_style="", reset_style=plain, value_repr=_readable
+    )
+    return structlog.dev.ConsoleRenderer(
+        columns=[
+            structlog.dev.Column("time", column(dim)),
+            structlog.dev.Column("message", column(bold, _WIDEST)),
+            structlog.dev.Column("level", word),
+            structlog.dev.Column("", facts),
+        ],
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _readable(value: object) -> str:
+    """Quoted where it would otherwise run into the next fact."""
+    text = str(value)
+    return text if text and " " not in text and text.isprintable() else repr(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 import click
 
 from hookengine import __version__
-from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, NO, USAGE, Failure
+from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, Bug, Misused
 from hookengine.errors import ConfigError, HookEngineError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -60,16 +61,16 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except ConfigError as error:
-            raise Failure(map(str, error.problems), USAGE) from error
+            raise Misused(map(str, error.problems)) from error
         except HookEngineError as error:
-            raise Failure(str(error), USAGE) from error
+            raise Misused(str(error)) from error
         except (click.exceptions.Exit, click.Abort, click.ClickException, OSError):
             raise
         except Exception as error:
             if ctx.params.get("traceback"):
                 raise
             said = f"unexpected {type(error).__name__}: {error}"
-            raise Failure([said, "this is a bug; `hookengine --traceback ...` shows where"], NO) from error
+            raise Bug([said, "this is a bug; `hookengine --traceback ...` shows where"]) from error
 
 
 @click.group(
@@ -79,8 +80,11 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, message="hookengine %(version)s")
 @click.option("--traceback", is_flag=True, hidden=True)
-def main(traceback: bool) -> None:
+@click.pass_context
+def main(ctx: click.Context, traceback: bool) -> None:
     """Outgoing webhooks with templates, order and durable retries: commit statuses that end up true."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 @click.command()

@@ -1,10 +1,15 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what is read from the files they name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
+
+from hookengine.cli.failing import Misused
 
 config_option = click.option(
     "--config",
@@ -14,3 +19,63 @@ config_option = click.option(
     show_default="$HOOKENGINE_CONFIG or ./config.yaml",
     help="The configuration file.",
 )
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json: what the server answered, unchanged.",
+)
+
+
+def talks_to_a_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command a `client` in the place of the options that say which server, and as whom."""
+
+    @click.option(
+        "--server",
+        envvar="HOOKENGINE_SERVER",
+        default="http://127.0.0.1:8730",
+        show_default="$HOOKENGINE_SERVER or http://127.0.0.1:8730",
+        help="Where hookengine listens.",
+    )
+    @click.option("--token", envvar="HOOKENGINE_TOKEN", help="An API token; better in $HOOKENGINE_TOKEN.")
+    @click.option("--token-file", type=click.Path(path_type=Path), help="A file with an API token.")
+    @wraps(command)
+    def with_client(server: str, token: str | None, token_file: Path | None, **rest: Any) -> None:
+        from hookengine.cli.client import Client
+
+        chosen = _read_token(token_file) if token_file is not None else token
+        return command(client=Client(server, chosen), **rest)
+
+    return with_client
+
+
+def _read_token(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(f"no token can be read from {file}: {_reason(error)}") from error
+
+
+def text_of(source: str) -> str:
+    """The content of a file, or of stdin where `source` is `-`."""
+    try:
+        with click.open_file(source, encoding="utf-8") as file:
+            return str(file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused(f"{source} cannot be read: {_reason(error)}") from error
+
+
+def json_of(text: str, source: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Misused(f"{source} is not JSON: {error}") from error
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not plain text"

@@ -12,7 +12,7 @@ import click
 
 from hookengine import __version__
 from hookengine.app import serve as run
-from hookengine.cli.logs import log_to_stderr
+from hookengine.cli.logs import LISTENING, log_to_stderr
 from hookengine.cli.options import config_option
 from hookengine.config import read_config
 from hookengine.engine.signals import Signals
@@ -38,6 +38,8 @@ def serve(config: Path, role: str) -> None:
     signals = Signals()
     signals.listen(log_to_stderr(settings.logging.format, settings.logging.level))
     signals.listen(_greeting(manifest, deliver=role == "all"))
+    if settings.auth.enabled and not settings.auth.tokens:
+        click.echo("there is no token under auth.tokens: only incoming hooks let anybody in", err=True)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(run(settings, manifest, signals, deliver=role == "all"))
 
@@ -47,7 +49,7 @@ def _greeting(manifest: Manifest, *, deliver: bool) -> Callable[[str, dict[str, 
     names = {f"/hooks/{hook.id}/trigger": hook.name for hook in manifest.incoming_hooks if hook.active}
 
     def greet(name: str, facts: dict[str, Any]) -> None:
-        if name != "server.listening":
+        if name != LISTENING:
             return
         url = facts["url"]
         click.echo(f"hookengine {__version__} listens on {url}{'' if deliver else ' and delivers nothing'}")

@@ -1,0 +1,79 @@
+"""`hookengine validate` and `hookengine migrate`"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from hookengine.cli.failing import NO
+from hookengine.cli.options import config_option
+from hookengine.errors import ConfigError
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_context
+def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Check configuration files, $HOOKENGINE_CONFIG or ./config.yaml if none is named.
+
+    Needs no server and no secret. Exit code 1: something is wrong.
+    """
+    from hookengine.cli.offline import read
+
+    wrong = False
+    for file in files or (Path(os.environ.get("HOOKENGINE_CONFIG", "config.yaml")),):
+        try:
+            manifest = read(file, {}).manifest
+        except ConfigError as error:
+            wrong = True
+            for problem in error.problems:
+                click.echo(str(problem))
+        else:
+            pipelines, hooks = len(manifest.pipelines), len(manifest.hooks)
+            click.echo(f"{file}: ok ({_count(pipelines, 'pipeline')}, {_count(hooks, 'hook')})")
+    if wrong:
+        ctx.exit(NO)
+
+
+@click.command()
+@config_option
+@click.option("--check", is_flag=True, help="Apply nothing; exit code 1 if there is something to apply.")
+@click.pass_context
+def migrate(ctx: click.Context, config: Path, check: bool) -> None:
+    """Bring the database to the newest tables. `serve` does so too, when it starts."""
+    from hookengine.app import database_path
+    from hookengine.config import load_settings
+
+    path = database_path(load_settings(config, os.environ))
+    missing = _pending(path)
+    if not missing:
+        click.echo(f"{path}: up to date")
+        return
+    if not check:
+        asyncio.run(_open_once(path))
+    for name in missing:
+        click.echo(f"{'pending' if check else 'applied'}: {name}")
+    if check:
+        ctx.exit(NO)
+
+
+def _pending(path: Path) -> list[str]:
+    """Looking must not make the file: a database in memory has applied as little as none at all."""
+    from hookengine.store.migrations import pending
+
+    return pending(f"sqlite:///{path}" if path.exists() else "sqlite://")
+
+
+async def _open_once(path: Path) -> None:
+    """The store migrates as it opens, and refuses while another process owns the database."""
+    from hookengine.store.sqlite import SqliteStore
+
+    store = await SqliteStore.open(path)
+    await store.close()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

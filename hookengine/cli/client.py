@@ -1,0 +1,76 @@
+"""All HTTP of the command line: one request, its answer, and what to tell when there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from hookengine import __version__
+from hookengine.cli.failing import AnswerIsNo, Misused, NotAuthorised, Unreachable
+
+_PATIENCE = httpx.Timeout(30.0, connect=5.0)
+
+
+class Client:
+    """Talks to one server. Whatever is not a success ends the command with a `Failure`."""
+
+    def __init__(self, server: str, token: str | None = None) -> None:
+        self._server = server.rstrip("/")
+        self._headers = {"user-agent": f"hookengine-cli/{__version__}", "accept": "application/json"}
+        if token:
+            self._headers["authorization"] = f"Bearer {token}"
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        chosen = {name: value for name, value in (params or {}).items() if value is not None}
+        return self._ask("GET", path, params=chosen)[1]
+
+    def post(self, path: str, body: bytes) -> tuple[int, Any]:
+        """Status and answer."""
+        return self._ask("POST", path, content=body, headers={"content-type": "application/json"})
+
+    def _ask(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        url = self._server + path
+        try:
+            with httpx.Client(headers=self._headers, timeout=_PATIENCE, trust_env=False) as client:
+                response = client.request(method, url, **request)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            said = f"{self._server} is no server's address: {error}"
+            raise Misused([said, "one is such as http://127.0.0.1:8730"]) from error
+        except httpx.HTTPError as error:
+            raise self._unreachable(_reason(error)) from error
+        return response.status_code, self._answer(response)
+
+    def _answer(self, response: httpx.Response) -> Any:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        status = response.status_code
+        if response.is_success and answer is not None:
+            return answer
+        if not isinstance(answer, dict) or "message" not in answer:
+            raise self._unreachable(f"it answers {status}, but not as hookengine does")
+        if status >= 500:
+            raise Unreachable([f"{self._server} failed: {answer['message']}"])
+        if status == 401:
+            hint = "give one with --token-file FILE or HOOKENGINE_TOKEN"
+            raise NotAuthorised([f"{self._server} does not accept the token", hint])
+        raise (NotAuthorised if status == 403 else AnswerIsNo)(_told(answer))
+
+    def _unreachable(self, reason: str) -> Unreachable:
+        hint = "start one with `hookengine serve`, or name it with --server or HOOKENGINE_SERVER"
+        return Unreachable([f"no hookengine at {self._server}: {reason}", hint])
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return re.sub(r"^\[Errno -?[0-9]+\] ", "", str(error)) or type(error).__name__
+
+
+def _told(answer: Mapping[str, Any]) -> Iterator[str]:
+    yield str(answer["message"])
+    for field, messages in (answer.get("errors") or {}).items():
+        for message in messages:
+            yield f"  {field}: {message}"

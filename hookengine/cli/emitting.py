@@ -1,0 +1,141 @@
+"""`hookengine emit` and `hookengine trigger`"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hookengine.cli.failing import AnswerIsNo
+from hookengine.cli.options import json_of, output_option, talks_to_a_server, text_of
+from hookengine.cli.showing import plain
+from hookengine.domain.context import merge
+
+if TYPE_CHECKING:
+    from hookengine.cli.client import Client
+
+
+@click.command()
+@click.argument("type", metavar="[TYPE]", required=False)
+@click.option("--pipeline", help="The pipeline's id or name.")
+@click.option("--action", help="The id of the action.")
+@click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="One value; may be repeated.")
+@click.option("--data", metavar="@FILE|JSON|-", help="An object with more of the event.")
+@click.option("--id", "event_id", help="The event's id; the same one again changes nothing.")
+@click.option("--file", "source", metavar="FILE|-", help="Whole events: one, or a list of them.")
+@output_option
+@talks_to_a_server
+def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
+    """Tell the engine what happened to an action, and see which hooks want to know.
+
+    \b
+    hookengine emit action.started --pipeline shop-deploy --action 41
+    hookengine emit action.failed --pipeline 1 --action 41 --set action.error="no space left"
+    hookengine emit --file events.json
+
+    A VALUE is a text, unless it is a whole number, true, false, null, or JSON in brackets or quotes.
+    """
+    if source is not None:
+        if any(said.values()):
+            raise click.UsageError("--file holds whole events; the other options make one")
+        document = json_of(text_of(source), source)
+    elif not said["type"] and not said["data"]:
+        raise click.UsageError("which TYPE of event? Such as action.started")
+    else:
+        document = _event(**said)
+    _, answer = client.post("/api/events", json.dumps(document).encode())
+    if output == "json":
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for accepted in answer if isinstance(answer, list) else [answer]:
+        action = accepted["action"]
+        line = f"accepted {accepted['type']} of action {action['id']} on {action['pipeline']['name']}"
+        _show(f"{line}, event {accepted['id']}", accepted["hooks"])
+
+
+@click.command()
+@click.argument("hook_id")
+@click.option("--data", metavar="@FILE|JSON|-", help="The body of the request.")
+@output_option
+@talks_to_a_server
+def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None:
+    """Post to an incoming hook, which starts an action of its pipeline.
+
+    HOOK_ID is the part of the hook's URL that names it. Exit code 1: its conditions do not hold.
+    """
+    body = json.dumps({} if data is None else _data(data)).encode()
+    status, answer = client.post(f"/hooks/{hook_id}/trigger", body)
+    if output == "json":
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    elif status == 202:
+        action = answer["action"]
+        line = f"started action {action['id']} on {action['pipeline']['name']}"
+        _show(f"{line}, event {answer['event']['id']}", answer["hooks"])
+    if status != 202:
+        raise AnswerIsNo(answer["message"])
+
+
+def _event(
+    type: str | None,  # noqa: A002  the word events have for it
+    pipeline: str | None,
+    action: str | None,
+    settings: tuple[str, ...],
+    data: str | None,
+    event_id: str | None,
+) -> dict[str, Any]:
+    """What `--data` holds, under what the options say, under what `--set` says."""
+    document = {} if data is None else _data(data)
+    if not isinstance(document, dict):
+        raise click.UsageError("--data must hold a JSON object")
+    facts = {"id": _number(action), "pipeline": _number(pipeline)}
+    said = {"id": event_id, "type": type, "action": _known(facts)}
+    document = merge(document, _known(said))
+    for setting in settings:
+        path, separator, value = setting.partition("=")
+        if not separator or not all(path.split(".")):
+            raise click.UsageError(f"--set {setting}: must be like action.number=3")
+        document = merge(document, _nested(path.split("."), _value(value, setting)))
+    return document
+
+
+def _data(text: str) -> Any:
+    if text == "-":
+        return json_of(text_of("-"), "what came over stdin")
+    if text.startswith("@"):
+        return json_of(text_of(text[1:]), text[1:])
+    return json_of(text, "--data")
+
+
+def _value(text: str, setting: str) -> Any:
+    """Only what can be meant as nothing else is taken for JSON: commit hashes may look like numbers."""
+    if text[:1] in ("{", "[", '"'):
+        return json_of(text, f"the value of --set {setting}")
+    if text in ("true", "false", "null"):
+        return json.loads(text)
+    return _number(text)
+
+
+def _number(text: str | None) -> int | str | None:
+    return int(text) if text is not None and re.fullmatch(r"0|-?[1-9][0-9]{0,15}", text) else text
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, {})}
+
+
+def _nested(steps: list[str], value: Any) -> dict[str, Any]:
+    return {steps[0]: _nested(steps[1:], value) if len(steps) > 1 else value}
+
+
+def _show(line: str, hooks: list[dict[str, Any]]) -> None:
+    click.echo(plain(line))
+    if not hooks:
+        click.echo("  no hook wants it")
+    width = max((len(hook["name"]) for hook in hooks), default=0)
+    for hook in hooks:
+        click.echo(f"  {plain(hook['name']):{width}}  {click.style(hook['delivery'], dim=True)}")
+        if "problem" in hook:
+            said = click.style("cannot be rendered", fg="red")
+            click.echo(f"  {'':{width}}  {said}: {plain(hook['problem'])}")
