@@ -157,8 +157,10 @@ class PreparedHook:
 
     def _rendered(self, run: Run) -> Rendered:
         headers = tuple(
-            (name, header_value(run, value) if isinstance(value, Leaf) else value)
-            for name, value in self._headers
+            [
+                (name, header_value(run, value) if isinstance(value, Leaf) else value)
+                for name, value in self._headers
+            ]
         )
         request = RenderedRequest(
             method=self.hook.method,

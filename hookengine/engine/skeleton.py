@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from hookengine.domain.request import Part as RequestPart
 from hookengine.domain.request import SecretRef, Text
-from hookengine.guard.sandbox import EncodedText, Hole, Leaf, Part, PathText, Refusal, Run, text
+from hookengine.guard.sandbox import NO_SEGMENT, EncodedText, Hole, Leaf, Part, PathText, Refusal, Run, text
 
 MAX_URL: Final = 8 * 1024
 MAX_HEADER: Final = 8 * 1024
@@ -24,29 +24,37 @@ _UNFIT = re.compile(rf"[^\x21-\x7e{_MARK}]|\\")
 _SHAPE = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _HOST_VALUE = re.compile(rf"{_MARK}(:[0-9]{{1,5}})?")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
-_DOTS = re.compile(r"/(?:\.|%2[eE]){0,2}(?=/|$)")
 
 Encode = Callable[[Run, Any], str]
 
 
 def enter(run: Run, hole: Hole, encode: Encode = text) -> str:
     """The value for a hole as text, encoded for its place."""
-    value = run.values[hole.slot]
     try:
-        entered: str = value if type(value) is str and encode is text else encode(run, value)
-        run.output -= len(entered)
-        if run.output < 0:
-            run.emit(0)
+        return encode(run, run.values[hole.slot])
     except Refusal as refusal:
         raise hole.site.error(refusal) from None
     except ValueError as error:
         raise hole.site.failure(error) from None
-    return entered
 
 
 def text_of(run: Run, parts: Sequence[Part]) -> str:
-    return "".join([part if type(part) is str else enter(run, part) for part in parts])  # type: ignore[arg-type]
+    values = run.values
+    words = [
+        part
+        if isinstance(part, str)
+        else value
+        if type(value := values[part.slot]) is str
+        else enter(run, part)
+        for part in parts
+    ]
+    try:
+        run.emit(sum(map(len, words)))
+    except Refusal as refusal:
+        raise next(part for part in parts if isinstance(part, Hole)).site.error(refusal) from None
+    return "".join(words)
 
 
 # URLs
@@ -55,16 +63,23 @@ def text_of(run: Run, parts: Sequence[Part]) -> str:
 def _encoded(run: Run, value: Any) -> str:
     """One path segment, or the value of a query parameter."""
     if isinstance(value, EncodedText):
-        return str.__str__(value)
-    words: str = value if type(value) is str else text(run, value)
-    if len(words) > MAX_URL:
-        raise Refusal("the value is too long for a URL")
-    return words if _UNRESERVED.fullmatch(words) else quote(words, safe="")
+        encoded = str.__str__(value)
+    else:
+        encoded = value if type(value) is str else text(run, value)
+        if len(encoded) > MAX_URL:
+            raise Refusal("the value is too long for a URL")
+        if not _UNRESERVED.fullmatch(encoded):
+            encoded = quote(encoded, safe="")
+    run.emit(len(encoded))
+    return encoded
 
 
 def _encoded_path(run: Run, value: Any) -> str:
+    if type(value) is PathText and len(value) <= MAX_URL and _PLAIN_PATH.fullmatch(value):
+        run.emit(len(value))
+        return str.__str__(value)
     if isinstance(value, PathText):
-        return "/".join(_encoded(run, segment) for segment in str.__str__(value).split("/"))
+        return "/".join([_encoded(run, segment) for segment in str.__str__(value).split("/")])
     return _encoded(run, value)
 
 
@@ -97,7 +112,7 @@ class Url:
 
 def _segment(run: Run, parts: tuple[Part, ...]) -> str:
     segment = "".join([part if isinstance(part, str) else enter(run, part, _encoded_path) for part in parts])
-    if _DOTS.search(segment):
+    if NO_SEGMENT.search(segment):
         hole = next(part for part in parts if isinstance(part, Hole))
         raise hole.site.error(Refusal("the value makes an empty, `.` or `..` segment of the path"))
     return segment
@@ -207,18 +222,24 @@ def _put_back(shape: str, holes: Any) -> tuple[Part, ...]:
 
 def header_value(run: Run, leaf: Leaf) -> Text:
     """Printable ASCII with holes for secrets, trimmed. No error says what the value was."""
-    pieces: list[RequestPart] = [""]
+    pieces: list[RequestPart] = []
+    words, length = "", 0
     for part in leaf.parts_in(run):
         if isinstance(part, str):
-            words = part if leaf.recording is None else printable(part, leaf)
+            entered = part if leaf.recording is None else printable(part, leaf)
         else:
             value = run.values[part.slot]
             if isinstance(value, SecretRef):
-                pieces += (value, "")
+                pieces += (words, value)
+                words = ""
                 continue
-            words = printable(enter(run, part), part)
-        pieces[-1] += words  # type: ignore[operator]
-    return _trimmed(pieces, leaf)
+            entered = printable(value if type(value) is str else enter(run, part), part)
+        length += len(entered)
+        if length > MAX_HEADER:
+            raise leaf.source.error(Refusal("the value of a header cannot be longer than 8 KiB"))
+        words += entered
+    pieces.append(words)
+    return _trimmed(pieces)
 
 
 def printable(words: str, place: Leaf | Hole) -> str:
@@ -232,18 +253,16 @@ def printable(words: str, place: Leaf | Hole) -> str:
 def literal_header(leaf: Leaf) -> Text | None:
     """A header value that is the same for every event; None if it has holes."""
     words = [printable(part, leaf) for part in leaf.parts if isinstance(part, str)]
+    if sum(map(len, words)) > MAX_HEADER:
+        raise leaf.source.error(Refusal("the value of a header cannot be longer than 8 KiB"))
     if leaf.recording is not None or len(words) < len(leaf.parts):
         return None
-    return _trimmed(["".join(words)], leaf)
+    return _trimmed(["".join(words)])
 
 
-def _trimmed(pieces: list[RequestPart], leaf: Leaf) -> Text:
-    """`pieces` begin and end with a text."""
-    length = 0
-    for piece in pieces[::2]:
-        length += len(piece)  # type: ignore[arg-type]
-    pieces[0] = pieces[0].lstrip()  # type: ignore[union-attr]
-    pieces[-1] = pieces[-1].rstrip()  # type: ignore[union-attr]
-    if length > MAX_HEADER:
-        raise leaf.source.error(Refusal("the value of a header cannot be longer than 8 KiB"))
+def _trimmed(pieces: list[RequestPart]) -> Text:
+    for end, strip in ((0, str.lstrip), (-1, str.rstrip)):
+        piece = pieces[end]
+        if isinstance(piece, str):
+            pieces[end] = strip(piece)
     return tuple([piece for piece in pieces if piece])

@@ -10,9 +10,18 @@ from __future__ import annotations
 from hookengine.guard.sandbox.budget import Run
 from hookengine.guard.sandbox.program import Hole, Leaf, Part, Program, Unit
 from hookengine.guard.sandbox.source import Refusal
-from hookengine.guard.sandbox.values import EncodedText, JsonText, PathText, is_secret, text, weigh
+from hookengine.guard.sandbox.values import (
+    NO_SEGMENT,
+    EncodedText,
+    JsonText,
+    PathText,
+    is_secret,
+    text,
+    weigh,
+)
 
 __all__ = [
+    "NO_SEGMENT",
     "EncodedText",
     "Hole",
     "JsonText",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace as changed
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from hookengine.domain.request import SecretRef
 from hookengine.guard.sandbox.budget import OPERATION, Run
@@ -17,6 +17,7 @@ from hookengine.guard.sandbox.moments import epoch, epoch_ms, iso
 from hookengine.guard.sandbox.operators import sought, whole
 from hookengine.guard.sandbox.source import Refusal
 from hookengine.guard.sandbox.values import (
+    NO_SEGMENT,
     EncodedText,
     JsonText,
     Missing,
@@ -186,7 +187,7 @@ def path(run: Run, value: Any) -> PathText:
     """Several segments for the path of a URL: its slashes stay slashes."""
     segments = text(run, value)
     run.charge(_PER_ENCODED * len(segments))
-    if any(unquote(segment) in ("", ".", "..") for segment in segments.split("/")):
+    if NO_SEGMENT.search(f"/{segments}"):
         raise Refusal("the value has an empty segment or a `.` or `..` segment", "such as in acme//shop")
     return PathText(segments)
 

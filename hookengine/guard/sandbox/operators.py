@@ -93,6 +93,8 @@ def _shown_steps(written: str, without: int) -> str:
 
 def subscript(run: Run, value: Any, key: Any, written: str) -> Any:
     """`value[key]` with a key that is computed."""
+    if type(value) is dict and type(key) is str and key in value:
+        return value[key]
     if isinstance(value, Missing):
         return value.extended(written)
     for part in (value, key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from hookengine.guard.sandbox.budget import Run
 
 _FITTING_NAMES = 200  # difflib is slow: only so many names are compared
+
+
+NO_SEGMENT = re.compile(r"/(?:\.|%2[eE]){0,2}(?=/|$)")
+"""Finds in a path a segment that is empty, `.` or `..`, however it is encoded."""
 
 
 class JsonText(str):
