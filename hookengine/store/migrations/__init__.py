@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 from sqlmodel import SQLModel
 
 from hookengine.store import tables as _tables  # noqa: F401  registers the tables
@@ -22,12 +22,7 @@ def upgrade(url: str) -> None:
 
 def pending(url: str) -> list[str]:
     """Migrations not applied yet, in order; a database that does not exist has applied none."""
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            applied = MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    applied = _applied(url)
     scripts = ScriptDirectory.from_config(_config(url))
     missing = scripts.iterate_revisions("head", applied or "base")
     return [f"{script.revision} {script.doc}" for script in reversed(list(missing))]
@@ -40,6 +35,18 @@ def differences(url: str) -> list[object]:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             return list(compare_metadata(context, SQLModel.metadata))
+    finally:
+        engine.dispose()
+
+
+def _applied(url: str) -> str | None:
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
+        return None  # asking SQLite would make the file, readable by everyone
+    engine = create_engine(place)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
 
