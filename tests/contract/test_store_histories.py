@@ -179,7 +179,7 @@ class History:
 @pytest.mark.parametrize("policy", [LanePolicy.LATEST, LanePolicy.ORDERED])
 @given(steps=STEPS)
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
