@@ -79,7 +79,9 @@ class Platform:
         listed: dict[str, dict[str, Any]] = {}
         before: str | None = None
         while True:
-            page = await self.read("/api/deliveries", {"limit": "500", **({"before": before} if before else {})})
+            page = await self.read(
+                "/api/deliveries", {"limit": "500", **({"before": before} if before else {})}
+            )
             listed |= {item["id"]: item for item in page["items"]}
             if (before := page["next"]) is None:
                 return listed
@@ -96,7 +98,9 @@ class Platform:
 def _accepted(response: httpx.Response) -> dict[str, Any]:
     if not response.is_success:
         request = response.request
-        raise Unwelcome(f"{request.method} {request.url} was answered {response.status_code}: {response.text}")
+        raise Unwelcome(
+            f"{request.method} {request.url} was answered {response.status_code}: {response.text}"
+        )
     answer: dict[str, Any] = response.json()
     return answer
 

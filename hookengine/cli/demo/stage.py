@@ -86,9 +86,9 @@ async def set_up(source: Path) -> AsyncIterator[Stage]:
         hosts = {await _serve(host, stack): host for host in _hosts(provider)}
         listener = stack.enter_context(_listening(settings.server.port))
         port = listener.getsockname()[1]
-        text = _moved(source.read_text(encoding="utf-8"), hosts)
-        config = folder / "demo.yaml"
-        config.write_text(text.replace(f"port: {settings.server.port}", f"port: {port}"), encoding="utf-8")
+        moved = {f"http://{LOOPBACK}:{PORTS[host.name]}": url for url, host in hosts.items()}
+        moved[f"port: {settings.server.port}"] = f"port: {port}"
+        config = _copy(source, folder, moved)
         settings, manifest = read_config(config, {})
         values = _make_secrets(settings, provider)
         for host in hosts.values():
@@ -133,11 +133,14 @@ def _listening(port: int) -> socket.socket:
         return listening(LOOPBACK, 0)
 
 
-def _moved(text: str, hosts: Mapping[str, Host]) -> str:
-    """The text with every host's address where it really is."""
-    for url, host in hosts.items():
-        text = text.replace(f"http://{LOOPBACK}:{PORTS[host.name]}", url)
-    return text
+def _copy(source: Path, folder: Path, moved: Mapping[str, str]) -> Path:
+    """The file as it is, but for the addresses that had to change."""
+    text = source.read_text(encoding="utf-8")
+    for before, after in moved.items():
+        text = text.replace(before, after)
+    copy = folder / "demo.yaml"
+    copy.write_text(text, encoding="utf-8")
+    return copy
 
 
 def _make_secrets(settings: Settings, provider: str) -> Values:

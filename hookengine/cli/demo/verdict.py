@@ -47,14 +47,18 @@ class Row:
     shown: tuple[str, ...]
 
     @property
-    def verdict(self) -> str:
-        if self.shown == self.expected:
-            return "ok"
-        if not self.expected:
-            return "WRONG: nothing should be here"
-        if self.shown[-1:] != self.expected[-1:]:
-            return "WRONG"
-        return f"WRONG: expected {' -> '.join(self.expected)}"
+    def right(self) -> bool:
+        return self.shown == self.expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A delivery there must be. `late`: something newer was accepted before, so it must not be sent."""
+
+    run: Run
+    told: Told
+    hook: Hook
+    late: bool
 
 
 class Expectation:
@@ -64,37 +68,35 @@ class Expectation:
         self._stage = stage
         self._runs = runs
 
-    def rows(self) -> list[Row]:
-        return [row for host in self._stage.hosts.values() for row in self._rows_of(host)]
-
-    def owed(self) -> Iterator[tuple[Run, Told, Hook, bool]]:
-        """Every delivery there must be, and whether it came too late to be sent."""
+    def owed(self) -> Iterator[Owed]:
         for run in self._runs:
             newest = Rank.QUEUED
             for told in run.told:
                 rank = Rank.of(told.type)
-                for hook in self._hooks_of(run):
-                    if hook.wants(told.type):
-                        yield run, told, hook, rank < newest
+                for hook in self._stage.manifest.hooks:
+                    if hook.pipeline_id in (None, run.pipeline.id) and hook.wants(told.type):
+                        yield Owed(run=run, told=told, hook=hook, late=rank < newest)
                 newest = max(newest, rank)
 
     def host_of(self, hook: Hook) -> Host | None:
-        return self._stage.host_at(str(hook.params.get("base_url", "")) + "/") or self._stage.host_at(
-            hook.target_url
-        )
+        base = hook.params.get("base_url")
+        return self._stage.host_at(f"{base}/" if base else hook.target_url)
 
-    def _hooks_of(self, run: Run) -> list[Hook]:
-        return [hook for hook in self._stage.manifest.hooks if hook.pipeline_id in (None, run.pipeline.id)]
+    def rows(self) -> list[Row]:
+        """Every status that must be shown or is, host by host."""
+        return [row for host in self._stage.hosts.values() for row in self._rows_of(host)]
 
     def _rows_of(self, host: Host) -> Iterator[Row]:
         expected: dict[tuple[str, str], tuple[str, ...]] = {}
-        for run, told, hook, late in self.owed():
-            if self.host_of(hook) is host:
-                place = (run.commit, context_of(hook))
-                word = () if late else (WORDS[host.name][told.type],)
-                expected[place] = (*expected.get(place, ()), *word)
-        shown = {(place.sha, place.context): tuple(entry.history) for place, entry in host.contexts().items()}
-        for commit, context in [*expected, *(place for place in shown if place not in expected)]:
+        for owed in self.owed():
+            if self.host_of(owed.hook) is host:
+                place = owed.run.commit, context_of(owed.hook)
+                states = () if owed.late else (WORDS[host.name][owed.told.type],)
+                expected[place] = expected.get(place, ()) + states
+        shown: dict[tuple[str, str], tuple[str, ...]] = {}
+        for at, entry in host.contexts().items():
+            shown[at.sha, at.context] = shown.get((at.sha, at.context), ()) + tuple(entry.history)
+        for commit, context in {**expected, **shown}:
             yield Row(
                 host=host.name,
                 commit=commit,
@@ -114,56 +116,49 @@ def problems_of(
     stage: Stage,
     expectation: Expectation,
     deliveries: Mapping[str, Mapping[str, Any]],
-    troubles: Mapping[str, int],
+    planned: Mapping[str, int],
 ) -> Iterator[str]:
-    """Everything that is wrong, in sentences. `troubles`: how many refusals were planned, by host."""
-    for row in expectation.rows():
-        if row.verdict != "ok":
-            shown, expected = " -> ".join(row.shown) or "nothing", " -> ".join(row.expected) or "nothing"
-            place = f"commit {row.commit[:7]} under {row.context}"
-            yield f"{row.host} shows {shown} at {place}; true is {expected}"
-    yield from _of_deliveries(stage, expectation, deliveries)
+    """Everything that is wrong, in sentences. `planned`: how many refusals were, by host."""
     for host in stage.hosts.values():
-        yield from _of_refusals(host, troubles.get(host.name, 0))
+        yield from _of_refusals(host, planned.get(host.name, 0))
+    for row in expectation.rows():
+        if not row.right:
+            shown, expected = " -> ".join(row.shown) or "nothing", " -> ".join(row.expected) or "nothing"
+            yield f"{row.host} shows {shown} under {row.context} at {row.commit[:7]}; true is {expected}"
+    yield from _of_deliveries(stage, expectation, deliveries)
     yield from _of_secrets(stage)
+
+
+def _of_refusals(host: Host, planned: int) -> Iterator[str]:
+    answers = [received.status for received in host.received if received.status != 201]
+    if len(answers) != planned:
+        listed = ", ".join(map(str, answers)) or "none"
+        yield f"{host.name} refused {len(answers)} requests, {planned} were planned; it answered: {listed}"
 
 
 def _of_deliveries(
     stage: Stage, expectation: Expectation, deliveries: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Each was sent if and only if it should be, to no host but its own."""
-    arrived = [
-        (host, received.headers.get("webhook-id", ""), received.status)
-        for host in stage.hosts.values()
-        for received in host.received
-    ]
-    known: set[str] = set()
-    for run, told, hook, late in expectation.owed():
-        name = f"{told.type} of action {run.action} for '{hook.name}'"
-        delivery = told.deliveries.get(hook.id)
-        if delivery is None:
-            yield f"{name} was owed and is not"
-            continue
-        known.add(delivery)
-        if (status := deliveries[delivery]["status"]) != ("superseded" if late else "delivered"):
-            yield f"{name} is {status}: {deliveries[delivery]['because']}"
-        hosts = [host for host, sent, _ in arrived if sent == delivery]
-        if late and hosts:
-            yield f"{name} came late and was sent to {hosts[0].name} all the same"
-        if any(host is not expectation.host_of(hook) for host in hosts):
-            yield f"{name} was sent to a host that is not its own"
-        if sum(sent == delivery and status == 201 for _, sent, status in arrived) > 1:
-            yield f"{name} was taken more than once"
-    for host, sent, _ in arrived:
-        if sent not in known:
-            yield f"{host.name} got a request that nobody owed: {sent or 'it has no webhook-id'}"
-
-
-def _of_refusals(host: Host, planned: int) -> Iterator[str]:
-    refused = [received for received in host.received if received.status is None or received.status >= 400]
-    if len(refused) != planned:
-        answers = ", ".join(str(received.status) for received in refused) or "none"
-        yield f"{host.name} refused {len(refused)} requests ({answers}), planned were {planned}"
+    """Each was taken once by its own host, or came late and reached none."""
+    taken: dict[str, list[Host]] = {}
+    for host in stage.hosts.values():
+        for received in host.received:
+            sent_to = taken.setdefault(received.headers.get("webhook-id", ""), [])
+            sent_to.extend([host] if received.status == 201 else [])
+    for owed in expectation.owed():
+        name = f"{owed.told.type} of action {owed.run.action} for {owed.hook.name}"
+        delivery = owed.told.deliveries.get(owed.hook.id, "")
+        status = deliveries.get(delivery, {}).get("status", "not known to the engine")
+        reached = delivery in taken
+        hosts = taken.pop(delivery, [])
+        if status != ("superseded" if owed.late else "delivered"):
+            yield f"{name} is {status}"
+        if owed.late and reached:
+            yield f"{name} came late and was sent all the same"
+        if not owed.late and hosts != [expectation.host_of(owed.hook)]:
+            yield f"{name} was taken by {', '.join(host.name for host in hosts) or 'nobody'}"
+    for delivery in taken:
+        yield f"a request was sent that nothing owed: {delivery or 'without a webhook-id'}"
 
 
 def _of_secrets(stage: Stage) -> Iterator[str]:

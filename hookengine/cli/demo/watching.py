@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookengine.cli.demo.platform import Platform
-from hookengine.cli.demo.screen import Screen
+from hookengine.cli.demo.screen import Line, Screen
 from hookengine.cli.demo.stage import Stage
 from hookengine.engine.signals import ATTEMPT_FINISHED, DELIVERY_ENDED, Facts
 
-PATIENCE = 20.0  # seconds until a delivery that has not ended is given up
+PATIENCE = 20.0  # seconds until what was owed by one event must have ended
 
 
 class Overdue(Exception):
@@ -35,6 +35,7 @@ class Watch:
         self._screen = screen
         self._began = time.monotonic()
         self._news: asyncio.Queue[_News] = asyncio.Queue()
+        self._tried: set[str] = set()
         self._ended: set[str] = set()
         stage.signals.listen(self._hear)
 
@@ -43,43 +44,46 @@ class Watch:
         return time.monotonic() - self._began
 
     async def until_ended(self, deliveries: Collection[str]) -> None:
-        """Tell the news until all of these are delivered, failed, superseded or cancelled."""
+        """Tell the news until all of these are delivered, failed, superseded or cancelled. Raises Overdue."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not self._ended.issuperset(deliveries):
-                    await self._tell_next()
+                    await self._tell(await self._news.get())
         except TimeoutError:
             late = ", ".join(sorted(set(deliveries) - self._ended))
-            raise Overdue(f"after {PATIENCE:g} s these deliveries are still under way: {late}") from None
+            raise Overdue(f"after {PATIENCE:g} s there is no end of {late}") from None
 
     async def for_ever(self) -> None:
         while True:
-            await self._tell_next()
+            await self._tell(await self._news.get())
 
     def _hear(self, name: str, facts: Facts) -> None:
         if name in (ATTEMPT_FINISHED, DELIVERY_ENDED):
             self._news.put_nowait(_News(self.elapsed, name, facts))
 
-    async def _tell_next(self) -> None:
-        news = await self._news.get()
+    async def _tell(self, news: _News) -> None:
         delivery_id = news.facts["delivery"]
         if news.name == DELIVERY_ENDED:
             self._ended.add(delivery_id)
-            if news.facts["status"] in ("delivered", "failed"):
+            if delivery_id in self._tried and news.facts["status"] in ("delivered", "failed"):
                 return  # its last attempt has said so
+        self._tried.add(delivery_id)
         delivery = await self._platform.read(f"/api/deliveries/{delivery_id}")
-        request = news.facts.get("request") or delivery["request"] or {"url": "", "body": None}
+        request = delivery["request"] or {"url": "", "body": ""}
         host = self._stage.host_at(request["url"])
         body = _fields(request["body"])
         self._screen.happened(
-            news.at,
-            event=delivery["event"]["type"],
-            host=host.name if host else request["url"],
-            outcome=_outcome(news),
-            state=str(body.get("state", "")),
-            context=str(body.get("key") or body.get("name") or body.get("context") or ""),
-            remark=_remark(news),
+            Line(
+                at=news.at,
+                event=delivery["event"]["type"],
+                host=host.name if host else request["url"] or delivery["hook"]["name"],
+                outcome=_outcome(news),
+                state=str(body.get("state", "")),
+                context=str(body.get("key") or body.get("name") or body.get("context") or ""),
+                remark=_remark(news),
+            )
         )
+        await asyncio.sleep(self._screen.pause)
 
 
 def _outcome(news: _News) -> str:
@@ -89,15 +93,16 @@ def _outcome(news: _News) -> str:
 
 
 def _remark(news: _News) -> str:
+    because = news.facts["because"]
     if news.name == DELIVERY_ENDED:
-        return f"never sent: {news.facts['because']}"
+        return f"never sent, {because}"
     match news.facts["verdict"]:
         case "Accept":
             return ""
         case "TryAgain":
             return "will be tried again"
         case _:
-            return f"given up: {news.facts['because']}"
+            return f"given up, {because}"
 
 
 def _fields(body: str | None) -> Mapping[str, Any]:
