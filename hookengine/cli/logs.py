@@ -110,11 +110,12 @@ def _console() -> structlog.dev.ConsoleRenderer:
     dim, bold, plain = (f"\x1b[{code}m" if colours else "" for code in (2, 1, 0))
     marks = {"warning": 33, "error": 31, "critical": 31}
 
-    def word(key: str, level: object) -> str:
+    def level(key: str, value: object) -> str:
         """Only what is out of the ordinary has its level said."""
-        if level not in marks:
+        word = str(value)
+        if word not in marks:
             return ""
-        return f"\x1b[{marks[str(level)]}m{level}{plain}" if colours else str(level)
+        return f"\x1b[{marks[word]}m{word}{plain}" if colours else word
 
     def column(style: str, width: int = 0) -> structlog.dev.KeyValueColumnFormatter:
         return structlog.dev.KeyValueColumnFormatter(
@@ -128,7 +129,7 @@ def _console() -> structlog.dev.ConsoleRenderer:
         columns=[
             structlog.dev.Column("time", column(dim)),
             structlog.dev.Column("message", column(bold, _WIDEST)),
-            structlog.dev.Column("level", word),
+            structlog.dev.Column("level", level),
             structlog.dev.Column("", facts),
         ],
         sort_keys=False,

@@ -26,7 +26,7 @@ output_option = click.option(
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="json: what the server answered, unchanged.",
+    help="json is for programs.",
 )
 
 

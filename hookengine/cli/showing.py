@@ -51,32 +51,39 @@ def status(word: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Leaves out columns that say nothing. On a terminal the last one is cut, or left out, to fit."""
+    """Leaves out columns that say nothing. On a terminal columns are cut to fit, but never the first two."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     lines = [list(map(Text.from_ansi, row)) for row in rows]
     widths = [max((line[number].cell_len for line in lines), default=0) for number in range(len(headings))]
-    columns = [number for number, width in enumerate(widths) if width]
+    wanted = [width and max(width, len(heading)) for width, heading in zip(widths, headings, strict=True)]
     console = Console(highlight=False, emoji=False, no_color=bool(os.environ.get("NO_COLOR")))
     if console.is_terminal:
-        last = len(headings) - 1
-        taken = sum(max(widths[number], len(headings[number])) + 2 for number in columns if number != last)
-        room = console.width - taken
-        columns = [number for number in columns if number != last or room >= _SHORTEST_CUT]
-        for line in lines:
-            line[last].truncate(max(room, 1), overflow="ellipsis")
-    else:
-        console.width = sum(widths) + 12 * len(headings)
+        wanted = _fitted(wanted, console.width)
+    console.width = sum(wanted) + 2 * len(wanted)
     out = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    columns = [number for number, width in enumerate(wanted) if width]
     for number in columns:
-        out.add_column(Text(headings[number]), no_wrap=True, overflow="ellipsis")
+        out.add_column(Text(headings[number]), width=wanted[number], no_wrap=True, overflow="ellipsis")
     for line in lines:
         out.add_row(*(line[number] for number in columns))
     with console.capture() as captured:
         console.print(out)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _fitted(widths: list[int], room: int) -> list[int]:
+    """The last column gets what the others leave, or 0; then the widest ones give way."""
+    *widths, last = widths
+    left = room - sum(width + 2 for width in widths if width)
+    if left >= _SHORTEST_CUT:
+        return [*widths, min(last, left)]
+    for _ in range(-left):
+        widest = max(range(2, len(widths)), key=lambda number: widths[number])
+        widths[widest] = max(widths[widest] - 1, 5)
+    return [*widths, 0]
 
 
 def facts(pairs: Iterable[tuple[str, str | None]]) -> None:
