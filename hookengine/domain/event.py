@@ -177,10 +177,12 @@ class _Reading:
         if value is None:
             return None
         try:
-            return from_datetime(datetime.fromisoformat(value))
-        except (TypeError, ValueError):
+            moment = from_datetime(datetime.fromisoformat(value))
+            as_text(moment)  # in UTC it may lie before the year 1 or after 9999
+        except (TypeError, ValueError, OverflowError):
             self._wrong("occurred_at", "The time must be RFC 3339 with a zone, such as 2026-11-22T10:15:00Z.")
             return None
+        return moment
 
     def _action_id(self, action: Mapping[str, Any]) -> int | str:
         value = action.get("id")
