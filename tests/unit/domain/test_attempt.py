@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from hookengine.domain.attempt import (
+    Accept,
+    Answered,
+    Blocked,
+    Certainty,
+    GiveUp,
+    Outcome,
+    TimedOut,
+    Unknown,
+    Unreachable,
+    Unrenderable,
+    certainty_of,
+    describe,
+)
+
+APPLIED, REFUSED, UNSENT, DOUBTFUL = Certainty
+
+
+@pytest.mark.parametrize(
+    ("outcome", "accepted", "certainty"),
+    [
+        (Answered(status=200), True, APPLIED),
+        (Answered(status=201), True, APPLIED),
+        (Answered(status=202), True, DOUBTFUL),
+        (Answered(status=422), True, APPLIED),
+        (Answered(status=503), True, APPLIED),
+        (Answered(status=301), False, REFUSED),
+        (Answered(status=400), False, REFUSED),
+        (Answered(status=408), False, DOUBTFUL),
+        (Answered(status=422), False, REFUSED),
+        (Answered(status=429), False, REFUSED),
+        (Answered(status=500), False, DOUBTFUL),
+        (Answered(status=501), False, REFUSED),
+        (Answered(status=502), False, DOUBTFUL),
+        (Answered(status=503), False, DOUBTFUL),
+        (Answered(status=504), False, DOUBTFUL),
+        (Unreachable(reason="refused"), False, UNSENT),
+        (Unreachable(reason="reset", written=True), False, DOUBTFUL),
+        (TimedOut(phase="connect", seconds=5), False, UNSENT),
+        (TimedOut(phase="read", seconds=30, written=True), False, DOUBTFUL),
+        (Blocked(reason="10.0.0.1"), False, UNSENT),
+        (Unrenderable(reason="no sha"), False, UNSENT),
+        (Unknown(reason="the node went away"), False, DOUBTFUL),
+    ],
+)
+def test_each_outcome_has_its_certainty(outcome: Outcome, accepted: bool, certainty: Certainty) -> None:
+    verdict = Accept(because="taken") if accepted else GiveUp(because="not taken")
+
+    assert certainty_of(outcome, verdict) is certainty
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Answered(status=503), "503"),
+        (TimedOut(phase="total", seconds=30), "timed out after 30.0 s (total)"),
+        (Unreachable(reason="no route"), "unreachable: no route"),
+        (Blocked(reason="10.0.0.1"), "blocked: 10.0.0.1"),
+        (Unrenderable(reason="no sha"), "unrenderable: no sha"),
+        (Unknown(reason="gone"), "unknown: gone"),
+    ],
+)
+def test_each_outcome_is_described_in_a_line(outcome: Outcome, line: str) -> None:
+    assert describe(outcome) == line

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from hookengine.domain.identity import new_id, new_token, new_uuid
+from tests.conftest import NOW
+
+
+def test_ids_sort_by_the_time_they_were_made() -> None:
+    times = [0, 1, NOW, NOW + 1, NOW + 1000, (1 << 48) - 1]
+
+    ids = [new_id("dlv", now) for now in times]
+
+    assert ids == sorted(ids)
+
+
+def test_ids_of_one_moment_differ() -> None:
+    assert len({new_id("dlv", NOW) for _ in range(1000)}) == 1000
+
+
+def test_an_id_has_its_prefix_and_no_dot() -> None:
+    made = new_id("evt", NOW)
+
+    assert made.startswith("evt_")
+    assert made.replace("_", "").isalnum()
+
+
+def test_an_id_is_a_version_7_uuid_that_tells_its_time() -> None:
+    made = new_uuid(NOW)
+
+    assert (made.version, made.variant) == (7, "specified in RFC 4122")
+    assert made.int >> 80 == NOW
+
+
+def test_tokens_differ_and_fit_a_signed_64_bit_number() -> None:
+    tokens = [new_token() for _ in range(1000)]
+
+    assert len(set(tokens)) == 1000
+    assert all(0 < token < 1 << 63 for token in tokens)

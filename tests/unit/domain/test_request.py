@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from hookengine.domain.request import RenderedRequest, SecretRef
+from tests.conftest import make_request
+
+TOKEN = SecretRef("secrets.TOKEN")
+BASIC = SecretRef("context:1:action.token", "base64", "user:")
+
+REQUESTS = [
+    make_request(),
+    make_request(body=None),
+    make_request(body=()),
+    make_request(headers=()),
+    make_request(
+        headers=(("Authorization", ("Bearer ", TOKEN)), ("X-Basic", (BASIC,))), body=("a", TOKEN, "ü✓")
+    ),
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_request_comes_back_from_json_as_it_was(request_: RenderedRequest) -> None:
+    again = RenderedRequest.from_json(request_.to_json())
+
+    assert again == request_
+    assert again.digest() == request_.digest()
+
+
+def test_different_requests_have_different_digests() -> None:
+    others = [*REQUESTS, make_request(method="PUT"), make_request(url="https://other.example")]
+
+    assert len({request.digest() for request in others}) == len(others)
+
+
+def test_a_text_that_looks_like_a_hole_is_not_one() -> None:
+    text, hole = make_request(body=("<secrets.TOKEN>",)), make_request(body=(TOKEN,))
+
+    assert text.digest() != hole.digest()
+    assert text.secrets == frozenset()
+
+
+def test_a_request_names_the_secrets_it_needs() -> None:
+    assert REQUESTS[-1].secrets == {"secrets.TOKEN", "context:1:action.token"}
+
+
+def test_holes_are_filled_on_the_way_out() -> None:
+    headers, body = REQUESTS[-1].filled(lambda hole: f"({hole.prefix}{hole.form})")
+
+    assert headers == (("Authorization", "Bearer (plain)"), ("X-Basic", "(user:base64)"))
+    assert body == "a(plain)ü✓".encode()
+
+
+def test_people_see_the_names_of_secrets_only() -> None:
+    assert REQUESTS[-1].shown() == {
+        "method": "POST",
+        "url": "https://target.example/statuses",
+        "headers": [
+            {"name": "Authorization", "value": "Bearer <secrets.TOKEN>"},
+            {"name": "X-Basic", "value": "<context:1:action.token>"},
+        ],
+        "body": "a<secrets.TOKEN>ü✓",
+    }
