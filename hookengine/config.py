@@ -88,7 +88,7 @@ class Delivery(_Group):
     allow_networks: Networks = Field(default_factory=list)
     """Private networks that hooks may call, such as 10.0.0.0/8."""
     allow_hosts: Hosts = Field(default_factory=list)
-    """Hosts that hooks may call wherever their addresses lie."""
+    """Names that hooks may call although they look local, such as gitlab; their addresses must be allowed too."""
     user_agent: Annotated[str, Field(pattern=r"^[\x21-\x7e][\x20-\x7e]*$"), AfterValidator(_agent)] = (
         f"hookengine/{__version__}"
     )
