@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,18 @@ class TestBodies:
     def test_a_body_is_256_kib_at_most(self) -> None:
         with pytest.raises(TemplateError, match="256 KiB"):
             body({"n": "{{ v }}", "m": "{{ v }}"}, {"v": "x" * 140_000})
+
+    @pytest.mark.parametrize("template", ["{{ v }}" * 1_000, "{% for x in xs %}{{ v }}{% endfor %}"])
+    def test_a_body_that_would_become_too_large_is_never_made(self, template: str) -> None:
+        context = {"v": "x" * 65_536, "xs": [1] * 1_000}
+        prepared = prepare(hook(body={"a": template}))
+        tracemalloc.start()
+        try:
+            with pytest.raises(TemplateError, match=r"settings\.request_body\.a, line 1.*256 KiB"):
+                prepared.render(context)
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_a_context_is_256_kib_at_most(self) -> None:
         with pytest.raises(TemplateError, match="context is larger"):

@@ -8,6 +8,7 @@ import pytest
 from hookengine.domain.request import SecretRef
 from hookengine.errors import TemplateError
 from hookengine.guard.sandbox import Unit
+from hookengine.guard.sandbox.budget import MAX_WORK
 
 CONTEXT: dict[str, Any] = {
     "action": {
@@ -369,6 +370,34 @@ class TestBounds:
                 "{% for x in xs %}{% for y in [1] %}{% endfor %}{% endfor %}{% for x in [1] %}{% endfor %}",
                 context,
             )
+
+    def test_a_text_is_256_kib_at_most(self) -> None:
+        context = {"big": "a" * 65_536}
+
+        assert len(value_of("{{ big ~ big ~ big ~ big }}", context=context)) == 4 * 65_536
+        for expression in (
+            "big ~ big ~ big ~ big ~ 'a'",
+            "big | replace('a', 'aaaaa')",
+            "[big, big] | join(big ~ big ~ 'a')",
+        ):
+            with pytest.raises(TemplateError, match="larger than 256 KiB"):
+                value_of("{{ " + expression + " }}", context=context)
+
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            "big | replace('aaaaaaaaaaaaaaab', '')",
+            "'aaaaaaaaaaaaaaab' in big",
+            "big | split('aaaaaaaaaaaaaaab')",
+        ],
+    )
+    def test_a_search_costs_more_the_longer_the_text_that_is_sought(self, expression: str) -> None:
+        unit = Unit()
+        unit.leaf("f", "{{ " + expression + " }}")
+
+        run = unit.compile().run({"big": "a" * 65_536})
+
+        assert MAX_WORK - run.work > 3 * 65_536
 
     def test_lists_that_hold_each_other_cannot_grow(self) -> None:
         with pytest.raises(TemplateError, match="too much work"):
