@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +11,9 @@ import httpx
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable
 from hookengine.domain.clock import Clock
-from hookengine.domain.request import RenderedRequest
+from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.connections import Connections
+from hookengine.errors import StoreError
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import refusal_in
 from hookengine.guard.hostname import Refused
@@ -65,37 +66,43 @@ class Sender:
             values = await self._secrets.values(request, target.host)
         except (Refused, SecretRefused) as error:
             return Blocked(reason=str(error))
-        except SecretMissing as error:
+        except (SecretMissing, StoreError) as error:
             return Unreachable(reason=str(error))
-        own, body = request.filled(lambda ref: fill(ref, values))
+        secrets = set(values.values())
+
+        def filled(ref: SecretRef) -> str:
+            secrets.add(fill(ref, values))
+            return fill(ref, values)
+
+        own, body = request.filled(filled)
         unfit = [name for name, value in own if not _fits_a_header(value)]
         if unfit:
             return Blocked(reason=f"the header {unfit[0]} would hold characters that headers cannot")
+        progress = _Progress()
         outgoing = httpx.Request(
             request.method,
             target.url,
-            headers=[
-                ("user-agent", self._manners.user_agent),
-                ("accept-encoding", "identity"),
-                *headers,
-                *own,
-            ],
+            headers=[*self._usual_headers(own), *headers, *own],
             content=body,
-            extensions={"timeout": self._timeouts(deadline)},
+            extensions={"timeout": self._timeouts(deadline), "trace": progress.trace},
         )
-        return await self._exchange(target, outgoing, values, deadline)
+        return await self._exchange(target, outgoing, secrets, deadline, progress)
 
     async def _exchange(
-        self, target: Target, outgoing: httpx.Request, values: Mapping[str, str], deadline: float
+        self,
+        target: Target,
+        outgoing: httpx.Request,
+        secrets: Collection[str],
+        deadline: float,
+        progress: _Progress,
     ) -> Outcome:
         started = self._clock.ticks()
-        begun = False
         try:
             async with asyncio.timeout(deadline), self._connections.lend(target.origin) as client:
-                begun = True
-                return await self._answer(client, outgoing, values)
+                progress.phase = "connect"
+                return await self._answer(client, outgoing, secrets)
         except TimeoutError:
-            return TimedOut(phase="total" if begun else "queue", seconds=deadline, written=begun)
+            return TimedOut(phase=progress.phase, seconds=deadline, written=progress.written)
         except _UNSENT as error:
             return _not_sent(error, self._clock.ticks() - started)
         except httpx.TimeoutException as error:
@@ -106,7 +113,7 @@ class Sender:
             return Unreachable(reason=_kind(error), written=True)
 
     async def _answer(
-        self, client: httpx.AsyncClient, outgoing: httpx.Request, values: Mapping[str, str]
+        self, client: httpx.AsyncClient, outgoing: httpx.Request, secrets: Collection[str]
     ) -> Answered:
         """A broken body after a status line does not take the status away."""
         response = await client.send(outgoing, stream=True)
@@ -120,15 +127,22 @@ class Sender:
             pass
         finally:
             await response.aclose()
+        cut = len(excerpt) >= self._manners.response_excerpt
         return Answered(
             status=response.status_code,
             headers={
-                name: scrub(value, values.values())
+                name: scrub(value, secrets)
                 for name, value in response.headers.items()
                 if name in KEPT_HEADERS or name.startswith(KEPT_PREFIXES)
             },
-            body=scrub(excerpt.decode("utf-8", "replace"), values.values()),
+            body=scrub(excerpt.decode("utf-8", "replace"), secrets, cut=cut),
         )
+
+    def _usual_headers(self, own: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Unless the hook says otherwise."""
+        said = {name.lower() for name, _ in own}
+        usual = (("user-agent", self._manners.user_agent), ("accept-encoding", "identity"))
+        return [(name, value) for name, value in usual if name not in said]
 
     def _timeouts(self, deadline: float) -> dict[str, float]:
         return {
@@ -137,6 +151,18 @@ class Sender:
             "write": deadline,
             "pool": deadline,
         }
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a request has come, for those that are cut off. Told by httpcore."""
+
+    phase: str = "queue"
+    written: bool = False
+
+    async def trace(self, event: str, _info: object) -> None:
+        if event == "http11.send_request_headers.started":
+            self.phase, self.written = "total", True
 
 
 def _fits_a_header(value: str) -> bool:

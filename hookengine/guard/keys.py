@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hookengine.errors import ConfigError, Problem, StoreError
 
+_SEALED = re.compile(r"v1\.([0-9a-f]{8})\.([A-Za-z0-9+/]{38,}={0,2})")
 _NONCE = 12
 _KEY = 32
 
@@ -50,7 +52,10 @@ class KeyRing:
 
     def open(self, sealed: str, belongs_to: str) -> str:
         """Raises StoreError when the key is missing or the value does not belong there."""
-        _, key_id, data = sealed.split(".", 2)
+        matched = _SEALED.fullmatch(sealed)
+        if matched is None:
+            raise StoreError(f"the secret of {belongs_to} was kept without a key; send it again")
+        key_id, data = matched.groups()
         key = self._keys.get(key_id)
         if key is None:
             raise StoreError(f"a secret is sealed with key {key_id}, which is not in the key file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -187,11 +188,30 @@ def fill(ref: SecretRef, values: Mapping[str, str]) -> str:
     return base64.b64encode(value.encode()).decode() if ref.form == "base64" else value
 
 
-def scrub(text: str, values: Iterable[str]) -> str:
-    """Take secrets out of what a target answered, also in base64 and percent-encoded."""
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_SCRUBBED:
-            encoded = base64.b64encode(value.encode()).decode()
-            for form in (value, quote(value, safe=""), encoded, encoded.rstrip("=")):
-                text = text.replace(form, _REMOVED)
-    return text
+def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
+    """Take secrets out of what a target answered, also in base64, percent-encoded and escaped for JSON.
+
+    `cut`: the text goes on where nobody has read; then the beginning of a secret is taken off its end too.
+    """
+    forms = {form for value in values if len(value) >= _SHORTEST_SCRUBBED for form in _forms(value)}
+    longest_first = sorted(forms, key=len, reverse=True)
+    for form in longest_first:
+        text = text.replace(form, _REMOVED)
+    if not cut:
+        return text
+    text = text.rstrip("\N{REPLACEMENT CHARACTER}")
+    begun = max((_begun_at_the_end(text, form) for form in longest_first), default=0)
+    return text[:-begun] + _REMOVED if begun else text
+
+
+def _forms(value: str) -> Iterator[str]:
+    encoded = base64.b64encode(value.encode()).decode()
+    escaped = json.dumps(value)[1:-1]
+    yield from (value, encoded, encoded.rstrip("="), quote(value, safe=""), quote(value))
+    yield from (escaped, escaped.replace("/", "\\/"))
+
+
+def _begun_at_the_end(text: str, form: str) -> int:
+    """How many characters of the form the text ends with; 0 if too few to be of use to anybody."""
+    sizes = range(min(len(form) - 1, len(text)), _SHORTEST_SCRUBBED // 2, -1)
+    return next((size for size in sizes if text.endswith(form[:size])), 0)

@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Any
+
+import httpx
+import pytest
+from pytest_httpx import HTTPXMock
+
+from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable
+from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.engine.connections import ONE, Connections
+from hookengine.engine.sending import Manners, Sender
+from hookengine.errors import StoreError
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.connect import GuardedTransport
+from hookengine.guard.hostname import IPAddress
+from hookengine.guard.resolver import Resolver
+from hookengine.guard.vault import SecretMissing, SecretRefused
+from tests.conftest import Clock, make_request
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "s3cret/ghp+16C7e42F292c6912E7710c838347Ae178B4a"
+OPEN = AddressPolicy.parse(["127.0.0.0/8"])
+LONG = 30.0
+SHORT = 0.05  # seconds that a request is given which can only end by its deadline
+
+NOTHING: Mapping[str, str] = {}
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Secrets:
+    """Gives what it is told to, whatever the host, or raises."""
+
+    def __init__(self, given: Mapping[str, str] | Exception) -> None:
+        self._given = given
+
+    async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
+        if isinstance(self._given, Exception):
+            raise self._given
+        return dict(self._given)
+
+
+@pytest.fixture
+async def sender(clock: Clock) -> AsyncIterator[Callable[..., Sender]]:
+    resolver, tls = Resolver(), httpx.create_ssl_context(trust_env=False)
+    opened: list[Connections] = []
+
+    def make(
+        secrets: Mapping[str, str] | Exception = NOTHING, *, policy: AddressPolicy = OPEN, **manners: Any
+    ) -> Sender:
+        connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE))
+        opened.append(connections)
+        return Sender(Secrets(secrets), policy, connections, clock, Manners(**manners))
+
+    yield make
+    for connections in opened:
+        await connections.close()
+    resolver.close()
+
+
+MakeSender = Callable[..., Sender]
+
+
+@asynccontextmanager
+async def target(talk: Talk) -> AsyncIterator[str]:
+    """A listener that does to each connection what `talk` says; its URL."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/statuses"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def answering(*chunks: bytes, for_ever: bytes = b"") -> Talk:
+    """Reads the head of a request, then writes; `for_ever` is repeated until the sender hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.writelines(chunks)
+        await writer.drain()
+        while for_ever:
+            writer.write(for_ever)
+            await writer.drain()
+
+    return talk
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def post(sender: Sender, url: str, deadline: float = LONG, **changes: Any) -> Outcome:
+    async with asyncio.timeout(LONG):
+        return await sender.send(make_request(url=url, **changes), (("webhook-id", "dlv_1"),), deadline)
+
+
+def with_secret(**changes: Any) -> dict[str, Any]:
+    return {"headers": (("authorization", ("Bearer ", SecretRef("secrets.host"))),), **changes}
+
+
+# What goes out
+
+
+async def test_a_request_goes_out_with_its_secrets_and_its_id(
+    sender: MakeSender, httpx_mock: HTTPXMock
+) -> None:
+    httpx_mock.add_response(201)
+
+    outcome = await post(
+        sender({"secrets.host": SECRET}, user_agent="tests/1"),
+        "https://target.example/x?y=1",
+        **with_secret(),
+    )
+
+    sent = httpx_mock.get_requests()[0]
+    assert isinstance(outcome, Answered)
+    assert (sent.method, str(sent.url)) == ("POST", "https://target.example/x?y=1")
+    assert sent.content == b'{"state":"pending"}'
+    assert sent.headers["authorization"] == f"Bearer {SECRET}"
+    assert sent.headers["webhook-id"] == "dlv_1"
+    assert sent.headers["user-agent"] == "tests/1"
+    assert sent.headers["accept-encoding"] == "identity"
+    assert sent.headers["content-length"] == "19"
+
+
+async def test_a_hook_may_present_itself_under_another_name(
+    sender: MakeSender, httpx_mock: HTTPXMock
+) -> None:
+    httpx_mock.add_response()
+
+    await post(sender(), "https://target.example/", headers=(("User-Agent", ("acme-bot",)),))
+
+    assert httpx_mock.get_requests()[0].headers.get_list("user-agent") == ["acme-bot"]
+
+
+async def test_redirects_are_not_followed(sender: MakeSender, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(302, headers={"location": "https://elsewhere.example/"})
+
+    outcome = await post(sender(), "https://target.example/")
+
+    assert outcome == Answered(status=302, headers={"location": "https://elsewhere.example/"})
+    assert len(httpx_mock.get_requests()) == 1
+
+
+# What comes back
+
+
+async def test_of_an_answer_only_some_headers_and_the_beginning_of_the_body_are_kept(
+    sender: MakeSender, httpx_mock: HTTPXMock
+) -> None:
+    headers = {"Retry-After": "5", "X-RateLimit-Remaining": "0", "Set-Cookie": "a=b", "X-Powered-By": "c"}
+    httpx_mock.add_response(429, headers=headers, content=b"abcdefghij" * 10)
+
+    outcome = await post(sender(response_excerpt=15), "https://target.example/")
+
+    assert outcome == Answered(
+        status=429, headers={"retry-after": "5", "x-ratelimit-remaining": "0"}, body="abcdefghijabcde"
+    )
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SECRET,
+        f"authorization: Bearer {SECRET}",
+        SECRET.replace("/", "\\/"),
+        "s3cret%2Fghp%2B16C7e42F292c6912E7710c838347Ae178B4a",
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"bot:{SECRET}".encode()).decode(),
+    ],
+)
+async def test_a_secret_that_is_echoed_is_taken_out(
+    sender: MakeSender, httpx_mock: HTTPXMock, echo: str
+) -> None:
+    httpx_mock.add_response(400, headers={"x-request-id": echo}, text=f'{{"sent": "{echo}"}}')
+    request = {
+        "headers": (
+            ("authorization", ("Bearer ", SecretRef("secrets.host"))),
+            ("x-basic", ("Basic ", SecretRef("secrets.host", "base64", "bot:"))),
+        )
+    }
+
+    outcome = await post(sender({"secrets.host": SECRET}), "https://target.example/", **request)
+
+    assert isinstance(outcome, Answered)
+    assert outcome.headers["x-request-id"].endswith("[secret]")
+    assert outcome.body == '{"sent": "' + outcome.headers["x-request-id"] + '"}'
+    assert "16C7e42F292c" not in str(outcome)
+
+
+@pytest.mark.parametrize("limit", range(20, 70, 7))
+async def test_a_secret_that_is_cut_off_with_the_body_is_taken_out_too(
+    sender: MakeSender, httpx_mock: HTTPXMock, limit: int
+) -> None:
+    httpx_mock.add_response(400, text=f"you sent me: {SECRET} and more")
+
+    outcome = await post(
+        sender({"secrets.host": SECRET}, response_excerpt=limit), "https://target.example/", **with_secret()
+    )
+
+    assert isinstance(outcome, Answered)
+    assert outcome.body.startswith("you sent me: [secret]")
+    assert SECRET[:4] not in outcome.body
+
+
+async def test_a_body_that_never_ends_is_left_after_its_beginning(sender: MakeSender) -> None:
+    head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async with target(answering(head, for_ever=b"5\r\nabcde\r\n")) as url:
+        outcome = await post(sender(response_excerpt=1000), url)
+
+    assert outcome == Answered(status=201, body="abcde" * 200)
+
+
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 100\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"]
+)
+async def test_a_broken_body_does_not_take_the_status_away(sender: MakeSender, rest: bytes) -> None:
+    async with target(answering(b"HTTP/1.1 201 Created\r\n" + rest)) as url:
+        outcome = await post(sender(), url)
+
+    assert outcome == Answered(status=201, body="abc")
+
+
+async def test_bytes_that_are_no_text_are_kept_as_far_as_they_can_be_read(
+    sender: MakeSender, httpx_mock: HTTPXMock
+) -> None:
+    httpx_mock.add_response(200, content=b"ok \xff\xfe")
+
+    outcome = await post(sender(), "https://target.example/")
+
+    assert outcome == Answered(status=200, body="ok ��")
+
+
+async def test_a_connection_is_used_again(sender: MakeSender) -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while await reader.readuntil(b"\r\n\r\n"):
+            await reader.readexactly(19)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with target(talk) as url:
+        keeping = sender()
+        outcomes = [await post(keeping, url) for _ in range(3)]
+
+    assert outcomes == [Answered(status=204)] * 3
+    assert connections == 1
+
+
+# Nothing comes back
+
+
+async def test_a_closed_port_is_unreachable_and_nothing_was_written(
+    sender: MakeSender, unused_tcp_port_of_ours: int
+) -> None:
+    outcome = await post(sender(), f"http://127.0.0.1:{unused_tcp_port_of_ours}/")
+
+    assert isinstance(outcome, Unreachable)
+    assert not outcome.written
+
+
+async def test_a_handshake_that_fails_is_unreachable_and_nothing_was_written(sender: MakeSender) -> None:
+    async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with target(no_tls) as url:
+        outcome = await post(sender(), url.replace("http://", "https://"))
+
+    assert isinstance(outcome, Unreachable)
+    assert not outcome.written
+
+
+async def test_a_handshake_that_never_ends_times_out_unwritten(sender: MakeSender) -> None:
+    async with target(silent) as url:
+        outcome = await post(sender(connect_timeout=SHORT), url.replace("http://", "https://"))
+
+    assert isinstance(outcome, TimedOut)
+    assert (outcome.phase, outcome.written) == ("connect", False)
+
+
+async def test_a_deadline_that_comes_while_connecting_leaves_nothing_written(
+    sender: MakeSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(self: Resolver, host: str) -> list[IPAddress]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(Resolver, "resolve", endless)
+
+    outcome = await post(sender(connect_timeout=LONG), "http://slow.example/", deadline=SHORT)
+
+    assert outcome == TimedOut(phase="connect", seconds=SHORT, written=False)
+
+
+async def test_a_target_that_never_answers_times_out_written(sender: MakeSender) -> None:
+    async with target(silent) as url:
+        outcome = await post(sender(), url, deadline=0.3)
+
+    assert outcome == TimedOut(phase="total", seconds=0.3, written=True)
+
+
+async def test_an_answer_that_drips_does_not_outlast_the_deadline(sender: MakeSender) -> None:
+    async with target(answering(b"HTTP/1.1 200 OK\r\n", for_ever=b"x-more: and more\r\n")) as url:
+        outcome = await post(sender(), url)
+
+    assert isinstance(outcome, Unreachable)
+    assert outcome.written
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 2", b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00\xff" * 50, b"HTTP/1.1 999999 No\r\n\r\n"]
+)
+async def test_garbage_and_silence_are_unreachable_and_in_doubt(sender: MakeSender, said: bytes) -> None:
+    async with target(answering(said)) as url:
+        outcome = await post(sender({"secrets.host": SECRET}), url, **with_secret())
+
+    assert isinstance(outcome, Unreachable)
+    assert outcome.written
+    assert SECRET not in outcome.reason
+
+
+async def test_a_reset_in_the_middle_of_a_request_is_in_doubt(sender: MakeSender) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.transport.abort()
+
+    async with target(reset) as url:
+        outcome = await post(sender(), url, body=("x" * 5_000_000,))
+
+    assert isinstance(outcome, Unreachable)
+    assert outcome.written
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (httpx.ConnectError("no route to host"), Unreachable(reason="no route to host")),
+        (httpx.ConnectTimeout("slow"), TimedOut(phase="connect", seconds=0.0)),
+        (httpx.PoolTimeout("busy"), TimedOut(phase="connect", seconds=0.0)),
+        (httpx.WriteTimeout("slow"), TimedOut(phase="write", seconds=0.0, written=True)),
+        (httpx.ReadTimeout("slow"), TimedOut(phase="read", seconds=0.0, written=True)),
+        (httpx.ReadError(f"b'Bearer {SECRET}'"), Unreachable(reason="read error", written=True)),
+        (httpx.WriteError(SECRET), Unreachable(reason="write error", written=True)),
+        (httpx.RemoteProtocolError(SECRET), Unreachable(reason="remote protocol error", written=True)),
+        (RuntimeError(SECRET), Unreachable(reason="runtime error", written=True)),
+    ],
+)
+async def test_every_failure_becomes_an_outcome_that_knows_whether_bytes_left(
+    sender: MakeSender, httpx_mock: HTTPXMock, raised: Exception, expected: Outcome
+) -> None:
+    httpx_mock.add_exception(raised)
+
+    outcome = await post(sender({"secrets.host": SECRET}), "https://target.example/", **with_secret())
+
+    assert outcome == expected
+
+
+# What does not go out
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/",
+        "http://localhost/",
+        "http://10.1.2.3/",
+        "ftp://target.example/",
+        "http://[::1]/",
+    ],
+)
+async def test_what_the_fence_refuses_is_blocked(sender: MakeSender, url: str) -> None:
+    outcome = await post(sender(policy=AddressPolicy()), url)
+
+    assert isinstance(outcome, Blocked)
+
+
+async def test_an_address_the_fence_refuses_is_blocked_after_the_look_up(
+    sender: MakeSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def private(self: Resolver, host: str) -> list[IPAddress]:
+        return [ip_address("10.0.0.1")]
+
+    monkeypatch.setattr(Resolver, "resolve", private)
+
+    outcome = await post(sender(), "http://rebound.example/")
+
+    assert isinstance(outcome, Blocked)
+    assert "rebound.example" in outcome.reason
+
+
+async def test_a_secret_that_may_not_go_there_blocks_the_request(sender: MakeSender) -> None:
+    outcome = await post(sender(SecretRefused("may not go to target.example")), "https://target.example/")
+
+    assert outcome == Blocked(reason="may not go to target.example")
+
+
+@pytest.mark.parametrize("error", [SecretMissing("not set"), StoreError("SQLite: locked")])
+async def test_a_secret_that_is_not_there_now_may_be_there_later(
+    sender: MakeSender, error: Exception
+) -> None:
+    outcome = await post(sender(error), "https://target.example/")
+
+    assert outcome == Unreachable(reason=str(error), written=False)
+
+
+@pytest.mark.parametrize("secret", ["two\r\nX-Lines: 1", "schlüssel", "tab\tbed", "nul\x00"])
+async def test_a_secret_that_does_not_fit_a_header_is_blocked_and_not_told(
+    sender: MakeSender, secret: str
+) -> None:
+    outcome = await post(sender({"secrets.host": secret}), "https://target.example/", **with_secret())
+
+    assert isinstance(outcome, Blocked)
+    assert "authorization" in outcome.reason
+    assert secret not in outcome.reason
+
+
+@pytest.fixture
+async def unused_tcp_port_of_ours() -> int:
+    """Was ours a moment ago: nobody listens there."""
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
