@@ -133,7 +133,7 @@ class Intake:
             action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
         }
         owed = []
-        for event in events:
+        for index, event in enumerate(events):
             revision, context = contexts.get(event.action, (0, {}))
             taken = snapshot(
                 event.pipeline,
@@ -152,7 +152,7 @@ class Intake:
                 names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
                 deliveries = [self._deliver(hook, taken.view, event.action, now) for hook in names]
             text = orjson.dumps(taken.remembered).decode()
-            self._check_size(text)
+            self._check_size(text, index, len(events))
             owed.append(_owed(event, names, deliveries, text, revision, self._seals.seal))
         return owed
 
@@ -193,21 +193,20 @@ class Intake:
         for index, event in enumerate(events):
             try:
                 pipeline = self._catalogue.pipeline(event.pipeline)
+                data, secrets = self._seals.take_out(event.data)
             except InvalidEvent as error:
                 wrong.update(at_index(error.errors, index, len(events)))
                 continue
-            data, secrets = self._seals.take_out(event.data)
             event_id = event.id or new_id("evt", self._clock.now())
             found.append(_Sorted(id=event_id, event=event, pipeline=pipeline, data=data, secrets=secrets))
         if wrong:
             raise InvalidEvent(wrong)
         return found
 
-    def _check_size(self, context: str) -> None:
+    def _check_size(self, context: str, index: int, of: int) -> None:
         if len(context) > self._limits.context_bytes:
-            raise InvalidEvent(
-                {"action": [f"The action's context would grow beyond {self._limits.context_bytes} bytes."]}
-            )
+            message = f"The action's context would grow beyond {self._limits.context_bytes} bytes."
+            raise InvalidEvent(at_index({"action": [message]}, index, of))
 
     def _tell(self, owed: Sequence[OwedEvent], written: Written) -> None:
         for event, accepted in zip(owed, written.accepted, strict=True):
