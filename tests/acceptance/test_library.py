@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hookengine.app import HookEngine
+from hookengine.errors import ConfigError, EventConflict, InvalidEvent, StoreBusy
+from hookengine.simulators import GitHub, serve
+from tests.acceptance.conftest import (
+    CONTEXT,
+    GITHUB,
+    TOKEN,
+    a_config,
+    a_hook,
+    event,
+    opened,
+    states,
+    write_config,
+)
+
+pytestmark = pytest.mark.anyio
+
+OPEN_AGAIN = """
+import asyncio
+from hookengine.app import HookEngine
+from hookengine.errors import StoreBusy
+
+async def main():
+    try:
+        async with HookEngine.open("config.yaml"):
+            print("opened")
+    except StoreBusy as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_program_embeds_the_engine_and_delivers(tmp_path: Path) -> None:
+    github = GitHub(tokens={TOKEN})
+    async with (
+        serve([github]) as (address,),
+        opened(tmp_path, a_config(GITHUB.preset_hook(address))) as engine,
+    ):
+        first = await engine.engine.accept(event("completed", 1, id="once"))
+        again = await engine.engine.accept(event("completed", 1, id="once"))
+        await engine.ended(first["hooks"][0]["delivery"])
+
+    assert again == first
+    assert states(github, 1) == {CONTEXT: "success"}
+    assert len(github.received) == 1
+
+
+async def test_a_program_is_told_what_is_wrong_with_its_events(tmp_path: Path) -> None:
+    async with opened(tmp_path, a_config()) as engine:
+        await engine.accept(event("started", 1, id="taken"))
+
+        with pytest.raises(InvalidEvent) as wrong:
+            await engine.accept({"type": "Started", "action": {"id": 1, "pipeline": 1}})
+        with pytest.raises(EventConflict):
+            await engine.accept(event("failed", 1, id="taken"))
+
+    assert list(wrong.value.errors) == ["type"]
+
+
+async def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path, a_config()):
+        other = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", OPEN_AGAIN],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
+        with pytest.raises(StoreBusy):
+            async with HookEngine.open(tmp_path / "config.yaml"):
+                pass
+
+    assert "is in use by process" in other.stdout
+
+
+async def test_an_engine_that_only_accepts_leaves_delivering_to_the_next(tmp_path: Path) -> None:
+    github = GitHub(tokens={TOKEN})
+    async with serve([github]) as (address,):
+        config = a_config(GITHUB.preset_hook(address))
+        async with opened(tmp_path, config, deliver=False) as engine:
+            (delivery,) = await engine.accept(event("completed", 1))
+            queued = await engine.delivery(delivery)
+        async with opened(tmp_path, config) as engine:
+            ended = await engine.ended(delivery)
+
+    assert (queued["status"], queued["attempts_made"]) == ("queued", 0)
+    assert (ended["status"], ended["attempts_made"]) == ("delivered", 1)
+
+
+async def test_the_api_is_an_application_that_another_program_can_mount(tmp_path: Path) -> None:
+    async with opened(tmp_path, a_config(a_hook("https://target.example/", "action.failed"))) as engine:
+        transport = httpx.ASGITransport(app=engine.engine.web())
+        async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
+            answer = await client.post("/api/events", json=event("started", 1))
+
+    assert answer.status_code == 202
+    assert answer.json()["hooks"] == []
+
+
+async def test_a_secret_in_the_context_of_a_pipeline_is_refused(tmp_path: Path) -> None:
+    config = a_config(pipeline={"context": {"application": {"access_token": "in the open"}}})
+    path = write_config(tmp_path, config)
+
+    with pytest.raises(ConfigError) as refused:
+        async with HookEngine.open(path):
+            pass
+
+    assert "context.application.access_token" in str(refused.value)
+    assert "in the open" not in str(refused.value)
+
+
+async def test_an_event_of_an_unknown_pipeline_creates_it_where_that_is_wanted(tmp_path: Path) -> None:
+    config = a_config(events={"create_pipelines": True})
+    async with opened(tmp_path, config) as engine:
+        by_name = await engine.engine.accept(event("started", 1, action={"pipeline": "fresh"}))
+        again = await engine.engine.accept(event("failed", 1, action={"pipeline": "fresh"}))
+        by_id = await engine.engine.accept(event("started", 1, action={"pipeline": 40}))
+
+    assert by_name["action"]["pipeline"] == again["action"]["pipeline"] == {"id": 2, "name": "fresh"}
+    assert by_id["action"]["pipeline"] == {"id": 40, "name": "pipeline-40"}
