@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,17 @@ def serve(config: Path, role: str) -> None:
     if settings.auth.enabled and not settings.auth.tokens:
         click.echo("there is no token under auth.tokens: only incoming hooks let anybody in", err=True)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run(settings, manifest, signals, deliver=role == "all"))
+        runner.run(_until_told(run(settings, manifest, signals, deliver=role == "all")))
+
+
+async def _until_told(serving: Coroutine[Any, Any, None]) -> None:
+    """Being told to stop is no failure, also while it still starts: `serving` handles it once it listens."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101  a coroutine runs in a task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
 
 
 def _greeting(manifest: Manifest, *, deliver: bool) -> Callable[[str, dict[str, Any]], None]:

@@ -1,0 +1,152 @@
+"""A configuration, the command line run in this process, and a server run in another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hookengine.cli.main import main
+
+PATIENCE = 30.0  # seconds after which a server that says nothing is killed, so that no test hangs
+
+INCOMING = "0a1b2c3d-incoming"
+CONFIG = f"""
+server: {{port: 0}}
+auth: {{tokens: {{main: {{file: ./token}}}}}}
+secrets: {{insecure_plaintext: true, github: {{env: NOT_SET_ANYWHERE, hosts: [target.example]}}}}
+database: sqlite:///./test.db
+pipelines:
+  - id: 1
+    name: shop-deploy
+    incoming_hooks:
+      - id: {INCOMING}
+        name: pull requests
+        variables:
+          - {{name: commit_hash, path: head.sha, required: true}}
+          - {{name: branch, path: head.ref}}
+        trigger_when:
+          conditions:
+            - {{type: request_body, path: action, accepted_values: [opened]}}
+    hooks:
+      - name: tell
+        target_url: "http://127.0.0.1:9/{{{{ action.id }}}}"
+        settings:
+          request_headers:
+            - {{name: Authorization, value: "Bearer {{{{ secrets.github }}}}"}}
+          request_body:
+            id: "{{{{ action.id }}}}"
+            branch: "{{{{ action.triggered_from.hook_parsed_variables.branch }}}}"
+        trigger_when:
+          events: [action.started]
+          conditions:
+            - {{path: action.triggered_from.hook_parsed_variables.branch, accepted_values: [main]}}
+      - name: tell
+        target_url: "http://127.0.0.1:9/failed"
+        settings:
+          request_body: {{reason: "{{{{ action.error }}}}"}}
+        trigger_when: {{events: [action.failed]}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test, with nothing said by the environment."""
+    for name in [name for name in os.environ if name.startswith("HOOKENGINE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def config(folder: Path) -> Path:
+    file = folder / "config.yaml"
+    file.write_text(CONFIG, encoding="utf-8")
+    (folder / "token").write_text("hke_test\n", encoding="ascii")
+    return file
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    def run_it(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main, arguments, prog_name="hookengine", **options)
+
+    return run_it
+
+
+class Serving:
+    """`hookengine serve` in a process of its own."""
+
+    def __init__(self, config: Path, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hookengine", "serve", "--config", str(config), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._guard = threading.Timer(PATIENCE, self.process.kill)
+        self._guard.start()
+        self.greeting = self._line(self.process.stdout)
+        self.url = next(word for word in self.greeting.split() if word.startswith("http"))
+
+    def _line(self, stream: Any) -> str:
+        line = stream.readline()
+        if not line:
+            raise AssertionError(f"serve has ended: {self.process.communicate()}")
+        return str(line).rstrip("\n")
+
+    def said(self) -> str:
+        """The next line of stdout."""
+        return self._line(self.process.stdout)
+
+    def logged(self, message: str) -> dict[str, Any]:
+        """The next line of the log with this message."""
+        while True:
+            line = json.loads(self._line(self.process.stderr))
+            if line["message"] == message:
+                return dict(line)
+
+    def stop(self, signal: int) -> tuple[int, str]:
+        """Its exit code, and what of the log was not read yet."""
+        self.process.send_signal(signal)
+        _, rest = self.process.communicate()
+        return self.process.returncode, rest
+
+    def close(self) -> None:
+        self._guard.cancel()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Serving]]:
+    started: list[Serving] = []
+
+    def serve(config: Path, *arguments: str) -> Serving:
+        started.append(Serving(config, *arguments))
+        return started[-1]
+
+    yield serve
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def server(config: Path, serving: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch) -> Serving:
+    """Runs with `config`; the command line knows where, and as whom."""
+    started = serving(config)
+    monkeypatch.setenv("HOOKENGINE_SERVER", started.url)
+    monkeypatch.setenv("HOOKENGINE_TOKEN", "hke_test")
+    return started

@@ -1,0 +1,114 @@
+"""What all commands have in common."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+import pytest
+
+from hookengine import __version__
+from hookengine.cli import checking
+from hookengine.cli.main import COMMANDS
+
+
+def test_help_names_every_command_and_every_exit_code(run: Any) -> None:
+    shown = run("--help")
+
+    assert shown.exit_code == 0
+    for name in COMMANDS:
+        assert f"  {name} " in shown.stdout
+    for code in (0, 1, 2, 3, 4, 130):
+        assert f"\n    {code} " in shown.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
+def test_every_command_has_help_that_begins_as_the_list_says(name: str, run: Any) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+
+    assert isinstance(command, click.Command)
+    assert run(name, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--version"]])
+def test_the_version_is_the_packages_own(arguments: list[str], run: Any) -> None:
+    assert run(*arguments).stdout == f"hookengine {__version__}\n"
+
+
+def test_a_mistyped_command_is_told_which_one_was_meant(run: Any) -> None:
+    result = run("servee")
+
+    assert result.exit_code == 2
+    assert "there is no command 'servee', did you mean 'serve'?" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_command_like_no_other_is_told_which_there_are(run: Any) -> None:
+    assert "there is demo, init, serve" in run("xyzzy").stderr
+
+
+def test_being_interrupted_is_exit_code_130(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checking.validate, "callback", interrupted)
+
+    assert run("validate").exit_code == 130
+
+
+def test_a_bug_is_told_in_a_sentence_and_traced_only_on_request(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(checking.validate, "callback", broken)
+
+    result = run("validate")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("unexpected KeyError: 'no such thing'\n")
+    assert "Traceback" not in result.stderr
+    assert isinstance(run("--traceback", "validate").exception, KeyError)
+
+
+def test_no_color_is_honoured_where_colour_would_be_shown(run: Any, server: Any) -> None:
+    arguments = ("emit", "action.failed", "--pipeline", "1", "--action", "5", "--set", "action.error=x")
+
+    assert "\x1b[" in run(*arguments, color=True).stdout
+    assert "\x1b[" not in run(*arguments, color=True, env={"NO_COLOR": "1"}).stdout
+
+
+HEAVY = ("sqlmodel", "sqlalchemy", "fastapi", "apscheduler")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["emit", "action.started", "--pipeline", "1", "--action", "1"],
+        ["deliveries", "list"],
+        ["trigger", "nothing"],
+    ],
+)
+def test_commands_that_only_talk_to_a_server_import_nothing_of_the_engine(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from hookengine.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit:\n"
+        f"    print([name for name in {HEAVY} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"HOOKENGINE_SERVER": "http://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
