@@ -12,6 +12,7 @@ import orjson
 
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.context import Context
+from hookengine.domain.delivery import DeliveryStatus
 from hookengine.domain.event import Event, digest_of
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_id
@@ -218,6 +219,14 @@ class Intake:
                 action=event.event.action_id,
                 matched=len(event.deliveries),
             )
+            for delivery in event.deliveries:
+                if accepted.fresh and delivery.request is None:
+                    self._signals.announce(
+                        signals.DELIVERY_ENDED,
+                        delivery=delivery.id,
+                        status=DeliveryStatus.FAILED,
+                        because=delivery.unrenderable,
+                    )
         for ending in written.endings:
             self._signals.announce(
                 signals.DELIVERY_ENDED,
