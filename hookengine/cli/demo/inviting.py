@@ -24,7 +24,7 @@ def invitation(
     yield f"  export HOOKENGINE_SERVER={stage.api}"
     if token is not None:
         yield f"  export HOOKENGINE_TOKEN=$(cat {shlex.quote(str(token))})"
-    yield from _try("what was owed, and what came of it", f"{call} deliveries list --limit 12")
+    yield from _try("what was owed, and what came of it", f"{call} deliveries list")
     yield from _try("what came late, and was never sent", f"{call} deliveries list --status superseded")
     retried = [delivery for delivery, facts in deliveries.items() if facts["attempts_made"] > 1]
     if retried:
@@ -38,7 +38,6 @@ def invitation(
         )
     for name in ("GitHub", "Bitbucket"):
         yield from _try(f"what {name} shows now", f"curl -s {hosts[name]}/_simulator/shown")
-    yield from _try("the same hooks as a start of your own", f"cp {stage.config} hooks.yaml")
 
 
 def _try(what: str, *commands: str) -> Iterator[str]:
