@@ -187,6 +187,17 @@ def test_a_template_that_cannot_be_rendered_is_shown(monkeypatch: pytest.MonkeyP
     assert re.search(r"action\.started +CI\(build\) on GitLab +failed .*never sent, .*nowhere", done.stdout)
 
 
+def test_a_file_with_nothing_to_play_proves_nothing(tmp_path: Path) -> None:
+    empty = changed(tmp_path, "pipelines:", "pipelines: []\n#")
+    text = Path(empty).read_text(encoding="utf-8")
+    Path(empty).write_text(text[: text.index("#", text.index("pipelines: []"))], encoding="utf-8")
+
+    done = run("--config", empty)
+
+    assert done.exit_code == 1
+    assert "WRONG: nothing was played" in done.stdout
+
+
 @pytest.mark.anyio
 async def test_ports_that_are_taken_are_changed_in_the_copy() -> None:
     with closing(socket.socket()) as taken:

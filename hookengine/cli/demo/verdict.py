@@ -10,7 +10,7 @@ from typing import Any
 from hookengine.cli.demo.platform import Run, Told
 from hookengine.cli.demo.stage import Stage, databases
 from hookengine.domain.event import Lifecycle, Rank
-from hookengine.domain.hook import Hook
+from hookengine.domain.hook import Hook, HookState
 from hookengine.simulators import Host
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -73,10 +73,17 @@ class Expectation:
             newest = Rank.QUEUED
             for told in run.told:
                 rank = Rank.of(told.type)
-                for hook in self._stage.manifest.hooks:
-                    if hook.pipeline_id in (None, run.pipeline.id) and hook.wants(told.type):
+                for hook in self._hooks_of(run):
+                    if hook.wants(told.type):
                         yield Owed(run=run, told=told, hook=hook, late=rank < newest)
                 newest = max(newest, rank)
+
+    def _hooks_of(self, run: Run) -> list[Hook]:
+        return [
+            hook
+            for hook in self._stage.manifest.hooks
+            if hook.state is HookState.ACTIVE and hook.pipeline_id in (None, run.pipeline.id)
+        ]
 
     def host_of(self, hook: Hook) -> Host | None:
         base = hook.params.get("base_url")
@@ -121,7 +128,10 @@ def problems_of(
     """Everything that is wrong, in sentences. `planned`: how many refusals were, by host."""
     for host in stage.hosts.values():
         yield from _of_refusals(host, planned.get(host.name, 0))
-    for row in expectation.rows():
+    rows = expectation.rows()
+    if not rows:
+        yield "nothing was played: the file has no incoming hook whose pipeline has hooks"
+    for row in rows:
         if not row.right:
             shown, expected = " -> ".join(row.shown) or "nothing", " -> ".join(row.expected) or "nothing"
             yield f"{row.host} shows {shown} under {row.context} at {row.commit[:7]}; true is {expected}"
