@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hookengine.cli.failing import NO
+from hookengine.cli.failing import NO, Misused
 from hookengine.cli.options import config_option
 from hookengine.errors import ConfigError
 
@@ -23,10 +23,13 @@ def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """
     from hookengine.cli.offline import read
 
+    usual = Path(os.environ.get("HOOKENGINE_CONFIG", "config.yaml"))
+    if not files and not usual.exists():
+        raise Misused(f"there is no {usual}; name a file, or make one with `hookengine init`")
     wrong = False
-    for file in files or (Path(os.environ.get("HOOKENGINE_CONFIG", "config.yaml")),):
+    for file in files or (usual,):
         try:
-            manifest = read(file, {}).manifest
+            manifest = read(file, os.environ).manifest
         except ConfigError as error:
             wrong = True
             for problem in error.problems:

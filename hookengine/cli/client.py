@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -21,15 +22,19 @@ class Client:
         self._server = server.rstrip("/")
         self._headers = {"user-agent": f"hookengine-cli/{__version__}", "accept": "application/json"}
         if token:
+            if not re.fullmatch(r"[\x21-\x7e]+", token):
+                raise Misused("the token must be of visible ASCII characters")
             self._headers["authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, identity: str = "") -> Any:
+        """`identity` is put where the path says {}."""
         chosen = {name: value for name, value in (params or {}).items() if value is not None}
-        return self._ask("GET", path, params=chosen)[1]
+        return self._ask("GET", path.format(quote(identity, safe="")), params=chosen)[1]
 
-    def post(self, path: str, body: bytes) -> tuple[int, Any]:
+    def post(self, path: str, body: bytes, *, identity: str = "") -> tuple[int, Any]:
         """Status and answer."""
-        return self._ask("POST", path, content=body, headers={"content-type": "application/json"})
+        place = path.format(quote(identity, safe=""))
+        return self._ask("POST", place, content=body, headers={"content-type": "application/json"})
 
     def _ask(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
         url = self._server + path

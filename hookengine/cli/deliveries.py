@@ -80,7 +80,7 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
 @talks_to_a_server
 def get_delivery(client: Client, delivery_id: str, output: str) -> None:
     """Show one delivery: its request, every attempt, and what came of each."""
-    delivery = client.get(f"/api/deliveries/{delivery_id}")
+    delivery = client.get("/api/deliveries/{}", identity=delivery_id)
     if output == "json":
         click.echo(json.dumps(delivery, indent=2, ensure_ascii=False))
         return

@@ -66,7 +66,7 @@ def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None
     HOOK_ID is the part of the hook's URL that names it. Exit code 1: its conditions do not hold.
     """
     body = json.dumps({} if data is None else _data(data)).encode()
-    status, answer = client.post(f"/hooks/{hook_id}/trigger", body)
+    status, answer = client.post("/hooks/{}/trigger", body, identity=hook_id)
     if output == "json":
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     elif status == 202:

@@ -94,7 +94,7 @@ class _Stage:
         """Of the hook's own pipeline; for a hook of all pipelines, of the first."""
         known = self._catalogue.pipelines
         own = next((pipeline for pipeline in known if pipeline.id == hook.pipeline_id), None)
-        pipeline = own or (known[0] if known else self._catalogue.new_pipeline("sample"))
+        pipeline = own or (known[0] if known else self._catalogue.new_pipeline(1))
         incoming = self._configuration.manifest.incoming_hooks
         return sample_event(self._type or "", pipeline, incoming, self._now)
 

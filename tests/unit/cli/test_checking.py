@@ -1,0 +1,81 @@
+"""`hookengine validate` and `hookengine migrate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_a_file_that_is_right_is_counted_and_needs_no_secret_to_be_set(config: Path, run: Any) -> None:
+    done = run("validate")
+
+    assert (done.exit_code, done.stdout) == (0, "config.yaml: ok (1 pipeline, 2 hooks)\n")
+
+
+def test_every_mistake_has_its_place_and_files_are_checked_on_their_own(config: Path, run: Any) -> None:
+    Path("wrong.yaml").write_text(
+        "severs: {}\npipelines:\n  - id: 1\n    name: abc\n    hooks: [{name: x}]\n", encoding="utf-8"
+    )
+
+    result = run("validate", "wrong.yaml", "config.yaml")
+
+    *problems, fine = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert all(problem.startswith("wrong.yaml:") for problem in problems)
+    assert problems[0].startswith("wrong.yaml:1:1: severs: unknown key 'severs', did you mean 'server'?")
+    assert len(problems) >= 3
+    assert fine == "config.yaml: ok (1 pipeline, 2 hooks)"
+
+
+def test_a_secret_in_the_open_is_found_before_serve_refuses_it(folder: Path, run: Any) -> None:
+    Path("open.yaml").write_text(
+        "pipelines:\n  - id: 1\n    name: abc\n    context:\n      app: {token: abc123}\n", encoding="utf-8"
+    )
+
+    result = run("validate", "open.yaml")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        "open.yaml:5:20: pipelines[0].context.app.token: a secret must not stand here"
+    )
+
+
+def test_the_file_may_be_named_by_the_environment(config: Path, run: Any) -> None:
+    config.rename("other.yaml")
+
+    assert run("validate", env={"HOOKENGINE_CONFIG": "other.yaml"}).stdout.startswith("other.yaml: ok")
+    assert run("validate").exit_code == 2
+
+
+def test_a_file_that_is_not_there_is_a_wrong_usage(folder: Path, run: Any) -> None:
+    assert run("validate", "nowhere.yaml").exit_code == 2
+
+
+def test_checking_lists_what_is_pending_and_leaves_no_file_behind(config: Path, run: Any) -> None:
+    result = run("migrate", "--check")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("pending: 0001 ")
+    assert not list(Path().glob("test.db*"))
+
+
+def test_migrating_applies_what_is_pending_once(config: Path, run: Any) -> None:
+    first, second, check = run("migrate"), run("migrate"), run("migrate", "--check")
+
+    assert first.exit_code == second.exit_code == check.exit_code == 0
+    assert first.stdout.startswith("applied: 0001 ")
+    assert second.stdout == check.stdout
+    assert second.stdout.endswith("test.db: up to date\n")
+
+
+def test_a_database_in_use_is_not_migrated(config: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    with Path("test.db.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = run("migrate")
+
+    assert result.exit_code == 2
+    assert "is in use by process" in result.stderr

@@ -1,0 +1,82 @@
+"""`hookengine init`, and that what it writes works."""
+
+from __future__ import annotations
+
+import re
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hookengine.cli.starting import HOSTS
+from hookengine.guard.keys import KeyRing
+
+
+def mode(file: str) -> int:
+    return stat.S_IMODE(Path(file).stat().st_mode)
+
+
+@pytest.mark.parametrize("host", list(HOSTS))
+def test_what_it_writes_is_valid_and_renders_a_status(host: str, folder: Path, run: Any) -> None:
+    assert run("init", host).exit_code == 0
+
+    shown = run("render", "--hook", "commit status", "--event", "sample:action.started")
+    assert run("validate").stdout == "config.yaml: ok (1 pipeline, 1 hook)\n"
+    assert shown.exit_code == 0
+    assert HOSTS[host].api in shown.stdout
+    assert f"<secrets.{host}>" in shown.stdout
+
+
+def test_key_and_token_are_for_their_owner_only_and_the_token_is_shown_once(folder: Path, run: Any) -> None:
+    done = run("init")
+
+    token = Path("hookengine.token").read_text(encoding="ascii").strip()
+    assert (mode("hookengine.key"), mode("hookengine.token")) == (0o600, 0o600)
+    assert KeyRing.read(Path("hookengine.key"))
+    assert re.fullmatch(r"hke_[A-Za-z0-9_-]{43}", token)
+    assert done.stdout.count(token) == 1
+    assert token not in Path("config.yaml").read_text(encoding="utf-8")
+
+
+def test_nothing_that_is_there_is_changed(folder: Path, run: Any) -> None:
+    run("init")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    result = run("init", "gitlab")
+
+    assert (result.exit_code, result.stderr) == (1, "config.yaml is here already; nothing was written\n")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_key_and_a_token_that_are_there_are_kept_and_said_to_be(folder: Path, run: Any) -> None:
+    run("init")
+    before = Path("hookengine.key").read_bytes(), Path("hookengine.token").read_bytes()
+    Path("config.yaml").unlink()
+
+    again = run("init")
+
+    assert again.stdout.count("kept, it was here already") == 2
+    assert "hke_" not in again.stdout
+    assert (Path("hookengine.key").read_bytes(), Path("hookengine.token").read_bytes()) == before
+
+
+def test_the_commands_it_names_are_commands(
+    folder: Path, run: Any, serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them are run, as they are printed."""
+    import shlex
+
+    lines = run("init").stdout.partition("Next:\n")[2].replace("\\\n", "").splitlines()
+    render, serve, emit = (shlex.split(line) for line in lines)
+    monkeypatch.setenv("HOOKENGINE_SERVER__PORT", "0")
+    server = serving(Path("config.yaml"))
+    monkeypatch.setenv("HOOKENGINE_SERVER", server.url)
+
+    assert run(*render[1:]).exit_code == 0
+    assert serve == ["hookengine", "serve"]
+    assert "commit status" in run(*emit[1:]).stdout
+    assert httpx.get(f"{server.url}/api/deliveries", trust_env=False).status_code == 401
+    assert server.stop(signal.SIGTERM)[0] == 0
