@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from hookengine.domain.hook import HookState
+from hookengine.domain.pipeline import IncomingHook
+from hookengine.engine.catalogue import Catalogue
+from hookengine.errors import InvalidEvent, NotFound, TemplateError
+from hookengine.store.contract import Definitions
+from tests.conftest import make_hook, make_pipeline
+
+SHOP, SITE = make_pipeline(id=1, name="shop-deploy"), make_pipeline(id=2, name="site-build")
+
+
+def catalogue(**defined: object) -> Catalogue:
+    return Catalogue(Definitions(**{"pipelines": (SHOP, SITE), **defined}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reference", [1, "shop-deploy"])
+def test_a_pipeline_is_found_by_id_and_by_name(reference: int | str) -> None:
+    assert catalogue().pipeline(reference) == SHOP
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [("shop-deplyo", "Did you mean 'shop-deploy'?"), (11, "Did you mean '1'?"), ("zzz", "")],
+)
+def test_an_unknown_pipeline_is_refused_with_what_is_near(reference: int | str, hint: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        catalogue().pipeline(reference)
+
+    (message,) = refused.value.errors["action.pipeline"]
+    assert message == f"There is no pipeline {reference!r}.{' ' if hint else ''}{hint}"
+
+
+def test_a_new_pipeline_gets_the_next_id_or_a_name_made_of_its_id() -> None:
+    assert catalogue().new_pipeline("fresh").id == 3
+    assert Catalogue().new_pipeline("fresh").id == 1
+    assert catalogue().new_pipeline(40).name == "pipeline-40"
+
+
+def test_a_pipeline_has_its_own_hooks_and_those_of_all() -> None:
+    hooks = (make_hook(id="a", pipeline_id=1), make_hook(id="b", pipeline_id=2), make_hook(id="c"))
+
+    assert [hook.id for hook in catalogue(hooks=hooks).hooks_of(SHOP)] == ["a", "c"]
+
+
+def test_only_the_revision_that_runs_is_known() -> None:
+    known = catalogue(hooks=(make_hook(revision=2),))
+
+    assert known.hook("hook_1", 1) is None
+    assert known.hook("hook_1", 2) == make_hook(revision=2)
+    assert known.hook("nobody", 1) is None
+
+
+def test_a_hook_that_is_switched_off_stays_known_as_disabled() -> None:
+    known = catalogue(hooks=(make_hook(),))
+
+    known.switch_off("hook_1")
+    known.switch_off("nobody")
+
+    hook = known.hook("hook_1", 1)
+    assert hook is not None
+    assert hook.state is HookState.DISABLED
+
+
+def test_loading_keeps_what_is_prepared_and_refuses_wrong_templates_whole() -> None:
+    known = catalogue(hooks=(make_hook(),))
+    prepared = known.prepared(make_hook())
+
+    with pytest.raises(TemplateError):
+        known.load(Definitions(hooks=(make_hook(id="other"), make_hook(id="bad", target_url="{{ "))))
+    still = known.pipelines
+    known.load(Definitions(hooks=(make_hook(), make_hook(id="more"))))
+
+    assert still == (SHOP, SITE)
+    assert known.prepared(make_hook()) is prepared
+    assert known.pipelines == ()
+
+
+def test_an_incoming_hook_that_is_inactive_is_not_found() -> None:
+    hooks = (
+        IncomingHook(id="active", name="a", pipeline_id=1),
+        IncomingHook(id="inactive", name="i", pipeline_id=1, active=False),
+    )
+    known = catalogue(incoming_hooks=hooks)
+
+    assert known.incoming("active").name == "a"
+    for hook_id in ("inactive", "nobody"):
+        with pytest.raises(NotFound):
+            known.incoming(hook_id)
+
+
+def test_the_longest_deadline_is_that_of_the_slowest_hook() -> None:
+    hooks = (make_hook(id="a", timeout=5.0), make_hook(id="b", timeout=61.5))
+
+    assert catalogue(hooks=hooks).longest_deadline == 61_500
+    assert Catalogue().longest_deadline == 0

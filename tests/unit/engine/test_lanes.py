@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from hookengine.domain.hook import LanePolicy, LaneSpec
+from hookengine.domain.request import RenderedRequest
+from hookengine.engine.lanes import lane_of
+from hookengine.engine.rendering import Rendered
+from tests.conftest import make_hook, make_request
+
+ACTION = (1, "7")
+PLAIN = make_request()
+STATUS = make_request(
+    url="https://api.github.com/repos/acme/shop/statuses/abc", body=('{"state":"success","context":"ci"}',)
+)
+STATUS_LANE = 'status:["api.github.com", "acme/shop", "abc", "ci"]'
+
+
+@pytest.mark.parametrize(
+    ("lane", "request_", "key", "expected"),
+    [
+        (None, PLAIN, None, ("hook:hook_1:1:7", LanePolicy.ORDERED)),
+        (None, STATUS, None, (STATUS_LANE, LanePolicy.LATEST)),
+        (LaneSpec(policy=LanePolicy.LATEST), PLAIN, None, ("hook:hook_1:1:7", LanePolicy.LATEST)),
+        (LaneSpec(policy=LanePolicy.ORDERED), STATUS, None, (STATUS_LANE, LanePolicy.ORDERED)),
+        (LaneSpec(policy=LanePolicy.LATEST, key="x"), STATUS, "x", ("named:latest:x", LanePolicy.LATEST)),
+        (LaneSpec(policy=LanePolicy.ORDERED, key="x"), PLAIN, "x", ("named:ordered:x", LanePolicy.ORDERED)),
+        (LaneSpec(policy=LanePolicy.NONE), STATUS, None, ("delivery:dlv_1", LanePolicy.NONE)),
+        (LaneSpec(policy=LanePolicy.NONE, key="x"), PLAIN, "x", ("delivery:dlv_1", LanePolicy.NONE)),
+    ],
+)
+def test_a_delivery_belongs_into_the_lane_of_what_it_changes(
+    lane: LaneSpec | None, request_: RenderedRequest, key: str | None, expected: tuple[str, LanePolicy]
+) -> None:
+    assert lane_of(make_hook(lane=lane), Rendered(request_, key), ACTION, "dlv_1") == expected
+
+
+def test_hooks_that_write_one_status_share_a_lane_and_other_hooks_do_not() -> None:
+    first, second = make_hook(id="started"), make_hook(id="completed")
+
+    statuses = {lane_of(hook, Rendered(STATUS, None), ACTION, hook.id) for hook in (first, second)}
+    others = {lane_of(hook, Rendered(PLAIN, None), ACTION, hook.id) for hook in (first, second)}
+
+    assert (len(statuses), len(others)) == (1, 2)
+
+
+def test_another_action_of_a_plain_hook_does_not_wait_for_the_first() -> None:
+    lanes = {lane_of(make_hook(), Rendered(PLAIN, None), (1, action), "dlv") for action in ("7", "8")}
+
+    assert len(lanes) == 2
