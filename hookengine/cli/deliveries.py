@@ -18,6 +18,7 @@ from hookengine.domain.delivery import DeliveryStatus
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
 
+STATUSES: Final = [str(status) for status in DeliveryStatus]
 VERDICTS: Final = {"Accept": "done", "TryAgain": "try again", "GiveUp": "give up"}
 OUTCOMES: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
@@ -38,7 +39,7 @@ def deliveries() -> None:
 
 
 @deliveries.command("list")
-@click.option("--status", type=click.Choice([str(status) for status in DeliveryStatus]))
+@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS", help=f"{', '.join(STATUSES)}.")
 @click.option("--event", metavar="ID", help="Only those of this event.")
 @click.option("--hook", metavar="ID", help="Only those of this hook.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)

@@ -16,8 +16,7 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="HOOKENGINE_CONFIG",
     default=Path("config.yaml"),
-    show_default="$HOOKENGINE_CONFIG or ./config.yaml",
-    help="The configuration file.",
+    help="The configuration; else $HOOKENGINE_CONFIG or ./config.yaml.",
 )
 
 output_option = click.option(
@@ -25,7 +24,6 @@ output_option = click.option(
     "--output",
     type=click.Choice(["table", "json"]),
     default="table",
-    show_default=True,
     help="json is for programs.",
 )
 
@@ -37,11 +35,13 @@ def talks_to_a_server(command: Callable[..., None]) -> Callable[..., None]:
         "--server",
         envvar="HOOKENGINE_SERVER",
         default="http://127.0.0.1:8730",
-        show_default="$HOOKENGINE_SERVER or http://127.0.0.1:8730",
-        help="Where hookengine listens.",
+        metavar="URL",
+        help="Where it listens; else $HOOKENGINE_SERVER or http://127.0.0.1:8730.",
     )
     @click.option("--token", envvar="HOOKENGINE_TOKEN", help="An API token; better in $HOOKENGINE_TOKEN.")
-    @click.option("--token-file", type=click.Path(path_type=Path), help="A file with an API token.")
+    @click.option(
+        "--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with an API token."
+    )
     @wraps(command)
     def with_client(server: str, token: str | None, token_file: Path | None, **rest: Any) -> None:
         from hookengine.cli.client import Client
