@@ -776,6 +776,22 @@ def test_what_is_shown_is_not_repaired_once_a_newer_one_gave_up(latest: OneLane)
     assert latest.lane.head_id is None
 
 
+def test_an_open_doubt_is_left_alone_once_a_newer_one_was_refused(latest: OneLane) -> None:
+    latest.accept("one")
+    latest.lease()
+    latest.accept("two")
+    latest.time_out()
+    latest.lease()
+    latest.accept("three")
+    latest.finish(DELIVERED, Certainty.APPLIED)
+    latest.lease()
+
+    latest.finish(REFUSED, Certainty.REFUSED)
+
+    assert latest.statuses == {"one": SUPERSEDED, "two": ENDED_WELL, "three": FAILED}
+    assert latest.lane.head_id is None
+
+
 def test_the_target_of_a_hook_that_is_off_is_not_repaired(latest: OneLane) -> None:
     latest.accept("one")
     latest.lease()
