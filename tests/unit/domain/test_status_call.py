@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.status_call import recognise
+from tests.conftest import make_request
+
+SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+GITHUB = f"https://api.github.com/repos/acme/shop/statuses/{SHA}"
+GITLAB = f"https://gitlab.com/api/v4/projects/acme%2Fshop/statuses/{SHA}"
+BITBUCKET = f"https://api.bitbucket.org/2.0/repositories/acme/shop/commit/{SHA}/statuses/build"
+DATACENTER = f"https://git.acme.example/rest/api/latest/projects/AC/repos/shop/commits/{SHA}/builds"
+AZURE = f"https://dev.azure.com/acme/web/_apis/git/repositories/shop/commits/{SHA}/statuses?api-version=7.1"
+
+
+def call(url: str, body: Any = None, **changes: Any) -> RenderedRequest:
+    return make_request(url=url, body=None if body is None else (json.dumps(body),), **changes)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "kind", "repository", "context"),
+    [
+        (GITHUB, {"context": "CI/Shop"}, "github", "acme/shop", "ci/shop"),
+        (GITHUB, {"state": "pending"}, "github", "acme/shop", "default"),
+        (GITHUB.replace("/repos", "/api/v3/repos"), {"context": "ci"}, "github", "acme/shop", "ci"),
+        (GITHUB.replace("/repos", "/api/v1/repos"), {"context": "CI"}, "gitea", "acme/shop", "CI"),
+        (GITLAB, {"name": "ci", "context": "other"}, "gitlab", "acme/shop", "ci"),
+        (GITLAB, {"context": "ci"}, "gitlab", "acme/shop", "ci"),
+        (GITLAB, {}, "gitlab", "acme/shop", "default"),
+        (f"{GITLAB}?name=ci", None, "gitlab", "acme/shop", "ci"),
+        (
+            GITLAB.replace("/api", "/gitlab/api").replace("acme%2Fshop", "42"),
+            {"name": "x"},
+            "gitlab",
+            "42",
+            "x",
+        ),
+        (BITBUCKET, {"key": "Ci"}, "bitbucket", "acme/shop", "Ci"),
+        (DATACENTER, {"key": "ci"}, "bitbucket_datacenter", "ac/repos/shop", "ci"),
+        (
+            f"https://git.acme.example/git/rest/build-status/latest/commits/{SHA}",
+            {"key": "ci"},
+            "bitbucket_datacenter",
+            "/rest/build-status",
+            "ci",
+        ),
+        (
+            AZURE,
+            {"context": {"name": "ci", "genre": "deploy"}},
+            "azure_devops",
+            "acme/web/_apis/git/repositories/shop",
+            "deploy/ci",
+        ),
+    ],
+)
+def test_a_status_call_is_recognised_by_its_shape(
+    url: str, body: Any, kind: str, repository: str, context: str
+) -> None:
+    found = recognise(call(url, body))
+
+    assert found is not None
+    assert (found.kind, found.repository, found.sha, found.context) == (kind, repository, SHA, context)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        call(GITHUB, {"context": "ci"}, method="GET"),
+        call(f"{GITHUB}/more", {"context": "ci"}),
+        call(GITHUB.replace(f"/{SHA}", "/"), {"context": "ci"}),
+        call("https://target.example/statuses", {"context": "ci"}),
+        call(BITBUCKET, {"name": "no key"}),
+        call(AZURE, {"context": {"genre": "no name"}}),
+        call(AZURE.replace("/_apis/git/", "/"), {"context": {"name": "ci"}}),
+        call(DATACENTER, ["key"]),
+        call(GITHUB, {"context": ["ci"]}),
+        make_request(url=BITBUCKET, body=("no JSON",)),
+    ],
+)
+def test_any_other_request_is_none(request_: RenderedRequest) -> None:
+    assert recognise(request_) is None
+
+
+def test_what_a_host_takes_for_one_has_one_lane() -> None:
+    lanes = {
+        recognise(call(url, {"context": context})).lane_key  # type: ignore[union-attr]
+        for url in (
+            GITHUB,
+            GITHUB.replace("acme", "ACME"),
+            GITHUB.replace("api.", "API."),
+            GITHUB.replace(SHA, SHA.upper()),
+        )
+        for context in ("ci", "CI")
+    }
+
+    assert len(lanes) == 1
+
+
+def test_what_a_host_tells_apart_has_lanes_of_its_own() -> None:
+    calls = [
+        call(GITHUB, {"context": "ci"}),
+        call(GITHUB, {"context": "other"}),
+        call(GITHUB.replace("shop", "site"), {"context": "ci"}),
+        call(GITHUB.replace(SHA, SHA[::-1]), {"context": "ci"}),
+        call(GITHUB.replace("api.github.com", "github.acme.example"), {"context": "ci"}),
+        call(BITBUCKET, {"key": "ci"}),
+        call(BITBUCKET, {"key": "CI"}),
+    ]
+
+    assert len({found.lane_key for each in calls if (found := recognise(each))}) == len(calls)
+
+
+def test_parts_cannot_be_shifted_from_one_field_into_the_next() -> None:
+    first = recognise(call(GITLAB, {"name": 'a", "b'}))
+    second = recognise(call(GITLAB, {"name": "a"}))
+
+    assert first is not None
+    assert second is not None
+    assert first.lane_key != second.lane_key
+    assert json.loads(first.lane_key.removeprefix("status:"))[3] == 'a", "b'
+
+
+def test_a_body_with_a_hole_for_a_secret_says_its_context_all_the_same() -> None:
+    body = ('{"key":"ci","token":"', SecretRef("secrets.host"), '"}')
+
+    found = recognise(make_request(url=BITBUCKET, body=body))
+
+    assert found is not None
+    assert found.context == "ci"
