@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from hookengine.app import listening
 from hookengine.errors import ConfigError
+from hookengine.web.server import listening
 
 
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
