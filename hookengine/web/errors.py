@@ -38,8 +38,13 @@ def error_response(
 
 
 def told(error: HookEngineError) -> Response:
-    """What a caller is told of what went wrong; a database's own words stay in the log."""
-    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    """What a caller is told of what went wrong; a database's own words stay in the log.
+
+    Raises the error again if it is none that a caller can do something about.
+    """
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), None)
+    if status is None:
+        raise error
     if isinstance(error, InvalidEvent):
         return error_response(status, "The given data was invalid.", error.errors)
     if isinstance(error, StoreError):
@@ -52,6 +57,10 @@ def told(error: HookEngineError) -> Response:
     if isinstance(error, SecretMissing):
         return error_response(status, "This hook cannot verify requests now; tell its administrator.")
     return error_response(status, str(error))
+
+
+def _failed() -> Response:
+    return error_response(500, "The engine failed; its log says more.")
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -70,7 +79,11 @@ def add_error_handlers(app: FastAPI) -> None:
             fields.setdefault(".".join(map(str, problem["loc"][1:])), []).append(problem["msg"] + ".")
         return error_response(422, "The given data was invalid.", fields)
 
+    async def of_all_else(request: Request, error: Exception) -> Response:
+        return _failed()  # and Starlette raises it again, for the log
+
     for kind in STATUS:
         app.add_exception_handler(kind, of_ours)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(Exception, of_all_else)

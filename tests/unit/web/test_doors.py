@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from hookengine.engine.triggers import BadSignature, Triggered
+from hookengine.errors import (
+    ConfigError,
+    EventConflict,
+    HookEngineError,
+    InvalidEvent,
+    NotFound,
+    Problem,
+    StaleContext,
+    StoreBusy,
+    StoreError,
+)
+from hookengine.guard.vault import SecretMissing
+from hookengine.web.access import Tokens
+from hookengine.web.app import Doors, create_web
+from tests.conftest import event_document
+
+pytestmark = pytest.mark.anyio
+
+LARGEST = 2_000
+TOKEN = {"Authorization": "Bearer let-me-in"}
+
+
+class Engine:
+    """Everything behind the doors: answers, or raises what it is told to."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.accepted: list[Any] = []
+        self.triggered: list[tuple[str, bytes, Mapping[str, str]]] = []
+        self.started = Triggered(action_id=7, answer={"id": "evt_1", "action": {"id": 7}, "hooks": []})
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    async def accept(self, events: list[Any]) -> list[dict[str, Any]]:
+        self._raise()
+        self.accepted += events
+        return [{"id": event.id} for event in events]
+
+    async def trigger(self, hook_id: str, body: bytes, headers: Mapping[str, str]) -> Triggered:
+        self._raise()
+        self.triggered.append((hook_id, body, headers))
+        return self.started
+
+    async def deliveries(self, wanted: Any) -> list[dict[str, Any]]:
+        self._raise()
+        return [{"id": f"dlv_{number}"} for number in range(min(wanted.limit, 3))]
+
+    async def delivery(self, delivery_id: str) -> dict[str, Any]:
+        self._raise()
+        return {"id": delivery_id}
+
+    async def ready(self) -> None:
+        self._raise()
+
+    def doors(self, tokens: Tokens) -> Doors:
+        return Doors(
+            intake=self,  # type: ignore[arg-type]
+            triggers=self,  # type: ignore[arg-type]
+            records=self,  # type: ignore[arg-type]
+            ready=self.ready,
+            tokens=tokens,
+            largest_body=LARGEST,
+            version="0",
+        )
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+def client_of(engine: Engine, tokens: Tokens) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=create_web(engine.doors(tokens)), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://engine", headers=TOKEN)
+
+
+@pytest.fixture
+async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(engine, Tokens(["first", "let-me-in"])) as client:
+        yield client
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message", "errors"),
+    [
+        (InvalidEvent({"type": ["No."]}), 422, "The given data was invalid.", {"type": ["No."]}),
+        (
+            EventConflict("evt_1"),
+            409,
+            "event 'evt_1' was accepted before with another body; a new event needs a new id",
+            None,
+        ),
+        (NotFound("delivery", "x"), 404, "no delivery 'x'", None),
+        (BadSignature("sign it"), 403, "sign it", None),
+        (
+            SecretMissing("TOKEN is not set"),
+            503,
+            "This hook cannot verify requests now; tell its administrator.",
+            None,
+        ),
+        (
+            StoreError("SQLite: /var/x"),
+            503,
+            "The database cannot take this now; nothing was accepted. Try again.",
+            None,
+        ),
+        (StaleContext("x"), 503, "The database cannot take this now; nothing was accepted. Try again.", None),
+        (StoreBusy("x"), 503, "The database cannot take this now; nothing was accepted. Try again.", None),
+        (ConfigError([Problem(message="two of a name")]), 500, "The engine failed; its log says more.", None),
+        (HookEngineError("what else"), 500, "The engine failed; its log says more.", None),
+        (RuntimeError("s3cret"), 500, "The engine failed; its log says more.", None),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/events", event_document()),
+        ("POST", "/hooks/some-hook/trigger", {}),
+        ("GET", "/api/deliveries/dlv_1", None),
+    ],
+)
+async def test_an_error_has_one_shape_at_every_door(
+    engine: Engine,
+    client: httpx.AsyncClient,
+    error: Exception,
+    status: int,
+    message: str,
+    errors: Any,
+    method: str,
+    path: str,
+    body: Any,
+) -> None:
+    engine.error = error
+
+    answer = await client.request(method, path, json=body)
+
+    assert answer.status_code == status
+    assert answer.json() == {"message": message, **({"errors": errors} if errors else {})}
+    assert ("retry-after" in answer.headers) == isinstance(error, StoreError)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/hooks/a/b/trigger", 404),
+        ("PUT", "/api/events", 405),
+        ("POST", "/api/deliveries", 405),
+        ("GET", "/hooks/some-hook/trigger", 405),
+    ],
+)
+async def test_what_is_not_there_is_told_in_the_same_shape(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await client.request(method, path)
+
+    assert answer.status_code == status
+    assert list(answer.json()) == ["message"]
+
+
+async def test_wrong_parameters_are_told_by_their_names(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/deliveries", params={"limit": "many", "status": "lost"})
+
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "The given data was invalid."
+    assert sorted(answer.json()["errors"]) == ["limit", "status"]
+
+
+# Events
+
+
+async def test_an_object_is_answered_with_an_object_and_a_list_with_a_list(client: httpx.AsyncClient) -> None:
+    alone = await client.post("/api/events", json=event_document())
+    listed = await client.post("/api/events", json=[event_document()])
+
+    assert (alone.status_code, alone.json()) == (202, {"id": "evt_1"})
+    assert (listed.status_code, listed.json()) == (202, [{"id": "evt_1"}])
+
+
+async def test_mistakes_in_a_list_are_told_with_their_place_and_nothing_is_accepted(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    answer = await client.post("/api/events", json=[event_document(), {}, 7])
+
+    assert list(answer.json()["errors"]) == ["[1].action", "[1].type", "[2].event"]
+    assert engine.accepted == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{} {}", b"\xff", b"[" * 1500])
+async def test_what_is_not_json_is_a_bad_request(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/api/events", content=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("The body is not JSON")
+
+
+# Deliveries
+
+
+async def test_a_list_says_where_the_next_one_begins(client: httpx.AsyncClient) -> None:
+    cut = await client.get("/api/deliveries", params={"limit": 2})
+    whole = await client.get("/api/deliveries")
+
+    assert cut.json() == {"items": [{"id": "dlv_0"}, {"id": "dlv_1"}], "next": "dlv_1"}
+    assert whole.json()["next"] is None
+
+
+# Incoming hooks
+
+
+async def test_an_incoming_hook_gets_the_raw_body_and_needs_no_token(engine: Engine) -> None:
+    async with client_of(engine, Tokens(["secret"])) as stranger:
+        answer = await stranger.post("/hooks/h-1/trigger", content=b" {} ", headers={"X-Signature": "A"})
+
+    hook_id, body, headers = engine.triggered[0]
+    assert answer.status_code == 202
+    assert answer.headers["x-devopness-action-id"] == "7"
+    assert answer.json() == {
+        "message": "The action was started.",
+        "errors": None,
+        "action": {"id": 7},
+        "event": {"id": "evt_1"},
+        "hooks": [],
+    }
+    assert (hook_id, body, headers["x-signature"]) == ("h-1", b" {} ", "A")
+
+
+async def test_an_incoming_hook_that_starts_nothing_says_why(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    engine.started = Triggered(action_id=None, because="ref is not one of main")
+
+    answer = await client.post("/hooks/h-1/trigger")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"message": "Nothing was started: ref is not one of main.", "errors": None}
+
+
+# Health
+
+
+async def test_it_is_ready_when_the_database_answers(engine: Engine, client: httpx.AsyncClient) -> None:
+    before = await client.get("/readyz")
+    engine.error = StoreError("locked")
+    after = await client.get("/readyz")
+    alive = await client.get("/healthz")
+
+    assert (before.status_code, after.status_code, alive.status_code) == (200, 503, 200)
+    assert after.json() == {"message": "The database does not answer."}
+
+
+# Who comes in, with how much
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer let-me",
+        "Bearer let-me-in!",
+        "Basic let-me-in",
+        "let-me-in",
+        "Bearer é",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/events", "/api/deliveries", "/nowhere", "/docs", "/openapi.json"])
+async def test_without_the_right_token_nothing_is_told_or_done(
+    engine: Engine, client: httpx.AsyncClient, authorization: str, path: str
+) -> None:
+    headers = {"Authorization": authorization.encode()}
+
+    answer = await client.post(path, json=event_document(), headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert list(answer.json()) == ["message"]
+    assert engine.accepted == []
+
+
+@pytest.mark.parametrize("authorization", ["Bearer first", "bearer let-me-in", "BEARER  let-me-in "])
+async def test_any_of_the_tokens_lets_in(client: httpx.AsyncClient, authorization: str) -> None:
+    answer = await client.get("/api/deliveries", headers={"Authorization": authorization})
+
+    assert answer.status_code == 200
+
+
+async def test_without_tokens_everybody_comes_in_and_with_none_of_them_nobody(engine: Engine) -> None:
+    async with client_of(engine, Tokens(None)) as off, client_of(engine, Tokens([])) as none:
+        answers = [await client.get("/api/deliveries") for client in (off, none)]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+async def chunks(count: int, size: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b" " * size
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/hooks/h-1/trigger", "/nowhere"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_large_is_refused(
+    engine: Engine, client: httpx.AsyncClient, path: str, chunked: bool
+) -> None:
+    content = chunks(LARGEST + 1, 1) if chunked else b" " * (LARGEST + 1)
+
+    answer = await client.post(path, content=content)
+
+    assert answer.status_code == 413
+    assert answer.json() == {"message": f"The body may have {LARGEST} bytes at most."}
+    assert (engine.accepted, engine.triggered) == ([], [])
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_of_just_the_largest_size_is_taken(
+    engine: Engine, client: httpx.AsyncClient, chunked: bool
+) -> None:
+    content = chunks(4, LARGEST // 4) if chunked else b" " * LARGEST
+
+    await client.post("/hooks/h-1/trigger", content=content)
+
+    assert [len(body) for _, body, _ in engine.triggered] == [LARGEST]
+
+
+def test_no_token_is_kept_as_it_is() -> None:
+    tokens = Tokens(iter(["let-me-in"]))
+
+    assert tokens.admit("Bearer let-me-in")
+    assert "let-me-in" not in str(vars(tokens))
+
+
+@pytest.fixture(autouse=True)
+def no_logging(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert "let-me-in" not in caplog.text
