@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -114,6 +116,32 @@ async def test_no_secret_is_ever_found_in_database_log_or_api(
     assert b"attempt.finished" in haystacks["log"]
     assert all(b"[secret]" in haystacks[place] for place in ("hookengine.db-wal", "api"))
     assert found_in(haystacks) == [], "a secret lies in the open"
+
+
+LOG_A_BUG = """
+import logging, sys
+from hookengine.cli.logs import log_to_stderr
+
+log_to_stderr(sys.argv[1], "info")
+
+def send(token):
+    raise RuntimeError("a bug")
+
+try:
+    send("canary-in-a-local-variable"[:])
+except RuntimeError:
+    logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+"""
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_the_traceback_of_a_bug_tells_no_local_variables(style: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", LOG_A_BUG, style], capture_output=True, text=True, timeout=60, check=True
+    ).stderr
+
+    assert "RuntimeError" in said
+    assert "canary-in-a-local-variable" not in said.replace('send("canary-in-a-local-variable"[:])', "")
 
 
 async def test_a_secret_goes_to_its_own_hosts_only(tmp_path: Path) -> None:
