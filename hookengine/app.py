@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,34 +12,34 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
+import orjson
 from fastapi import FastAPI
 
 from hookengine import __version__
 from hookengine.config import Secrets, Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
-from hookengine.domain.event import Event
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.connections import ONE, Connections
-from hookengine.engine.intake import Intake, Limits
+from hookengine.engine.intake import Intake, Limits, parse_all
 from hookengine.engine.recording import Recorder
 from hookengine.engine.sending import Manners, Sender
-from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
+from hookengine.engine.signals import SERVER_LISTENING, WORKER_STARTED, WORKER_STOPPED, Signals
 from hookengine.engine.triggers import Triggers
 from hookengine.engine.upkeep import Retention, ScheduledAlarm, Upkeep, new_scheduler
 from hookengine.engine.worker import Capacity, Worker
-from hookengine.errors import ConfigError, Problem
+from hookengine.errors import ConfigError, InvalidEvent, Problem
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import GuardedTransport
 from hookengine.guard.keys import KeyRing
 from hookengine.guard.resolver import Resolver
-from hookengine.guard.vault import NamedSecret, PlainSeal, Vault
+from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
 from hookengine.manifest import Manifest, Presets
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
 from hookengine.store.sqlite import SqliteStore
 from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
+from hookengine.web.server import answering, listening, told_to_stop
 
 GRACE = 10.0  # seconds that requests under way may take to end when the engine stops
 STATUS_PRESETS = {
@@ -103,15 +101,14 @@ class HookEngine:
                 await stack.enter_async_context(engine._delivering(clock))
             yield engine
 
-    async def accept(self, event: Mapping[str, Any] | Event) -> dict[str, Any]:
+    async def accept(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """What was accepted and which hooks matched, once it is durable. Raises InvalidEvent, EventConflict."""
         (answer,) = await self.accept_all([event])
         return answer
 
-    async def accept_all(self, events: Sequence[Mapping[str, Any] | Event]) -> list[dict[str, Any]]:
+    async def accept_all(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """All of them, or none."""
-        parsed = [event if isinstance(event, Event) else Event.parse(event) for event in events]
-        return await self.parts.intake.accept(parsed)
+        return await self.parts.intake.accept(parse_all([_plain(event) for event in events]))
 
     def web(self) -> FastAPI:
         """The HTTP API over this engine, an ASGI application. Raises ConfigError if a token cannot be read."""
@@ -157,48 +154,10 @@ async def serve(settings: Settings, manifest: Manifest, signals: Signals, *, del
     with listening(settings.server.host, settings.server.port) as listener:
         async with HookEngine.open((settings, manifest), signals=signals, deliver=deliver) as engine:
             host, port = listener.getsockname()[:2]
-            signals.announce("server.listening", url=f"http://{host}:{port}", incoming=_urls(engine))
-            await run_web(engine.web(), listener)
-
-
-async def run_web(web: FastAPI, listener: socket.socket) -> None:
-    """Signals are ours: uvicorn would raise them again before the engine had closed."""
-    server = _Server(
-        uvicorn.Config(web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        self.should_exit = True
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Connections inherit TCP_NODELAY: asyncio sets it on sockets it made itself only, and without it an
-    answer's body waits up to 40 ms for the receiver to acknowledge the head.
-    """
-    try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
-    except OSError as error:
-        hint = "stop what listens there, or choose another server.port"
-        problem = Problem(message=f"cannot listen on {host}:{port}: {error.strerror}", hint=hint)
-        raise ConfigError([problem]) from error
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            async with answering(engine.web(), listener):
+                signals.announce(SERVER_LISTENING, url=url, incoming=_urls(engine))
+                await told_to_stop()
 
 
 async def _assemble(
@@ -215,7 +174,6 @@ async def _assemble(
     records = Records(f"sqlite+aiosqlite:///{path}")
     stack.push_async_callback(records.close)
     vault = _vault(settings, seal, store)
-    _check_contexts(manifest, vault)
     defined = Definitions(
         pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
     )
@@ -264,15 +222,6 @@ def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store) -> Vault
     )
 
 
-def _check_contexts(manifest: Manifest, vault: Vault) -> None:
-    """A pipeline's context stands in a file and in the database as it is: no place for a secret."""
-    for pipeline in manifest.pipelines:
-        for path in vault.find(pipeline.context):
-            hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
-            place = f"pipelines: {pipeline.name}: context.{path}"
-            raise ConfigError([Problem(place=place, message="a secret must not stand here", hint=hint)])
-
-
 def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.AsyncExitStack) -> Sender:
     delivery = settings.delivery
     policy = AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
@@ -317,7 +266,18 @@ def _retention(settings: Settings) -> Retention:
 
 def _tokens(settings: Settings) -> Iterator[str]:
     for name, source in settings.auth.tokens.items():
-        yield NamedSecret(env=source.env, file=source.file).value(name)
+        try:
+            yield NamedSecret(env=source.env, file=source.file).value(name)
+        except SecretMissing as error:
+            raise ConfigError([Problem(place=f"auth.tokens.{name}", message=str(error))]) from error
+
+
+def _plain(event: Mapping[str, Any]) -> Any:
+    """A copy in plain JSON values, so that what the caller does to its own later is its own affair."""
+    try:
+        return orjson.loads(orjson.dumps(event))
+    except TypeError as error:
+        raise InvalidEvent({"event": [f"An event holds JSON values only: {error}."]}) from error
 
 
 def _urls(engine: HookEngine) -> list[str]:

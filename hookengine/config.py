@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hookengine import __version__
 from hookengine.domain.context import merge
 from hookengine.errors import ConfigError, Problem
+from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
 from hookengine.manifest.environment import Environment, variables_named_in
@@ -276,9 +277,20 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
         manifest = read(document, secret_names=settings.secrets.names if settings else None)
     except ConfigError as error:
         problems.extend(error.problems)
-    if settings is None or manifest is None:
+    if settings is not None and manifest is not None:
+        problems.extend(_secrets_in_the_open(document, manifest, settings.secrets.context_paths))
+    if settings is None or manifest is None or problems:
         raise ConfigError(problems)
     return settings, manifest
+
+
+def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence[str]) -> Iterator[Problem]:
+    """A pipeline's context stands in a file and in the database as it is: no place for a secret."""
+    hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
+    for number, pipeline in enumerate(manifest.pipelines):
+        for path in secrets_in(pipeline.context, paths):
+            at = ("pipelines", number, "context", *path.split("."))
+            yield document.problem(at, "a secret must not stand here", hint=hint)
 
 
 def _placed(mistake: Mistake, document: Document, environment: Environment, names: list[str]) -> Problem:

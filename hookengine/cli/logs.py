@@ -26,7 +26,9 @@ LEVELS: Final[Mapping[str, int]] = {
 }
 """Of signals that are more or less than information."""
 
-LISTENING: Final = "server.listening"
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they may hold secrets
+)
 _WIDEST: Final = 18  # characters that the longest name of a signal has
 
 
@@ -42,7 +44,7 @@ def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
     own.setLevel(level.upper())
 
     def tell(name: str, facts: Facts) -> None:
-        if console and name == LISTENING:
+        if console and name == signals.SERVER_LISTENING:
             return  # `serve` greets with it
         importance = _level(name, facts)
         if own.isEnabledFor(importance):
@@ -82,7 +84,7 @@ def _formatter(*, console: bool) -> logging.Formatter:
         if console
         else [
             structlog.processors.TimeStamper("iso", utc=True, key="time"),
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             _in_order,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hookengine.config import Settings, read_config
-from hookengine.errors import ConfigError, Problem
 from hookengine.guard.vault import NamedSecret, PlainSeal, Vault
-from hookengine.manifest import Document, Manifest, load
+from hookengine.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +20,8 @@ class Configuration:
 
 def read(file: Path, environ: Mapping[str, str]) -> Configuration:
     """Raises ConfigError with everything that would keep `serve` from starting with this file alone."""
-    document = load(file)
-    settings, manifest = read_config(document, environ)
-    vault = _vault(settings)
-    problems = list(_secrets_in_the_open(document, manifest, vault))
-    if problems:
-        raise ConfigError(problems)
-    return Configuration(settings=settings, manifest=manifest, vault=vault)
+    settings, manifest = read_config(file, environ)
+    return Configuration(settings=settings, manifest=manifest, vault=_vault(settings))
 
 
 def _vault(settings: Settings) -> Vault:
@@ -36,14 +30,3 @@ def _vault(settings: Settings) -> Vault:
 
     named = {name: NamedSecret(env=said.env, file=said.file) for name, said in settings.secrets.named.items()}
     return Vault(named, PlainSeal(), never_sealed, context_paths=settings.secrets.context_paths)
-
-
-def _secrets_in_the_open(document: Document, manifest: Manifest, vault: Vault) -> Iterator[Problem]:
-    """The engine refuses them when it starts; here each is told with its place."""
-    for number, pipeline in enumerate(manifest.pipelines):
-        for path in vault.find(pipeline.context):
-            yield document.problem(
-                ("pipelines", number, "context", *path.split(".")),
-                "a secret must not stand here",
-                hint='name it under `secrets:` and write {"$secret": "secrets.NAME"} here',
-            )

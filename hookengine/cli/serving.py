@@ -14,10 +14,10 @@ import click
 
 from hookengine import __version__
 from hookengine.app import serve as run
-from hookengine.cli.logs import LISTENING, log_to_stderr
+from hookengine.cli.logs import log_to_stderr
 from hookengine.cli.options import config_option
 from hookengine.config import read_config
-from hookengine.engine.signals import Signals
+from hookengine.engine.signals import SERVER_LISTENING, Signals
 from hookengine.manifest import Manifest
 
 
@@ -61,7 +61,7 @@ def _greeting(manifest: Manifest, *, deliver: bool) -> Callable[[str, dict[str, 
     names = {f"/hooks/{hook.id}/trigger": hook.name for hook in manifest.incoming_hooks if hook.active}
 
     def greet(name: str, facts: dict[str, Any]) -> None:
-        if name != LISTENING:
+        if name != SERVER_LISTENING:
             return
         url = facts["url"]
         click.echo(f"hookengine {__version__} listens on {url}{'' if deliver else ' and delivers nothing'}")

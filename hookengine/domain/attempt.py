@@ -38,9 +38,10 @@ class TimedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """The fence did not let it out: the address, or a secret towards this host."""
+    """The fence did not let it out: the address, or a secret. `passing`: it may, once something was mended."""
 
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

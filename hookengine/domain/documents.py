@@ -66,7 +66,7 @@ def digest(text: str) -> str:
 
 
 def _text(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def _conditions(values: list[dict[str, Any]]) -> tuple[Condition, ...]:

@@ -99,7 +99,7 @@ def judge(
     match outcome:
         case Answered():
             return _judge_answer(outcome, trial, policy, rules, chance)
-        case Unreachable() | TimedOut() | Unknown():
+        case Unreachable() | TimedOut() | Unknown() | Blocked(passing=True):
             return _again(describe(outcome), trial, policy, chance)
         case Blocked() | Unrenderable():
             return GiveUp(because=describe(outcome))

@@ -55,7 +55,7 @@ class Recorder:
         lost would cost a duplicate."""
         report = self._judged(leased, hook, outcome)
         finished = await self._until_written(report, terms)
-        self._tell(leased, report, finished)
+        self._tell(leased, hook, report, finished)
         return finished
 
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
@@ -87,10 +87,11 @@ class Recorder:
                 return await self._store.finish(report, self._clock.now(), terms())
         raise AssertionError("tenacity goes on until it is written")
 
-    def _tell(self, leased: Leased, report: Report, finished: Finished) -> None:
+    def _tell(self, leased: Leased, hook: Hook, report: Report, finished: Finished) -> None:
         facts = {
             "delivery": leased.delivery_id,
             "hook": leased.hook_id,
+            "name": hook.name,
             "event": leased.event_id,
             "attempt": leased.attempt,
             "outcome": describe(report.outcome),

@@ -67,7 +67,7 @@ class Sender:
         except (Refused, SecretRefused) as error:
             return Blocked(reason=str(error))
         except (SecretMissing, StoreError) as error:
-            return Unreachable(reason=str(error))
+            return Blocked(reason=str(error), passing=True)
         secrets = set(values.values())
 
         def filled(ref: SecretRef) -> str:

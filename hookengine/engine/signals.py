@@ -20,6 +20,7 @@ REPAIR_OWED = "repair.owed"
 HOOK_SWITCHED_OFF = "hook.switched_off"
 STORE_FAILED = "store.failed"
 UPKEEP_DONE = "upkeep.done"
+SERVER_LISTENING = "server.listening"
 WORKER_STARTED = "worker.started"
 WORKER_STOPPED = "worker.stopped"
 
@@ -30,7 +31,7 @@ class Signals:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
-    def announce(self, name: str, **facts: Any) -> None:
+    def announce(self, name: str, /, **facts: Any) -> None:
         for listener in tuple(self._listeners):
             listener(name, facts)
 

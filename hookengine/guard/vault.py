@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,16 +96,6 @@ class Vault:
         taken: dict[str, str] = {}
         return self._without(data, "", taken), taken
 
-    def find(self, data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-        """Paths at which a secret stands in the open."""
-        for key, value in data.items():
-            path = f"{prefix}{key}"
-            if isinstance(value, Mapping):
-                if value.keys() != {MARK}:
-                    yield from self.find(value, f"{path}.")
-            elif value is not None and any(_covers(pattern, path) for pattern in self._paths):
-                yield path
-
     def seal(self, pipeline_id: int, path: str, value: str) -> str:
         return self._seal.seal(value, f"{pipeline_id}|{path}")
 
@@ -165,6 +155,17 @@ class Vault:
             else:
                 clean.append(value)
         return clean
+
+
+def secrets_in(data: Mapping[str, Any], paths: Sequence[str], prefix: str = "") -> Iterator[str]:
+    """Where a secret stands in the open in what `paths` (as `secrets.context_paths`) are asked of."""
+    for key, value in data.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            if value.keys() != {MARK}:
+                yield from secrets_in(value, paths, f"{path}.")
+        elif value is not None and any(_covers(pattern, path) for pattern in paths):
+            yield path
 
 
 def _covers(pattern: str, path: str) -> bool:

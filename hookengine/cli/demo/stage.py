@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import secrets
 import socket
@@ -13,16 +11,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-
-from hookengine.app import HookEngine, database_path, listening
+from hookengine.app import HookEngine, database_path
 from hookengine.config import SecretSource, Settings, read_config
 from hookengine.engine.signals import Signals
 from hookengine.errors import ConfigError
 from hookengine.guard.keys import new_key_file
 from hookengine.manifest import Manifest
 from hookengine.simulators import Bitbucket, GitHub, GitLab, Host, serve
+from hookengine.web.server import answering, listening
 
 LOOPBACK = "127.0.0.1"
 PORTS = {"GitHub": 8741, "GitLab": 8742, "Bitbucket": 8743}
@@ -95,7 +91,7 @@ async def set_up(source: Path) -> AsyncIterator[Stage]:
             host.tokens = [provider, *(v for name, v in values.named.items() if name == host.name.lower())]
         signals = Signals()
         engine = await stack.enter_async_context(HookEngine.open((settings, manifest), signals=signals))
-        await stack.enter_async_context(_answering(engine.web(), listener))
+        await stack.enter_async_context(answering(engine.web(), listener))
         yield Stage(
             config=config,
             settings=settings,
@@ -159,23 +155,3 @@ def _make(source: SecretSource) -> str:
     source.file.touch(mode=0o600)
     source.file.write_text(value + "\n", encoding="utf-8")
     return value
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ctrl-C belongs to the demo."""
-        yield
-
-
-@asynccontextmanager
-async def _answering(web: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    server = _Server(
-        uvicorn.Config(web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
-    )
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="demo's engine")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from alembic import command
@@ -10,14 +11,27 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
+from hookengine.errors import StoreError
 from hookengine.store import tables as _tables  # noqa: F401  registers the tables
 
 
 def upgrade(url: str) -> None:
-    """Apply what is missing; each migration is a transaction of its own."""
-    command.upgrade(_config(url), "head")
+    """Apply what is missing; each migration is a transaction of its own. Raises StoreError.
+
+    A new SQLite file is readable by its owner only: contexts and requests are nobody else's business.
+    """
+    place = make_url(url)
+    try:
+        if place.get_backend_name() == "sqlite":
+            os.close(os.open(place.database or "", os.O_CREAT | os.O_RDWR, 0o600))
+        command.upgrade(_config(url), "head")
+    except (OSError, DatabaseError) as error:
+        raise StoreError(
+            f"{place.database} cannot be used: {getattr(error, 'orig', None) or error}"
+        ) from error
 
 
 def pending(url: str) -> list[str]:

@@ -168,10 +168,4 @@ def _own(path: Path) -> TextIO:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-    _create_private(path)
     return lock
-
-
-def _create_private(path: Path) -> None:
-    """Readable by its owner only: contexts and requests are nobody else's business."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

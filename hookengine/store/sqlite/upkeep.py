@@ -58,7 +58,15 @@ def _delete_deliveries(connection: sqlite3.Connection, where: str, value: int) -
 
 
 def sweep(connection: sqlite3.Connection, now: Millis) -> int:
-    """Lanes in which something waits but nothing is head. The lane protocol leaves none behind."""
+    """Deliveries that are being sent by nobody, and lanes in which something waits but nothing is head.
+
+    The lane protocol leaves neither behind.
+    """
+    orphaned = connection.execute(
+        "UPDATE delivery SET status = 'retrying', because = 'nobody was sending it any more'"
+        " WHERE status = 'sending' AND NOT EXISTS ("
+        "  SELECT 1 FROM lane l WHERE l.id = delivery.lane_id AND l.head_id = delivery.id AND l.token IS NOT NULL)"
+    )
     mended = connection.execute(
         "UPDATE lane SET due_at = max(?, not_before), head_id = ("
         "  SELECT d.id FROM delivery d WHERE d.lane_id = lane.id AND d.status IN ('queued','retrying')"
@@ -67,4 +75,4 @@ def sweep(connection: sqlite3.Connection, now: Millis) -> int:
         "  SELECT 1 FROM delivery d WHERE d.lane_id = lane.id AND d.status IN ('queued','retrying'))",
         (now,),
     )
-    return mended.rowcount
+    return orphaned.rowcount + mended.rowcount

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hookengine.domain.event import Event
-from hookengine.engine.intake import at_index
-from hookengine.errors import HookEngineError, InvalidEvent
+from hookengine.engine.intake import parse_all
+from hookengine.errors import HookEngineError
 from hookengine.web.errors import error_response, told
 
 
@@ -32,26 +32,12 @@ def events_route(intake: Accepts) -> Route:
             if isinstance(document, list):
                 answers = await intake.accept(parse_all(document))
                 return _accepted(answers)
-            (answer,) = await intake.accept([Event.parse(document)])
+            (answer,) = await intake.accept(parse_all([document]))
             return _accepted(answer)
         except HookEngineError as error:
             return told(error)
 
     return Route("/api/events", accept, methods=["POST"], name="accept_events")
-
-
-def parse_all(documents: list[Any]) -> list[Event]:
-    """All of a list, or InvalidEvent with what is wrong with each of them."""
-    events: list[Event] = []
-    wrong: dict[str, list[str]] = {}
-    for index, document in enumerate(documents):
-        try:
-            events.append(Event.parse(document))
-        except InvalidEvent as error:
-            wrong.update(at_index(error.errors, index, max(len(documents), 2)))
-    if wrong:
-        raise InvalidEvent(wrong)
-    return events
 
 
 def _accepted(answer: Any) -> Response:

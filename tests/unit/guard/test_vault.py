@@ -16,6 +16,7 @@ from hookengine.guard.vault import (
     Vault,
     fill,
     scrub,
+    secrets_in,
 )
 from tests.conftest import make_request
 
@@ -109,7 +110,7 @@ def test_nobody_can_send_a_mark(vault: Vault) -> None:
 def test_secrets_that_stand_in_the_open_are_found(vault: Vault) -> None:
     context = {"a": {"token": "x"}, "b": {"token": {"$secret": "secrets.host"}}, "token": None}
 
-    assert list(vault.find(context)) == ["a.token"]
+    assert list(secrets_in(context, ["**.token"])) == ["a.token"]
 
 
 async def test_a_named_secret_goes_to_its_hosts_only(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
