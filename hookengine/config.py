@@ -16,6 +16,7 @@ from hookengine.errors import ConfigError, Problem
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
+from hookengine.manifest.document import Location
 from hookengine.manifest.environment import Environment, variables_named_in
 from hookengine.manifest.fields import (
     DatabaseUrl,
@@ -289,7 +290,7 @@ def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence
     hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
     for number, pipeline in enumerate(manifest.pipelines):
         for path in secrets_in(pipeline.context, paths):
-            at = ("pipelines", number, "context", *path.split("."))
+            at: Location = ("pipelines", number, "context", *path.split("."))
             yield document.problem(at, "a secret must not stand here", hint=hint)
 
 

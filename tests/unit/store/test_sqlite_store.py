@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import DatabaseError
 
 from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.sqlite import SqliteStore
@@ -87,7 +86,7 @@ def broken(path: Path) -> Path:
 
 
 async def test_a_store_that_cannot_be_opened_lets_go_of_its_lock(broken: Path, path: Path) -> None:
-    with pytest.raises(DatabaseError, match="not a database"):
+    with pytest.raises(StoreError, match="not a database"):
         await SqliteStore.open(broken)
     os.truncate(path, 0)
 
