@@ -194,14 +194,16 @@ async def test_all_pipelines_that_are_unknown_are_told_with_their_place(stage: S
     assert list(refused.value.errors) == ["[0].action.pipeline", "[2].action.pipeline"]
 
 
-async def test_events_of_an_unknown_pipeline_create_it_once(store: SqliteStore, clock: Clock) -> None:
+async def test_events_of_unknown_pipelines_create_each_of_them_once(store: SqliteStore, clock: Clock) -> None:
     stage = await opened(store, clock, create_pipelines=True)
+    names = ["one", "two", "three"] * 2
 
     answers = await asyncio.gather(
-        *[stage.accept(started(f"evt_{number}", pipeline="fresh", id=number)) for number in range(5)]
+        *[stage.accept(started(f"evt_{number}", pipeline=name)) for number, name in enumerate(names)]
     )
 
-    assert {answer["action"]["pipeline"]["id"] for (answer,) in answers} == {2}
+    created = {(told["action"]["pipeline"]["id"], told["action"]["pipeline"]["name"]) for (told,) in answers}
+    assert sorted(created) == [(2, "one"), (3, "two"), (4, "three")]
 
 
 async def test_events_of_one_action_at_the_same_time_lose_nothing(stage: Stage) -> None:
