@@ -41,7 +41,7 @@ from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
 from hookengine.web.server import answering, listening, told_to_stop
 
-GRACE = 10.0  # seconds that requests under way may take to end when the engine stops
+GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
 STATUS_PRESETS = {
     "github": "github/commit-status",
     "gitlab": "gitlab/commit-status",
@@ -70,10 +70,13 @@ class HookEngine:
         await engine.accept({"type": "action.started", "action": {"id": 41, "pipeline": 1}})
     """
 
-    def __init__(self, parts: _Parts, signals: Signals, settings: Settings) -> None:
+    def __init__(
+        self, parts: _Parts, signals: Signals, settings: Settings, environ: Mapping[str, str]
+    ) -> None:
         self.parts = parts
         self.signals = signals
         self.settings = settings
+        self._environ = environ
 
     @classmethod
     @asynccontextmanager
@@ -95,8 +98,8 @@ class HookEngine:
         settings, manifest = config if isinstance(config, tuple) else read_config(Path(config), chosen)
         clock, signals = clock or SystemClock(), signals or Signals()
         async with contextlib.AsyncExitStack() as stack:
-            parts = await _assemble(settings, manifest, clock, signals, stack)
-            engine = cls(parts, signals, settings)
+            parts = await _assemble(settings, manifest, clock, signals, stack, chosen)
+            engine = cls(parts, signals, settings, chosen)
             if deliver:
                 await stack.enter_async_context(engine._delivering(clock))
             yield engine
@@ -119,7 +122,7 @@ class HookEngine:
                 triggers=self.parts.triggers,
                 records=self.parts.records,
                 ready=self._ready,
-                tokens=Tokens(list(_tokens(self.settings)) if auth.enabled else None),
+                tokens=Tokens(list(_tokens(self.settings, self._environ)) if auth.enabled else None),
                 largest_body=self.settings.server.max_body,
                 version=__version__,
             )
@@ -166,6 +169,7 @@ async def _assemble(
     clock: Clock,
     signals: Signals,
     stack: contextlib.AsyncExitStack,
+    environ: Mapping[str, str],
 ) -> _Parts:
     path = database_path(settings)
     seal = _seal(settings)
@@ -173,7 +177,7 @@ async def _assemble(
     stack.push_async_callback(store.close)
     records = Records(f"sqlite+aiosqlite:///{path}")
     stack.push_async_callback(records.close)
-    vault = _vault(settings, seal, store)
+    vault = _vault(settings, seal, store, environ)
     defined = Definitions(
         pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
     )
@@ -207,10 +211,10 @@ def _seal(settings: Settings) -> KeyRing | PlainSeal:
     return PlainSeal() if settings.secrets.insecure_plaintext else KeyRing.read(settings.secrets.key_file)
 
 
-def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store) -> Vault:
+def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store, environ: Mapping[str, str]) -> Vault:
     secrets: Secrets = settings.secrets
     named = {
-        name: NamedSecret(env=secret.env, file=secret.file, hosts=frozenset(secret.hosts))
+        name: NamedSecret(env=secret.env, file=secret.file, hosts=frozenset(secret.hosts), environ=environ)
         for name, secret in secrets.named.items()
     }
     return Vault(
@@ -264,10 +268,10 @@ def _retention(settings: Settings) -> Retention:
     return Retention(delivered=settings.retention.delivered, failed=settings.retention.failed)
 
 
-def _tokens(settings: Settings) -> Iterator[str]:
+def _tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     for name, source in settings.auth.tokens.items():
         try:
-            yield NamedSecret(env=source.env, file=source.file).value(name)
+            yield NamedSecret(env=source.env, file=source.file, environ=environ).value(name)
         except SecretMissing as error:
             raise ConfigError([Problem(place=f"auth.tokens.{name}", message=str(error))]) from error
 

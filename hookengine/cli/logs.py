@@ -23,6 +23,7 @@ LEVELS: Final[Mapping[str, int]] = {
     signals.ATTEMPT_RESCUED: logging.WARNING,
     signals.HOOK_SWITCHED_OFF: logging.WARNING,
     signals.STORE_FAILED: logging.ERROR,
+    signals.WORKER_FAILED: logging.ERROR,
 }
 """Of signals that are more or less than information."""
 

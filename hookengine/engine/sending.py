@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx
@@ -100,8 +100,10 @@ class Sender:
         try:
             async with asyncio.timeout(deadline), self._connections.lend(target.origin) as client:
                 progress.phase = "connect"
-                return await self._answer(client, outgoing, secrets)
+                await self._read(client, outgoing, progress)
         except TimeoutError:
+            if progress.status:
+                return self._answered(progress, secrets)
             return TimedOut(phase=progress.phase, seconds=deadline, written=progress.written)
         except _UNSENT as error:
             return _not_sent(error, self._clock.ticks() - started)
@@ -111,31 +113,32 @@ class Sender:
         except Exception as error:  # noqa: BLE001  h11 and anyio raise errors of their own through httpx
             # Their texts may quote headers, so only the kind of the error is kept.
             return Unreachable(reason=_kind(error), written=True)
+        return self._answered(progress, secrets)
 
-    async def _answer(
-        self, client: httpx.AsyncClient, outgoing: httpx.Request, secrets: Collection[str]
-    ) -> Answered:
-        """A broken body after a status line does not take the status away."""
+    async def _read(self, client: httpx.AsyncClient, outgoing: httpx.Request, progress: _Progress) -> None:
+        """A body that breaks or stalls after a status line does not take the status away."""
         response = await client.send(outgoing, stream=True)
-        excerpt = bytearray()
+        progress.status, progress.headers = response.status_code, response.headers
         try:
             async for chunk in response.aiter_raw():
-                excerpt += chunk[: self._manners.response_excerpt - len(excerpt)]
-                if len(excerpt) >= self._manners.response_excerpt:
+                progress.excerpt += chunk[: self._manners.response_excerpt - len(progress.excerpt)]
+                if len(progress.excerpt) >= self._manners.response_excerpt:
                     break
         except httpx.HTTPError:
             pass
         finally:
             await response.aclose()
-        cut = len(excerpt) >= self._manners.response_excerpt
+
+    def _answered(self, progress: _Progress, secrets: Collection[str]) -> Answered:
+        cut = len(progress.excerpt) >= self._manners.response_excerpt
         return Answered(
-            status=response.status_code,
+            status=progress.status,
             headers={
                 name: scrub(value, secrets)
-                for name, value in response.headers.items()
+                for name, value in progress.headers.items()
                 if name in KEPT_HEADERS or name.startswith(KEPT_PREFIXES)
             },
-            body=scrub(excerpt.decode("utf-8", "replace"), secrets, cut=cut),
+            body=scrub(progress.excerpt.decode("utf-8", "replace"), secrets, cut=cut),
         )
 
     def _usual_headers(self, own: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -155,10 +158,13 @@ class Sender:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a request has come, for those that are cut off. Told by httpcore."""
+    """How far a request has come, for those that are cut off. httpcore tells when its first bytes leave."""
 
     phase: str = "queue"
     written: bool = False
+    status: int = 0  # until there is an answer
+    headers: Mapping[str, str] = field(default_factory=dict)
+    excerpt: bytearray = field(default_factory=bytearray)
 
     async def trace(self, event: str, _info: object) -> None:
         if event == "http11.send_request_headers.started":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -132,4 +133,6 @@ def _parsed(body: bytes) -> Any:
 
 def _event_id(hook: IncomingHook, headers: Mapping[str, str]) -> str | None:
     named = next((headers[name] for name in ONCE_HEADERS if headers.get(name)), None)
-    return None if named is None else f"trigger:{hook.id}:{named}"[:200]
+    if named is None:
+        return None
+    return f"trigger:{hook.id}:{hashlib.sha256(named.encode()).hexdigest()}"

@@ -75,6 +75,9 @@ class Worker:
             except StoreError as error:
                 self._signals.announce(signals.STORE_FAILED, doing="claiming", error=str(error))
                 due = self._clock.now() + round(RECONNECT * 1000)
+            except Exception as error:  # noqa: BLE001  a mistake of ours must not stop deliveries for good
+                self._signals.announce(signals.WORKER_FAILED, doing="claiming", error=repr(error))
+                due = self._clock.now() + round(RECONNECT * 1000)
             if due is not None and not self._starved:
                 alarm.at(due)
             await self._woken.wait()
@@ -176,7 +179,7 @@ class Worker:
         if self._starved:
             self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._signals.announce(signals.STORE_FAILED, doing="delivering", error=repr(error))
+            self._signals.announce(signals.WORKER_FAILED, doing="delivering", error=repr(error))
 
     def _tell(self, claimed: Claimed) -> None:
         for delivery_id in claimed.rescued:

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -53,10 +53,11 @@ class NamedSecret:
     env: str | None = None
     file: Path | None = None
     hosts: frozenset[str] = frozenset()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     def value(self, name: str) -> str:
         if self.env is not None:
-            value = os.environ.get(self.env)
+            value = self.environ.get(self.env)
             if value is None:
                 raise SecretMissing(f"{NAMED}{name}: the environment variable {self.env} is not set")
         else:

@@ -321,6 +321,18 @@ async def test_a_target_that_never_answers_times_out_written(sender: MakeSender)
     assert outcome == TimedOut(phase="total", seconds=0.3, written=True)
 
 
+async def test_a_body_that_stalls_does_not_take_the_status_away(sender: MakeSender) -> None:
+    async def stalling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\nthe beginning")
+        await silent(reader, writer)
+
+    async with target(stalling) as url:
+        outcome = await post(sender(), url, deadline=0.3)
+
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body) == (201, "the beginning")
+
+
 async def test_an_answer_that_drips_does_not_outlast_the_deadline(sender: MakeSender) -> None:
     async with target(answering(b"HTTP/1.1 200 OK\r\n", for_ever=b"x-more: and more\r\n")) as url:
         outcome = await post(sender(), url)

@@ -329,7 +329,7 @@ async def test_an_attempt_that_breaks_off_is_told_and_does_not_stop_the_worker(s
     async with running(stage):
         await stage.owe("dlv_a")
         stage.worker.wake()
-        told = await stage.heard("store.failed", doing="delivering")
+        told = await stage.heard("worker.failed", doing="delivering")
         await stage.owe("dlv_b")
         stage.worker.wake()
         await stage.heard("delivery.ended", delivery="dlv_b", status="delivered")
