@@ -12,18 +12,27 @@ DELETE /_simulator/faults     forget the faults still planned
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hookengine.simulators.faults import Choice, Drop, Fail, Hold
-from hookengine.simulators.records import Received
+from hookengine.simulators.faults import Choice, Drop, Fail, Faults, Hold
+from hookengine.simulators.records import Place, Received, Shown
 from hookengine.simulators.shapes import stamp
 
-if TYPE_CHECKING:
-    from hookengine.simulators.host import Host
+
+class Host(Protocol):
+    """What is controlled."""
+
+    faults: Faults
+
+    @property
+    def received(self) -> list[Received]: ...
+
+    def contexts(self) -> Mapping[Place, Shown]: ...
+
 
 SECRET_HEADERS = frozenset({"authorization", "private-token"})
 

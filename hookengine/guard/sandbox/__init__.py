@@ -8,8 +8,8 @@ for what they do; what has no such function cannot be written.
 from __future__ import annotations
 
 from hookengine.guard.sandbox.budget import Run
-from hookengine.guard.sandbox.program import Hole, Leaf, Part, Program, Unit
-from hookengine.guard.sandbox.source import Refusal
+from hookengine.guard.sandbox.program import Leaf, Program, Unit
+from hookengine.guard.sandbox.source import Hole, Part, Refusal
 from hookengine.guard.sandbox.values import (
     NO_SEGMENT,
     EncodedText,

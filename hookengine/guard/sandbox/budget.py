@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jinja2.utils import missing
 
 from hookengine.domain.context import Context
-from hookengine.guard.sandbox.source import Refusal, Site
-
-if TYPE_CHECKING:
-    from hookengine.guard.sandbox.program import Hole
+from hookengine.guard.sandbox.source import Hole, Refusal, Site
 
 MAX_SOURCE: Final = 16 * 1024
 MAX_NODES: Final = 4_000

@@ -27,23 +27,11 @@ from hookengine.guard.sandbox.notes import (
     is_template,
 )
 from hookengine.guard.sandbox.operators import look_up
-from hookengine.guard.sandbox.source import Refusal, Site, Source
+from hookengine.guard.sandbox.source import Hole, Part, Refusal, Site, Source
 from hookengine.guard.sandbox.statements import Statements
 from hookengine.guard.sandbox.values import Missing, text
 
 _NOWHERE: Final = Source("", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Where a value enters a text: `slot` finds it among a run's values, `site` tells where it was written."""
-
-    slot: int
-    site: Site
-    constant: str | None = None  # the text, where the whole hole is a parameter that is one
-
-
-Part = str | Hole
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,3 +81,16 @@ _KINDS: dict[type[Exception], str] = {
     UnicodeEncodeError: "a text is not valid Unicode",
     UnicodeDecodeError: "a text is not valid Unicode",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where a value enters a text: `slot` finds it among a run's values, `site` tells where it was written."""
+
+    slot: int
+    site: Site
+    constant: str | None = None  # the text, where the whole hole is a parameter that is one
+
+
+Part = str | Hole
+"""Of a text: literal, or a hole."""
