@@ -88,27 +88,33 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Never again. `gone`: the target says that the hook itself has no place any more (410)."""
+    """Never again. `gone`: the target says that the hook itself has no place any more (410).
+
+    `pause_until`: the target asked that nothing of this lane comes before.
+    """
 
     because: str
     gone: bool = False
+    pause_until: Millis | None = None
 
 
 Verdict = Accept | TryAgain | GiveUp
 
 
-_PERHAPS_APPLIED = frozenset({202, 408, 500, 502, 503, 504})
-
-
 def certainty_of(outcome: Outcome, verdict: Verdict) -> Certainty:
-    """An answer that the response rules took for a success was applied, whatever its status."""
+    """What the response rules took for a success was applied, except for a 202, which only promises it.
+
+    Any other answer was a refusal, unless the target, or one behind it, may have taken the request all the
+    same: a 2xx that a rule does not take for a success, a 408, and every status from 500 on.
+    """
     match outcome:
         case Answered(status=202):
             return Certainty.DOUBTFUL
         case Answered() if isinstance(verdict, Accept):
             return Certainty.APPLIED
         case Answered(status=status):
-            return Certainty.DOUBTFUL if status in _PERHAPS_APPLIED else Certainty.REFUSED
+            perhaps = status == 408 or 200 <= status < 300 or status >= 500
+            return Certainty.DOUBTFUL if perhaps else Certainty.REFUSED
         case Unreachable(written=written) | TimedOut(written=written):
             return Certainty.DOUBTFUL if written else Certainty.UNSENT
         case Blocked() | Unrenderable():

@@ -35,6 +35,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+FINAL_BUDGET = 3 * DAY
+"""How long after its acceptance a final state is worth another try."""
+
 LONGEST_PAUSE = HOUR  # a Retry-After beyond this is not believed
 LONGEST_LIMIT_PAUSE = 2 * HOUR  # unless it is the reset of a rate limit
 
@@ -56,7 +59,7 @@ class RetryPolicy:
         """Whether a try after `wait` more would come too late for a delivery accepted `age` ago."""
         limit = self.give_up_after
         if limit is None:
-            limit = 3 * DAY if rank is Rank.FINISHED else HOUR
+            limit = FINAL_BUDGET if rank is Rank.FINISHED else HOUR
         return tenacity.stop_before_delay(limit / 1000)(_state(attempt, age=age, wait=wait))
 
 
@@ -132,12 +135,13 @@ def _again(
 ) -> Verdict:
     planned = policy.wait(trial.number)
     wait = planned if asked is None else max(planned, asked)
+    pause_until = None if asked is None else trial.now + asked
     if policy.exhausted(trial.number, age=trial.age, wait=wait, rank=trial.rank):
-        return GiveUp(because=f"{because}; out of time after {trial.number} attempts")
+        because = f"{because}; out of time after {trial.number} attempts"
+        return GiveUp(because=because, pause_until=pause_until)
     if asked is not None:
         because = f"{because}; it asked for a pause of {asked / 1000:g} s"
     jittered = wait + round(wait * policy.jitter * chance())
-    pause_until = None if asked is None else trial.now + asked
     return TryAgain(at=trial.now + jittered, because=because, pause_until=pause_until)
 
 

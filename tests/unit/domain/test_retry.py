@@ -215,6 +215,14 @@ def test_a_pause_beyond_the_budget_gives_up() -> None:
     verdict = _judge(_answer(429, retry_after="3600"), _trial(rank=Rank.STARTED))
 
     assert isinstance(verdict, GiveUp)
+    assert verdict.pause_until == NOW + HOUR
+
+
+def test_giving_up_without_a_pause_asks_for_none() -> None:
+    verdict = _judge(_answer(503), _trial(age=HOUR, rank=Rank.STARTED))
+
+    assert isinstance(verdict, GiveUp)
+    assert verdict.pause_until is None
 
 
 def test_the_usual_waits_grow_to_an_hour() -> None:
