@@ -29,9 +29,9 @@ BORN = frozenset({_S.QUEUED, _S.FAILED, _S.SUPERSEDED})
 """The statuses a delivery can start with: owed, unrenderable, or late already."""
 
 TRANSITIONS: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
-    _S.QUEUED: frozenset({_S.SENDING, _S.SUPERSEDED, _S.CANCELLED, _S.FAILED}),
+    _S.QUEUED: frozenset({_S.SENDING, _S.SUPERSEDED, _S.CANCELLED}),
     _S.SENDING: frozenset({_S.DELIVERED, _S.RETRYING, _S.FAILED, _S.SUPERSEDED, _S.CANCELLED, _S.QUEUED}),
-    _S.RETRYING: frozenset({_S.SENDING, _S.SUPERSEDED, _S.CANCELLED, _S.FAILED}),
+    _S.RETRYING: frozenset({_S.SENDING, _S.SUPERSEDED, _S.CANCELLED}),
     _S.DELIVERED: frozenset(),
     _S.FAILED: frozenset(),
     _S.SUPERSEDED: frozenset(),
@@ -80,3 +80,21 @@ class Delivery:
     @property
     def waiting(self) -> bool:
         return self.status in WAITING
+
+
+def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
+    """A repair: the same request at the same position, with a life of its own."""
+    return Delivery(
+        id=repair_id,
+        event_id=shown.event_id,
+        hook_id=shown.hook_id,
+        hook_revision=shown.hook_revision,
+        request_id=shown.request_id,
+        digest=shown.digest,
+        number=shown.number,
+        first_seq=shown.first_seq,
+        rank=shown.rank,
+        seq=shown.seq,
+        accepted_at=now,
+        repair_of=shown.id,
+    )

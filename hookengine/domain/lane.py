@@ -9,7 +9,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.hook import LanePolicy
 
 Position = tuple[int, int, int]
-"""(order of the action, rank, order of acceptance), compared left to right."""
+"""(order of the action, rank, order of acceptance), compared left to right; (0, 0, order) unless `latest`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +36,24 @@ class Lane:
     shown_digest: str | None = None
     cleared_to: Millis = 0
     doubt_until: Millis = 0
+
+    def agree_on_order(self, scope: str | None) -> None:
+        """Numbers of different pipelines do not compare: the first foreign one ends ordering by number."""
+        if self.newest is None:
+            self.scope = scope
+        elif self.scope != scope:
+            self.scope = None
+
+    def place(self, number: int | None, first_seq: int, rank: int, seq: int) -> Position:
+        """Only where the newest counts does anything come before the order of acceptance."""
+        if self.policy is not LanePolicy.LATEST:
+            return 0, 0, seq
+        if self.scope is not None and number is not None:
+            return number, rank, seq
+        return first_seq, rank, seq
+
+    def newest_place(self) -> Position:
+        return self.place(*self.newest) if self.newest else (-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

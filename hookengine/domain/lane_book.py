@@ -12,15 +12,14 @@ has settled (a repair).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
 from hookengine.domain.clock import Millis
-from hookengine.domain.delivery import Delivery, DeliveryStatus
+from hookengine.domain.delivery import Delivery, DeliveryStatus, once_more
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane, Position, Terms
-from hookengine.domain.retry import HOUR
+from hookengine.domain.retry import FINAL_BUDGET, HOUR
 
 POISON_STRIKES = 3
 
@@ -44,14 +43,13 @@ class LaneBook:
     def accept(self, arrival: Delivery, scope: str | None) -> None:
         """`scope` names whose number the arrival carries; None if it has none."""
         lane = self.lane
-        first = lane.newest is None
         arrival.seq = lane.next_seq
         lane.next_seq += 1
-        self._agree_on_order(scope, first=first)
+        lane.agree_on_order(scope)
         self.deliveries[arrival.id] = arrival
         self._touch(arrival)
         if lane.policy is LanePolicy.LATEST:
-            if self._newest() > self.position(arrival):
+            if lane.newest_place() > self.position(arrival):
                 self._end(arrival, DeliveryStatus.SUPERSEDED, "late: a newer state was accepted before it")
                 return
             for older in self._waiting(besides=arrival):
@@ -84,7 +82,7 @@ class LaneBook:
         self._touch(head)
         if self._drops(head):
             return
-        if head.strikes >= POISON_STRIKES and head.rank is not Rank.FINISHED:
+        if head.strikes >= POISON_STRIKES and not self._is_worth_more(head):
             self._end(head, DeliveryStatus.FAILED, f"the node died {head.strikes} times while sending it")
             self._advance()
             return
@@ -99,6 +97,8 @@ class LaneBook:
         self._touch(head)
         if certainty is Certainty.DOUBTFUL:
             self._doubt(head, self._terms.now + self._terms.settle)
+        if not isinstance(verdict, Accept):  # a pause counts for the lane, whatever becomes of the head
+            self.lane.not_before = max(self.lane.not_before, verdict.pause_until or 0)
         match verdict:
             case Accept(because=because):
                 self._end(head, DeliveryStatus.DELIVERED, because)
@@ -107,8 +107,7 @@ class LaneBook:
             case GiveUp(because=because):
                 self._end(head, DeliveryStatus.FAILED, because)
                 self._advance()
-            case TryAgain(at=at, because=because, pause_until=pause):
-                self.lane.not_before = max(self.lane.not_before, pause or 0)
+            case TryAgain(at=at, because=because):
                 self._wait_again(head, at, because)
 
     def late(self, delivery: Delivery, certainty: Certainty) -> None:
@@ -130,32 +129,18 @@ class LaneBook:
 
     def cancel(self, delivery: Delivery, because: str) -> None:
         """A person ends it. In flight it only asks: an answer that says success still counts."""
-        self._touch(delivery)
         if delivery.status is DeliveryStatus.SENDING:
             delivery.cancel_asked = True
+            self._touch(delivery)
         elif delivery.waiting:
             self._end(delivery, DeliveryStatus.CANCELLED, because)
             if self.lane.head_id == delivery.id:
                 self._advance()
 
     def position(self, delivery: Delivery) -> Position:
-        return self._place(delivery.number, delivery.first_seq, delivery.rank, delivery.seq)
+        return self.lane.place(delivery.number, delivery.first_seq, delivery.rank, delivery.seq)
 
     # How it is decided
-
-    def _agree_on_order(self, scope: str | None, *, first: bool) -> None:
-        """Numbers of different pipelines do not compare: the first foreign one ends ordering by number."""
-        if first:
-            self.lane.scope = scope
-        elif self.lane.scope != scope:
-            self.lane.scope = None
-
-    def _place(self, number: int | None, first_seq: int, rank: int, seq: int) -> Position:
-        by_number = self.lane.scope is not None and number is not None
-        return (number if by_number and number is not None else first_seq, rank, seq)
-
-    def _newest(self) -> Position:
-        return self._place(*self.lane.newest) if self.lane.newest else (-1, -1, -1)
 
     def _head(self) -> Delivery | None:
         return self.deliveries[self.lane.head_id] if self.lane.head_id else None
@@ -173,7 +158,7 @@ class LaneBook:
         waiting = self._waiting(besides=after)
         if self.lane.policy is LanePolicy.LATEST:
             return max(waiting, key=self.position, default=None)
-        return min(waiting, key=lambda row: row.seq, default=None)
+        return min(waiting, key=self.position, default=None)
 
     def _knows_next(self, head: Delivery) -> bool:
         return self._complete or self._next(head) is not None
@@ -214,6 +199,10 @@ class LaneBook:
             and head.replay_of is None
             and head.repair_of is None
         )
+
+    def _is_worth_more(self, head: Delivery) -> bool:
+        """A final state is tried on though the node died of it again and again, but not for ever."""
+        return head.rank is Rank.FINISHED and self._terms.now < head.accepted_at + FINAL_BUDGET
 
     def _drops(self, head: Delivery) -> bool:
         """End the head if it is not wanted any more."""
@@ -269,7 +258,7 @@ class LaneBook:
         if lane.doubt_until <= lane.cleared_to or lane.shown_id is None:
             return
         shown = self.deliveries[lane.shown_id]
-        if self.position(shown) != self._newest() or self._is_off(shown):
+        if self.position(shown) != lane.newest_place() or self._is_off(shown):
             return
         until = max(
             (
@@ -283,19 +272,7 @@ class LaneBook:
             self._repair(shown, until)
 
     def _repair(self, shown: Delivery, until: Millis) -> None:
-        repair = replace(
-            shown,
-            id=self._terms.new_id(),
-            status=DeliveryStatus.QUEUED,
-            attempts=0,
-            doubt_until=0,
-            because="",
-            superseded_by=None,
-            replay_of=None,
-            repair_of=shown.id,
-            ended_at=None,
-            accepted_at=self._terms.now,
-        )
+        repair = once_more(shown, self._terms.new_id(), self._terms.now)
         self.deliveries[repair.id] = repair
         self._touch(repair)
         self.lane.cleared_to = until

@@ -16,6 +16,7 @@ from tests.conftest import NOW, make_delivery, make_lane
 
 SECOND = 1000
 HOUR = 3_600_000
+DAY = 24 * HOUR
 SETTLE = 60 * SECOND
 LEASE = 50 * SECOND
 
@@ -183,6 +184,21 @@ def test_a_newer_one_does_not_go_before_the_pause_the_target_asked_for(latest: O
     assert latest.lease() is latest.deliveries["two"]
 
 
+@pytest.mark.parametrize("policy", [LanePolicy.LATEST, LanePolicy.ORDERED])
+def test_a_pause_outlasts_the_delivery_that_gave_up(policy: LanePolicy) -> None:
+    lane = OneLane(policy)
+    lane.accept("one")
+    lane.lease()
+    lane.accept("two")
+    until = NOW + 20 * SECOND
+
+    lane.finish(GiveUp(because="429; out of time", pause_until=until))
+
+    assert lane.statuses == {"one": FAILED, "two": QUEUED}
+    assert (lane.lane.not_before, lane.lane.due_at) == (until, until)
+    assert lane.lease() is None
+
+
 def test_a_shorter_pause_does_not_end_a_longer_one(latest: OneLane) -> None:
     latest.accept("one")
     latest.lease()
@@ -210,6 +226,19 @@ def test_an_ordered_lane_gives_its_deliveries_out_in_the_order_of_acceptance(ord
 
     assert sent == ["one", "two", "three"]
     assert ordered.lane.head_id is None
+
+
+def test_positions_in_an_ordered_lane_never_fall(ordered: OneLane) -> None:
+    arrivals = [
+        ordered.accept("one", number=9, rank=Rank.FINISHED),
+        ordered.accept("two", number=1, rank=Rank.QUEUED),
+        ordered.accept("foreign", number=5, scope="pipeline:2", first_seq=7),
+        ordered.accept("numberless", number=None, scope=None, first_seq=3),
+    ]
+
+    positions = [ordered.book().position(arrival) for arrival in arrivals]
+
+    assert positions == [(0, 0, 1), (0, 0, 2), (0, 0, 3), (0, 0, 4)]
 
 
 def test_a_head_in_back_off_holds_an_ordered_lane(ordered: OneLane) -> None:
@@ -460,6 +489,22 @@ def test_a_final_state_during_which_the_node_dies_goes_on_slowly(latest: OneLane
     assert latest.lane.due_at == latest.now + HOUR
 
 
+def test_a_final_state_during_which_the_node_dies_is_given_up_after_three_days(latest: OneLane) -> None:
+    latest.accept("one", rank=Rank.FINISHED, accepted_at=NOW)
+    _die(latest, POISON_STRIKES)
+
+    while latest.now < NOW + 3 * DAY - LEASE:
+        last = latest.statuses["one"]
+        latest.now = max(latest.lane.due_at, latest.now)
+        _die(latest, 1)
+
+    assert last is RETRYING
+    assert latest.statuses == {"one": FAILED}
+    assert latest.deliveries["one"].because.startswith("the node died")
+    assert latest.deliveries["one"].attempts > 70
+    assert latest.lane.head_id is None
+
+
 def test_any_result_takes_the_strikes_away(latest: OneLane) -> None:
     latest.accept("one")
     _die(latest, POISON_STRIKES - 1)
@@ -556,6 +601,16 @@ def test_cancelling_what_has_ended_changes_nothing(latest: OneLane) -> None:
     latest.book().cancel(latest.deliveries["one"], "a person said so")
 
     assert latest.statuses == {"one": ENDED_WELL}
+
+
+def test_cancelling_what_has_ended_leaves_nothing_to_write_down(latest: OneLane) -> None:
+    latest.accept("one")
+    latest.deliver()
+    book = latest.book()
+
+    book.cancel(latest.deliveries["one"], "a person said so")
+
+    assert book.changed == {}
 
 
 def test_a_cancelled_newest_does_not_bring_a_late_older_one_to_life(latest: OneLane) -> None:
@@ -704,6 +759,40 @@ def test_the_newest_is_sent_once_more_after_the_doubt_about_an_older_one_settled
     assert sent is repair
     assert (repair.repair_of, repair.digest, repair.request_id) == ("two", "success", "two")
     assert latest.book().position(repair) == latest.book().position(latest.deliveries["two"])
+
+
+def test_a_repair_begins_a_life_of_its_own(latest: OneLane) -> None:
+    latest.accept("one")
+    latest.lease()
+    latest.accept("two", replay_of="zero")
+    latest.time_out()
+    latest.lease()
+    shown = latest.deliveries["two"]
+    latest.book().cancel(shown, "a person said so")
+    shown.doubt_until = NOW
+
+    latest.finish(DELIVERED, Certainty.APPLIED)
+    (repair,) = latest.repairs
+
+    assert repair == make_delivery(
+        repair.id,
+        event_id=shown.event_id,
+        request_id=shown.request_id,
+        digest=shown.digest,
+        seq=shown.seq,
+        repair_of="two",
+        accepted_at=latest.now,
+    )
+
+
+def test_a_repair_does_not_inherit_strikes(latest: OneLane) -> None:
+    _doubt_then_newer(latest)
+    latest.book().cancel(latest.repairs[0], "a person said so")
+    latest.deliveries["two"].strikes = POISON_STRIKES - 1
+
+    latest.book().late(latest.deliveries["one"], Certainty.DOUBTFUL)
+
+    assert [repair.strikes for repair in latest.repairs] == [0, 0]
 
 
 def test_doubts_open_together_share_one_repair_after_the_last_of_them(latest: OneLane) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
-from hookengine.domain.delivery import ENDED, Delivery, DeliveryStatus
+from hookengine.domain.delivery import BORN, ENDED, TRANSITIONS, Delivery, DeliveryStatus
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane, Position, Terms
@@ -60,6 +60,7 @@ class LaneRun:
         self.highest_leased: Position | None = None
         self.doubts = 0
         self.mixed = False  # the order was changed on the way
+        self.births: set[DeliveryStatus] = set()  # of this history and its forks
 
     def fork(self) -> LaneRun:
         fork = copy.copy(self)
@@ -86,6 +87,7 @@ class LaneRun:
         )
         book = self._book()
         book.accept(arrival, scope)
+        self.births.add(arrival.status)
         self._lease(book)
 
     def claim(self) -> None:
@@ -263,12 +265,10 @@ def _steps(run: LaneRun) -> Iterator[str]:
     if tried is not None and not tried.sent:
         yield from ("taken", "refused", "lost, applied late", "lost at the end", "dies, applied late", "dies")
         yield "released"
-    if tried is not None:
-        yield "cancelled in flight"
     if run.woken():
         yield "wakes"
     if run.lane.head_id is not None:
-        yield "due"
+        yield from ("due", "cancelled")
 
 
 def _step(run: LaneRun, step: str) -> None:  # noqa: C901  a table
@@ -302,8 +302,8 @@ def _step(run: LaneRun, step: str) -> None:  # noqa: C901  a table
             tried.sent = tried.reported = True
         case "released", Try():
             run.release(tried)
-        case "cancelled in flight", Try():
-            run.cancel(tried.delivery_id)
+        case "cancelled", _:
+            run.cancel(run.lane.head_id or "")
         case "wakes", _:
             woken = run.woken()[0]
             run.show(woken)
@@ -336,11 +336,40 @@ def _walk(run: LaneRun, past: tuple[str, ...], depth: int) -> int:
     return walked
 
 
-@pytest.mark.parametrize(("policy", "depth"), [(LanePolicy.LATEST, 5), (LanePolicy.ORDERED, 4)])
-def test_every_short_history_keeps_the_order_and_ends_right(policy: LanePolicy, depth: int) -> None:
-    walked = _walk(LaneRun(policy), (), depth)
+Move = tuple[DeliveryStatus, DeliveryStatus]
+
+MOVES = {(before, after) for before, following in TRANSITIONS.items() for after in following}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> set[Move]:
+    """Every move that any delivery makes."""
+    moves: set[Move] = set()
+    move = Delivery.move
+
+    def recorded(delivery: Delivery, status: DeliveryStatus, because: str = "") -> None:
+        before = delivery.status
+        move(delivery, status, because)
+        moves.add((before, status))
+
+    monkeypatch.setattr(Delivery, "move", recorded)
+    return moves
+
+
+@pytest.mark.parametrize(
+    ("policy", "depth", "never"),
+    [(LanePolicy.LATEST, 5, None), (LanePolicy.ORDERED, 4, DeliveryStatus.SUPERSEDED)],
+)
+def test_every_short_history_keeps_the_order_and_ends_right(
+    policy: LanePolicy, depth: int, never: DeliveryStatus | None, made: set[Move]
+) -> None:
+    run = LaneRun(policy)
+
+    walked = _walk(run, (), depth)
 
     assert walked > 500
+    assert made == {move for move in MOVES if never not in move}, "the table of moves says what happens"
+    assert run.births == BORN - {DeliveryStatus.FAILED, never}, "what failed at birth is in no lane"
 
 
 # Longer histories, at random
