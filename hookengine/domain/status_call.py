@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from hookengine.domain.request import RenderedRequest
+from hookengine.domain.request import RenderedRequest, fill_text
+
+_FORM = "application/x-www-form-urlencoded"
+_PAIRS = re.compile(r"[\w.%+\[\]-]+=[^\s&]*(&[\w.%+\[\]-]+=[^\s&]*)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,8 @@ def recognise(request: RenderedRequest) -> StatusCall | None:
         if found is not None and shape.kind == "azure_devops" and "/_apis/git/" not in address.path:
             continue
         if found is not None:
-            return _call(shape, found, address.netloc, {**dict(parse_qsl(address.query)), **_fields(request)})
+            fields = _fields(request, dict(parse_qsl(address.query)))
+            return None if fields is None else _call(shape, found, address.netloc, fields)
     return None
 
 
@@ -118,10 +122,19 @@ def _call(shape: _Shape, found: re.Match[str], host: str, fields: Mapping[str, A
     )
 
 
-def _fields(request: RenderedRequest) -> Mapping[str, Any]:
-    body = "".join(part for part in request.body or () if isinstance(part, str))
+def _fields(request: RenderedRequest, query: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Of the body over those of the query. None if nobody can say which there are."""
+    body = fill_text(request.body or (), str).strip()
+    if not body:
+        return query or None
     try:
         fields = json.loads(body)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, Mapping) else {}
+    except (ValueError, RecursionError):
+        fields = _pairs(request, body)
+    return {**query, **fields} if isinstance(fields, Mapping) else None
+
+
+def _pairs(request: RenderedRequest, body: str) -> Mapping[str, str] | None:
+    media_types = [fill_text(value, str) for name, value in request.headers if name.lower() == "content-type"]
+    is_form = any(value.partition(";")[0].strip().lower() == _FORM for value in media_types)
+    return dict(parse_qsl(body)) if is_form or _PAIRS.fullmatch(body) else None

@@ -21,6 +21,15 @@ def call(url: str, body: Any = None, **changes: Any) -> RenderedRequest:
     return make_request(url=url, body=None if body is None else (json.dumps(body),), **changes)
 
 
+def form(
+    body: str,
+    *more: SecretRef | str,
+    url: str = GITHUB,
+    media_type: str = "application/x-www-form-urlencoded",
+) -> RenderedRequest:
+    return make_request(url=url, headers=(("Content-Type", (media_type,)),), body=(body, *more))
+
+
 @pytest.mark.parametrize(
     ("url", "body", "kind", "repository", "context"),
     [
@@ -79,6 +88,13 @@ def test_a_status_call_is_recognised_by_its_shape(
         call(DATACENTER, ["key"]),
         call(GITHUB, {"context": ["ci"]}),
         make_request(url=BITBUCKET, body=("no JSON",)),
+        make_request(url=GITHUB, body=("no JSON",)),
+        make_request(url=GITHUB, body=('<status context="ci"/>',)),
+        make_request(url=GITHUB, body=("[" * 100_000,)),
+        call(GITHUB, ["context"]),
+        call(GITHUB),
+        call(f"{GITLAB}?name=ci", ["name"]),
+        form("state=success", url=BITBUCKET),
     ],
 )
 def test_any_other_request_is_none(request_: RenderedRequest) -> None:
@@ -131,3 +147,40 @@ def test_a_body_with_a_hole_for_a_secret_says_its_context_all_the_same() -> None
 
     assert found is not None
     assert found.context == "ci"
+
+
+@pytest.mark.parametrize(
+    ("request_", "context"),
+    [
+        (form("state=success&context=ci%2Fshop+1"), "ci/shop 1"),
+        (form("context=ci\n", media_type="Application/X-WWW-Form-URLEncoded; charset=utf-8"), "ci"),
+        (form("context=ci", media_type="text/plain"), "ci"),
+        (form("token=", SecretRef("secrets.host"), "&context=ci"), "ci"),
+        (form("state=success"), "default"),
+        (form("context=&state=success"), "default"),
+        (form("name=ci", url=GITLAB), "ci"),
+        (form("state=success", url=f"{GITLAB}?name=ci"), "ci"),
+        (form("key=ci", url=BITBUCKET), "ci"),
+        (call(f"{GITLAB}?state=success"), "default"),
+    ],
+)
+def test_a_form_says_its_context_as_well(request_: RenderedRequest, context: str) -> None:
+    found = recognise(request_)
+
+    assert found is not None
+    assert found.context == context
+
+
+def test_two_statuses_sent_as_forms_do_not_share_a_lane() -> None:
+    lanes = {recognise(form(f"state=success&context={context}")) for context in ("a", "b")}
+
+    assert len(lanes) == 2
+
+
+def test_a_context_that_is_a_secret_is_told_apart_by_its_name() -> None:
+    body = ('{"context":"', SecretRef("secrets.context"), '"}')
+
+    found = recognise(make_request(url=GITHUB, body=body))
+
+    assert found is not None
+    assert found.context == "<secrets.context>"
