@@ -26,6 +26,7 @@ DEEPEST = 50
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
+_LARGEST_ID = (1 << 63) - 1  # what a database's whole numbers hold
 _LARGEST_NUMBER = (1 << 40) - 1
 _LARGEST_ATTEMPT = (1 << 20) - 1
 
@@ -186,13 +187,14 @@ class _Reading:
 
     def _action_id(self, action: Mapping[str, Any]) -> int | str:
         value = action.get("id")
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_ID:
             return value
         if isinstance(value, str) and 0 < len(value) <= 200:
             return value
         if "action" not in self._errors:
             self._wrong(
-                "action.id", "The action's id is required: a whole number or a text of up to 200 characters."
+                "action.id",
+                "The action's id is required: a whole number of 63 bits or a text of up to 200 characters.",
             )
         return 0
 
@@ -200,12 +202,14 @@ class _Reading:
         value = action.get("pipeline")
         if isinstance(value, Mapping):
             value = value.get("id", value.get("name"))
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_ID:
             return value
         if isinstance(value, str) and 0 < len(value) <= 200:
             return value
         if "action" not in self._errors:
-            self._wrong("action.pipeline", "The action's pipeline is required: its id or its name.")
+            self._wrong(
+                "action.pipeline", "The action's pipeline is required: its id (up to 63 bits) or its name."
+            )
         return 0
 
     def _number(self, action: Mapping[str, Any]) -> int | None:
