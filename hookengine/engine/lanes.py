@@ -12,7 +12,10 @@ Lane = tuple[str, LanePolicy]
 
 
 def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str) -> Lane:
-    """What the hook says, else the status a commit-status call writes, else the hook's own line per action."""
+    """What the hook says, else the status a commit-status call writes, else the hook's own line per action.
+
+    A lane has one policy for good, so no hook with another one may come into the lane a status has usually.
+    """
     policy = hook.lane.policy if hook.lane else None
     if policy is LanePolicy.NONE:
         return f"delivery:{delivery_id}", LanePolicy.NONE
@@ -20,6 +23,8 @@ def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str)
         return f"named:{policy}:{rendered.lane_key}", policy
     call = recognise(rendered.request)
     if call is not None:
-        return call.lane_key, policy or LanePolicy.LATEST
+        if policy in (None, LanePolicy.LATEST):
+            return call.lane_key, LanePolicy.LATEST
+        return call.lane_key.replace("status:", f"status-{policy}:", 1), policy
     pipeline_id, action_id = action
     return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED

@@ -14,6 +14,7 @@ STATUS = make_request(
     url="https://api.github.com/repos/acme/shop/statuses/abc", body=('{"state":"success","context":"ci"}',)
 )
 STATUS_LANE = 'status:["api.github.com", "acme/shop", "abc", "ci"]'
+ORDERED_STATUS_LANE = 'status-ordered:["api.github.com", "acme/shop", "abc", "ci"]'
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,8 @@ STATUS_LANE = 'status:["api.github.com", "acme/shop", "abc", "ci"]'
         (None, PLAIN, None, ("hook:hook_1:1:7", LanePolicy.ORDERED)),
         (None, STATUS, None, (STATUS_LANE, LanePolicy.LATEST)),
         (LaneSpec(policy=LanePolicy.LATEST), PLAIN, None, ("hook:hook_1:1:7", LanePolicy.LATEST)),
-        (LaneSpec(policy=LanePolicy.ORDERED), STATUS, None, (STATUS_LANE, LanePolicy.ORDERED)),
+        (LaneSpec(policy=LanePolicy.LATEST), STATUS, None, (STATUS_LANE, LanePolicy.LATEST)),
+        (LaneSpec(policy=LanePolicy.ORDERED), STATUS, None, (ORDERED_STATUS_LANE, LanePolicy.ORDERED)),
         (LaneSpec(policy=LanePolicy.LATEST, key="x"), STATUS, "x", ("named:latest:x", LanePolicy.LATEST)),
         (LaneSpec(policy=LanePolicy.ORDERED, key="x"), PLAIN, "x", ("named:ordered:x", LanePolicy.ORDERED)),
         (LaneSpec(policy=LanePolicy.NONE), STATUS, None, ("delivery:dlv_1", LanePolicy.NONE)),
@@ -48,3 +50,11 @@ def test_another_action_of_a_plain_hook_does_not_wait_for_the_first() -> None:
     lanes = {lane_of(make_hook(), Rendered(PLAIN, None), (1, action), "dlv") for action in ("7", "8")}
 
     assert len(lanes) == 2
+
+
+def test_the_policy_of_a_lane_does_not_depend_on_who_comes_first() -> None:
+    specs = [None, *(LaneSpec(policy=policy) for policy in (LanePolicy.LATEST, LanePolicy.ORDERED))]
+
+    lanes = {lane_of(make_hook(lane=spec), Rendered(STATUS, None), ACTION, "dlv_1") for spec in specs}
+
+    assert len({key for key, _ in lanes}) == len(lanes)
