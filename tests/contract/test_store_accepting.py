@@ -93,7 +93,7 @@ async def test_a_new_action_has_an_id_of_its_own_that_an_event_can_use(store: St
     assert intake.accepted[0].fresh
 
 
-async def test_a_new_action_skips_an_id_the_platform_has_used(store: Store) -> None:
+async def test_a_new_action_skips_an_id_the_platform_has_used(store: Store, look: Look) -> None:
     first = await store.new_action(1, NOW)
     await accept(store, owed("a", action_id=first + 2), now=NOW)
 
@@ -101,6 +101,7 @@ async def test_a_new_action_skips_an_id_the_platform_has_used(store: Store) -> N
 
     assert first + 2 not in following
     assert len(set(following)) == 3
+    assert look.count("action") == 1 + 1 + 3, "and nothing is left of the one skipped"
 
 
 async def test_the_newest_secret_at_a_path_counts(store: Store) -> None:

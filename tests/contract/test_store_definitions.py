@@ -8,9 +8,10 @@ from hookengine.domain.hook import Condition, Hook, HookState, LanePolicy, LaneS
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
 from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
+from hookengine.errors import ConfigError
 from hookengine.store.contract import Definitions, Store
 from tests.conftest import NOW, make_hook, make_pipeline
-from tests.contract.conftest import NO_LEASE, Look, accept, delivered, owed, terms, try_again
+from tests.contract.conftest import NO_LEASE, Look, accept, delivered, owed, refused, terms, try_again
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +54,12 @@ async def _apply(
 ) -> Definitions:
     definitions = Definitions(hooks=hooks, pipelines=tuple(pipelines), incoming_hooks=tuple(incoming))
     return await store.apply(definitions, managed_by, now)
+
+
+async def _send_away(store: Store, now: int) -> None:
+    """The target of hook_1 answers 410."""
+    (leased,) = (await accept(store, owed("gone", lane_key="gone"), now=now, terms=terms())).leased
+    await store.finish(refused(leased, now, gone=True), now, NO_LEASE)
 
 
 async def test_definitions_come_back_as_they_were_given(store: Store) -> None:
@@ -99,7 +106,7 @@ async def test_incoming_hooks_are_replaced_and_pipelines_stay(store: Store) -> N
     assert (defined.pipelines, defined.incoming_hooks) == ((make_pipeline(),), ())
 
 
-@pytest.mark.parametrize("how", ["deleted", "disabled", "switched off"])
+@pytest.mark.parametrize("how", ["deleted", "disabled", "sent away"])
 async def test_what_a_hook_owes_is_cancelled_when_it_goes(store: Store, look: Look, how: str) -> None:
     await _apply(store, make_hook())
     await accept(store, owed("a"), now=NOW + 1)
@@ -110,7 +117,7 @@ async def test_what_a_hook_owes_is_cancelled_when_it_goes(store: Store, look: Lo
         case "disabled":
             await _apply(store, make_hook(state=HookState.DISABLED), now=NOW + 2)
         case _:
-            await store.switch_off("hook_1", "no more", NOW + 2)
+            await _send_away(store, NOW + 2)
     claimed = await store.claim(NOW + 3, terms())
 
     assert claimed.leased == ()
@@ -145,7 +152,7 @@ async def test_a_request_under_way_counts_though_its_hook_is_deleted(store: Stor
 
 async def test_a_hook_that_was_switched_off_stays_off_until_its_definition_changes(store: Store) -> None:
     await _apply(store, make_hook())
-    await store.switch_off("hook_1", "410: the target is gone", NOW + 1)
+    await _send_away(store, NOW + 1)
 
     same = await _apply(store, make_hook(), now=NOW + 2)
     changed = await _apply(store, make_hook(target_url="https://new.example"), now=NOW + 3)
@@ -156,7 +163,7 @@ async def test_a_hook_that_was_switched_off_stays_off_until_its_definition_chang
 
 async def test_a_deleted_hook_may_come_back(store: Store) -> None:
     await _apply(store, make_hook())
-    await store.switch_off("hook_1", "410: the target is gone", NOW + 1)
+    await _send_away(store, NOW + 1)
     await _apply(store, now=NOW + 2)
 
     defined = await _apply(store, make_hook(), now=NOW + 3)
@@ -164,3 +171,44 @@ async def test_a_deleted_hook_may_come_back(store: Store) -> None:
     assert [(hook.id, hook.state, hook.revision) for hook in defined.hooks] == [
         ("hook_1", HookState.ACTIVE, 1)
     ]
+
+
+async def test_a_hook_its_target_sent_away_works_again_after_it_was_written_disabled(store: Store) -> None:
+    await _apply(store, make_hook())
+    await _send_away(store, NOW + 1)
+    await _apply(store, make_hook(state=HookState.DISABLED), now=NOW + 2)
+
+    defined = await _apply(store, make_hook(), now=NOW + 3)
+
+    assert [hook.state for hook in defined.hooks] == [HookState.ACTIVE]
+
+
+async def test_a_clock_that_was_ahead_when_a_hook_was_switched_off_cancels_nothing_new(store: Store) -> None:
+    ahead = NOW + 1_000_000
+    await _apply(store, make_hook())
+    await _apply(store, make_hook(state=HookState.DISABLED), now=ahead)
+    await _apply(store, make_hook(), now=NOW)
+
+    await accept(store, owed("a"), now=NOW + 1)
+
+    claimed = await store.claim(NOW + 2, terms())
+    assert [leased.delivery_id for leased in claimed.leased] == ["dlv_a"]
+
+
+async def test_pipelines_may_swap_their_names(store: Store) -> None:
+    await _apply(store, pipelines=[make_pipeline(id=1, name="a"), make_pipeline(id=2, name="b")])
+
+    defined = await _apply(store, pipelines=[make_pipeline(id=1, name="b"), make_pipeline(id=2, name="a")])
+
+    assert [(pipeline.id, pipeline.name) for pipeline in defined.pipelines] == [(1, "b"), (2, "a")]
+
+
+async def test_a_name_another_pipeline_has_is_refused_and_nothing_changes(store: Store) -> None:
+    await _apply(store, pipelines=[make_pipeline(id=9, name="taken")], managed_by="api")
+    await _apply(store, pipelines=[make_pipeline(id=1, name="a")])
+
+    with pytest.raises(ConfigError, match="pipeline 9 has the name 'taken' already"):
+        await _apply(store, pipelines=[make_pipeline(id=1, name="taken")])
+
+    defined = await _apply(store)
+    assert [(pipeline.id, pipeline.name) for pipeline in defined.pipelines] == [(1, "a"), (9, "taken")]

@@ -24,6 +24,10 @@ def apply(
     connection: sqlite3.Connection, definitions: Definitions, managed_by: str, now: Millis
 ) -> Definitions:
     """Pipelines that lost their definition stay, for the sake of their actions; hooks are deleted."""
+    connection.executemany(  # so that two may swap their names
+        "UPDATE pipeline SET name = '?' || random() WHERE id = ? AND name <> ?",
+        [(pipeline.id, pipeline.name) for pipeline in definitions.pipelines],
+    )
     for pipeline in definitions.pipelines:
         _check_name(connection, pipeline)
         connection.execute(
@@ -86,7 +90,7 @@ def _check_name(connection: sqlite3.Connection, pipeline: Pipeline) -> None:
 def _apply_hook(connection: sqlite3.Connection, hook: Hook, managed_by: str, now: Millis) -> None:
     document = hook_to_json(hook)
     known = connection.execute(
-        "SELECT revision, digest, state, because, deleted FROM hook WHERE id = ?", (hook.id,)
+        "SELECT revision, digest, state, because, deleted, off_at FROM hook WHERE id = ?", (hook.id,)
     ).fetchone()
     if known is None:
         _write_revision(connection, hook.id, 1, document, now)
@@ -96,20 +100,23 @@ def _apply_hook(connection: sqlite3.Connection, hook: Hook, managed_by: str, now
             (hook.id, digest(document), hook.state, managed_by),
         )
         return
-    revision, known_digest, state, because, deleted = known
-    unchanged = known_digest == digest(document)
+    revision, known_digest, known_state, because, deleted, off_at = known
+    state, unchanged = known_state, known_digest == digest(document)
     if not unchanged:
         revision += 1
         _write_revision(connection, hook.id, revision, document, now)
-    # A hook that its target sent away (410) stays off until its definition changes.
-    kept_off = unchanged and not deleted and state == HookState.DISABLED and because
-    if not kept_off:
+    # A hook that its target sent away (410) stays off until its definition changes, or was written disabled.
+    sent_away = state == HookState.DISABLED and because and not deleted
+    if not (sent_away and unchanged and hook.state == HookState.ACTIVE):
         state, because = hook.state, ""
-    switched_off = state == HookState.DISABLED and known[2] == HookState.ACTIVE
+    if state == HookState.ACTIVE:
+        off_at = min(off_at, now)  # a wall clock that was ahead then must not cancel what is new
+    elif known_state == HookState.ACTIVE:
+        off_at = now
     connection.execute(
         "UPDATE hook SET revision = ?, digest = ?, state = ?, because = ?, deleted = FALSE, managed_by = ?,"
-        " off_at = CASE WHEN ? THEN ? ELSE off_at END WHERE id = ?",
-        (revision, digest(document), state, because, managed_by, switched_off, now, hook.id),
+        " off_at = ? WHERE id = ?",
+        (revision, digest(document), state, because, managed_by, off_at, hook.id),
     )
 
 

@@ -48,6 +48,7 @@ def new_action(connection: sqlite3.Connection, pipeline_id: int, now: Millis) ->
         )
         if taken.rowcount == 1:
             return int(first_seq)
+        connection.execute("DELETE FROM action WHERE first_seq = ?", (first_seq,))  # its number is spent
 
 
 def accept(
