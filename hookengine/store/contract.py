@@ -13,9 +13,9 @@ is taken only from the holder of the lease's token; any other is kept on its att
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
@@ -107,7 +107,6 @@ class Report:
     certainty: Certainty
     verdict: Verdict
     finished_at: Millis
-    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +137,12 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
+    """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour."""
+
     leased: tuple[Leased, ...] = ()
     endings: tuple[Ending, ...] = ()
     rescued: tuple[str, ...] = ()  # deliveries whose attempt ended unknown
+    stuck: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +180,12 @@ class Store(Protocol):
         """All or nothing. Raises EventConflict, or StaleContext when an action moved on meanwhile."""
         ...
 
-    async def claim(self, now: Millis, terms: LeaseTerms) -> Claimed:
-        """Up to `terms.capacity` due lanes, those due longest first; expired leases are rescued on the way."""
+    async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
+        """Up to `terms.capacity` due lanes, those due longest first; expired leases are rescued on the way.
+
+        `held` are the tokens the asking node holds. Their leases only look expired, because the wall clock
+        was set forward: they last for another `terms.lease` from now on, and nobody is rescued from them.
+        """
         ...
 
     async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
@@ -202,8 +208,6 @@ class Store(Protocol):
         """Make every lease end now. Only for a store that one process owns, at its start."""
         ...
 
-    async def switch_off(self, hook_id: str, because: str, now: Millis) -> None: ...
-
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
         """The newest context secret at this path, sealed."""
         ...
@@ -218,9 +222,14 @@ class Store(Protocol):
         ...
 
     async def prune(self, delivered_before: Millis, failed_before: Millis, limit: int) -> int:
-        """Delete lanes at rest whose deliveries all ended before then, with all that belongs to them."""
+        """Delete lanes at rest whose deliveries all ended before then, with all that belongs to them.
+
+        At most `limit` rows of each kind. The result is how many of the most frequent kind went: when it is
+        less than `limit`, nothing is left to delete.
+        """
         ...
 
     async def sweep(self, now: Millis) -> int:
-        """Mend lanes that wait without a head; how many there were, which should be none."""
+        """Mend lanes that wait without a head, and deliveries that are sent by nobody; how many there were,
+        which should be none."""
         ...

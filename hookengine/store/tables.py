@@ -34,9 +34,6 @@ class HookRow(SQLModel, table=True):
     """An outgoing hook. Deliveries accepted up to `off_at` are cancelled, also after switching on again."""
 
     __tablename__ = "hook"
-    __table_args__ = (
-        Index("hook_off", "off_at", sqlite_where=text("off_at >= 0"), postgresql_where=text("off_at >= 0")),
-    )
 
     id: str = Field(primary_key=True)
     revision: int
@@ -103,10 +100,12 @@ class ActionRow(SQLModel, table=True):
     action_id: str
     revision: int
     context: str = _long()
-    updated_at: int = _big()
+    updated_at: int = _big(index=True)
 
 
 class LaneRow(SQLModel, table=True):
+    """`due_at` says when a lane with a head may be claimed, and when one without came to rest."""
+
     __tablename__ = "lane"
     __table_args__ = (
         Index(
@@ -114,6 +113,12 @@ class LaneRow(SQLModel, table=True):
             "due_at",
             sqlite_where=text("head_id IS NOT NULL"),
             postgresql_where=text("head_id IS NOT NULL"),
+        ),
+        Index(
+            "lane_at_rest",
+            "due_at",
+            sqlite_where=text("head_id IS NULL"),
+            postgresql_where=text("head_id IS NULL"),
         ),
         CheckConstraint("token IS NULL OR head_id IS NOT NULL", name="lease_has_head"),
         {"sqlite_autoincrement": True},
@@ -176,12 +181,12 @@ class DeliveryRow(SQLModel, table=True):
             sqlite_where=text("doubt_until > 0"),
             postgresql_where=text("doubt_until > 0"),
         ),
-        Index("delivery_lane", "lane_id"),
+        Index("delivery_lane", "lane_id", "ended_at"),
         Index("delivery_ended", "status", "ended_at"),
     )
 
     id: str = Field(primary_key=True)
-    event_id: str
+    event_id: str = Field(index=True)
     hook_id: str = Field(index=True)
     hook_revision: int
     lane_id: int | None = Field(default=None, sa_column=Column(BigInteger))

@@ -11,6 +11,7 @@ from tests.contract.conftest import (
     NO_LEASE,
     SECOND,
     SETTLE,
+    Database,
     Look,
     accept,
     delivered,
@@ -97,7 +98,7 @@ async def test_failures_are_kept_longer(store: Store, look: Look) -> None:
     kept = look.statuses()
     late = await store.prune(NOW + DAY, NOW + DAY, 100)
 
-    assert (early, late) == (0, 1)
+    assert (early, late) == (0, 2)
     assert kept == {"dlv_a": "failed", "dlv_b": "failed"}
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
 
@@ -145,3 +146,97 @@ async def test_there_is_nothing_to_sweep_in_a_lane_that_moves(store: Store) -> N
     await store.cancel("dlv_a", "no", NOW + 1, NO_LEASE)
 
     assert await store.sweep(NOW + 2) == 0
+
+
+async def test_a_lane_of_many_deliveries_is_pruned_bit_by_bit(store: Store, look: Look) -> None:
+    for later, name in enumerate("abcde"):
+        await _deliver(store, name, now=NOW + later * SECOND, policy=LanePolicy.ORDERED, action_id=name)
+
+    pruned = [await store.prune(NOW + DAY, NOW + DAY, 2) for _ in range(4)]
+
+    assert pruned == [2, 2, 1, 0]
+    assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
+
+
+async def test_a_lane_that_lost_what_it_shows_to_a_prune_goes_on(store: Store, look: Look) -> None:
+    for later, name in enumerate("abc"):
+        await _deliver(store, name, now=NOW + later * SECOND)
+    shown = look.lane()["shown_id"]
+    await store.prune(NOW + DAY, NOW + DAY, 2)
+    again = await _leased(store, "d", now=NOW + DAY)
+
+    finished = await store.finish(timed_out(again, NOW + DAY + 1, out_of_time=True), NOW + DAY + 1, NO_LEASE)
+
+    assert shown == "dlv_c"
+    assert (finished.status, finished.repair_id) == ("failed", None)
+
+
+async def test_events_that_owe_nothing_are_pruned_no_more_at_a_time_than_asked_for(
+    store: Store, look: Look
+) -> None:
+    await store.accept(
+        [replace(owed(name, action_id=name), deliveries=()) for name in "abcde"], NOW, NO_LEASE
+    )
+
+    pruned = [await store.prune(NOW + 1, NOW + 1, 3) for _ in range(3)]
+
+    assert pruned == [3, 2, 0]
+    assert (look.count("event"), look.count("action")) == (0, 0)
+
+
+async def test_what_rests_since_long_is_found_though_a_late_one_came_lately(store: Store, look: Look) -> None:
+    await _deliver(store, "done", type="action.completed")
+    await accept(store, owed("late"), now=NOW + DAY)
+
+    pruned = [await store.prune(before, before, 100) for before in (NOW + DAY - 1, NOW + DAY)]
+
+    assert (pruned[0], look.lane_exists()) == (0, False)
+
+
+def _lose_the_lease(database: Database) -> None:
+    database.rows("UPDATE lane SET token = NULL, head_id = NULL")
+
+
+async def test_what_nobody_sends_any_more_is_tried_again(
+    store: Store, database: Database, look: Look
+) -> None:
+    await _leased(store)
+    _lose_the_lease(database)
+
+    mended = await store.sweep(NOW + SECOND)
+
+    (leased,) = (await store.claim(NOW + SECOND, terms())).leased
+    assert mended == 2  # the delivery, and its lane
+    assert (leased.delivery_id, leased.attempt) == ("dlv_a", 2)
+    assert look.attempts("dlv_a")[0]["outcome"] == "Unknown"
+    look.check()
+
+
+async def test_what_nobody_sends_any_more_is_superseded_by_a_newer_state(
+    store: Store, database: Database, look: Look
+) -> None:
+    await _leased(store, "a")
+    await accept(store, owed("b"), now=NOW + 1)
+    _lose_the_lease(database)
+
+    await store.sweep(NOW + SECOND)
+
+    (leased,) = (await store.claim(NOW + SECOND, terms())).leased
+    assert leased.delivery_id == "dlv_b"
+    assert look.statuses() == {"dlv_a": "superseded", "dlv_b": "sending"}
+    assert look.delivery("dlv_a")["ended_at"] == NOW + SECOND
+    assert await store.sweep(NOW + SECOND) == 0
+    look.check()
+
+
+async def test_in_an_ordered_lane_what_nobody_sends_any_more_goes_first_again(
+    store: Store, database: Database, look: Look
+) -> None:
+    await _leased(store, "a", policy=LanePolicy.ORDERED)
+    await accept(store, owed("b"), now=NOW + 1)
+    _lose_the_lease(database)
+
+    await store.sweep(NOW + SECOND)
+
+    assert look.lane()["head_id"] == "dlv_a"
+    assert look.statuses() == {"dlv_a": "retrying", "dlv_b": "queued"}

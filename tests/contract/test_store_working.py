@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hookengine.domain.attempt import Accept, Answered, Certainty
-from hookengine.domain.hook import LanePolicy
+from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.errors import NotFound
 from hookengine.store.contract import Definitions, Leased, Report, Store
 from tests.conftest import NOW, make_hook, make_request
@@ -130,7 +130,7 @@ async def test_a_lane_whose_waiting_deliveries_lost_their_hook_goes_on_by_and_by
 
 async def _define_off(store: Store, now: int) -> None:
     await store.apply(Definitions(hooks=(make_hook(id="off"),)), "manifest", NOW)
-    await store.switch_off("off", "no more", now)
+    await store.apply(Definitions(hooks=(make_hook(id="off", state=HookState.DISABLED),)), "manifest", now)
 
 
 # Results
@@ -138,9 +138,8 @@ async def _define_off(store: Store, now: int) -> None:
 
 async def test_a_success_is_recorded_on_the_delivery_and_its_attempt(store: Store, look: Look) -> None:
     leased = await _leased(store)
-    report = replace(delivered(leased, NOW + 200), detail={"address": "192.0.2.1"})
 
-    finished = await store.finish(report, NOW + 250, NO_LEASE)
+    finished = await store.finish(delivered(leased, NOW + 200), NOW + 250, NO_LEASE)
 
     (attempt,) = look.attempts("dlv_a")
     row = look.delivery("dlv_a")
@@ -148,7 +147,7 @@ async def test_a_success_is_recorded_on_the_delivery_and_its_attempt(store: Stor
     assert (row["status"], row["ended_at"], row["because"]) == ("delivered", NOW + 250, "200")
     assert (attempt["outcome"], attempt["verdict"], attempt["certainty"]) == ("Answered", "Accept", "applied")
     assert (attempt["finished_at"], attempt["closed_by"]) == (NOW + 200, "holder")
-    assert json.loads(attempt["detail"]) == {"status": 200, "headers": {}, "body": "", "address": "192.0.2.1"}
+    assert json.loads(attempt["detail"]) == {"status": 200, "headers": {}, "body": ""}
     assert look.lane()["token"] is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hookengine.domain.clock import Millis
@@ -42,6 +42,33 @@ WHERE id = ?
 """
 
 
+class _HooksOff(Mapping[str, Millis]):
+    """When hooks were switched off (-1: never), asked for those alone that a decision is about."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, Millis] = {}
+
+    def switch_off(self, hook_id: str, because: str, now: Millis) -> None:
+        self._known[hook_id] = now
+        self._connection.execute(
+            "UPDATE hook SET state = 'disabled', because = ?, off_at = ? WHERE id = ?",
+            (because, now, hook_id),
+        )
+
+    def __getitem__(self, hook_id: str) -> Millis:
+        if hook_id not in self._known:
+            row = self._connection.execute("SELECT off_at FROM hook WHERE id = ?", (hook_id,)).fetchone()
+            self._known[hook_id] = -1 if row is None else row[0]
+        return self._known[hook_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 class Desk:
     """One transaction's view: decides lane by lane, and keeps what is to be told afterwards."""
 
@@ -52,9 +79,7 @@ class Desk:
         self.endings: list[Ending] = []
         self.repairs: list[str] = []
         self._capacity = terms.capacity
-        self._hooks_off: dict[str, Millis] = dict(
-            connection.execute("SELECT id, off_at FROM hook WHERE off_at >= 0").fetchall()
-        )
+        self._hooks_off = _HooksOff(connection)
         self._terms = Terms(
             now=now,
             settle=terms.settle,
@@ -79,8 +104,15 @@ class Desk:
         return self._book("id = ?", lane_id, doubts=doubts, since=since)
 
     def switch_off(self, hook_id: str, because: str) -> None:
-        self._hooks_off[hook_id] = self.now
-        switch_off(self.connection, hook_id, because, self.now)
+        self._hooks_off.switch_off(hook_id, because, self.now)
+
+    def told(self) -> tuple[int, int, int]:
+        return len(self.leased), len(self.endings), len(self.repairs)
+
+    def take_back(self, told: tuple[int, int, int]) -> None:
+        """Forget what was to be told since: its rows were rolled back."""
+        leased, endings, repairs = told
+        del self.leased[leased:], self.endings[endings:], self.repairs[repairs:]
 
     def delivery(self, delivery_id: str) -> Delivery:
         (row,) = self._deliveries("id = ?", delivery_id)
@@ -101,6 +133,8 @@ class Desk:
 
     def save(self, book: LaneBook) -> None:
         lane = book.lane
+        if lane.head_id is None:
+            lane.due_at = self.now  # it came to rest
         newest = lane.newest or (None, None, None, None)
         self.connection.executemany(
             _SAVE_DELIVERY, [_delivery_values(row, lane.id) for row in book.changed.values()]
@@ -169,12 +203,6 @@ def close_attempt(connection: sqlite3.Connection, token: int, values: dict[str, 
         {**values, "token": token},
     )
     return changed.rowcount == 1
-
-
-def switch_off(connection: sqlite3.Connection, hook_id: str, because: str, now: Millis) -> None:
-    connection.execute(
-        "UPDATE hook SET state = 'disabled', because = ?, off_at = ? WHERE id = ?", (because, now, hook_id)
-    )
 
 
 def _lane(row: Iterable[Any]) -> Lane:

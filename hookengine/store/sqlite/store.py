@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -28,7 +28,6 @@ from hookengine.store.contract import (
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import definitions as definition_rows
 from hookengine.store.sqlite import intake, upkeep, work
-from hookengine.store.sqlite.books import switch_off
 from hookengine.store.sqlite.writer import GroupWriter
 
 T = TypeVar("T")
@@ -74,8 +73,8 @@ class SqliteStore:
     async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
         return await self._writer.run(lambda connection: intake.accept(connection, events, now, terms))
 
-    async def claim(self, now: Millis, terms: LeaseTerms) -> Claimed:
-        return await self._writer.run(lambda connection: work.claim(connection, now, terms))
+    async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
+        return await self._writer.run(lambda connection: work.claim(connection, now, terms, held))
 
     async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
         return await self._writer.run(lambda connection: work.finish(connection, report, now, terms))
@@ -93,9 +92,6 @@ class SqliteStore:
 
     async def expire_leases(self, now: Millis) -> int:
         return await self._writer.run(lambda connection: upkeep.expire_leases(connection, now))
-
-    async def switch_off(self, hook_id: str, because: str, now: Millis) -> None:
-        await self._writer.run(lambda connection: switch_off(connection, hook_id, because, now))
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
         def find(connection: sqlite3.Connection) -> str | None:
@@ -153,8 +149,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _own(path: Path) -> TextIO:
     """Held until the process ends, however it ends. The database file itself may not be locked: SQLite does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    beside = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = beside.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{beside} cannot be made: {error.strerror or error}; "
+            f"give {path} a place in a folder this process may write to"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -8,14 +8,41 @@ from hookengine.domain.clock import Millis
 
 _AT_REST = """
 SELECT id FROM lane
-WHERE head_id IS NULL AND token IS NULL AND doubt_until <= ?
+WHERE head_id IS NULL AND due_at <= :rested AND doubt_until <= :delivered
   AND NOT EXISTS (
     SELECT 1 FROM delivery d WHERE d.lane_id = lane.id AND (
       d.ended_at IS NULL
-      OR d.ended_at > CASE d.status WHEN 'failed' THEN ? ELSE ? END
+      OR d.ended_at > CASE d.status WHEN 'failed' THEN :failed ELSE :delivered END
     )
   )
-LIMIT ?
+ORDER BY due_at LIMIT :limit
+"""
+_WITHOUT_LANE = "SELECT id FROM delivery WHERE lane_id IS NULL AND ended_at <= ? LIMIT ?"
+_OF_LANE = "SELECT id FROM delivery WHERE lane_id = ? LIMIT ?"
+_OLD_EVENTS = """
+DELETE FROM event WHERE id IN (
+  SELECT e.id FROM event e WHERE e.accepted_at <= :delivered
+    AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id)
+  LIMIT :limit
+)
+"""
+_OLD_ACTIONS = """
+DELETE FROM action WHERE first_seq IN (
+  SELECT a.first_seq FROM action a WHERE a.updated_at <= :delivered
+    AND NOT EXISTS (SELECT 1 FROM event e WHERE e.action_seq = a.first_seq)
+  LIMIT :limit
+)
+"""
+_ORPHANS = """
+SELECT d.id, l.policy = 'latest' AND d.seq <> l.newest_seq
+FROM delivery d LEFT JOIN lane l ON l.id = d.lane_id
+WHERE d.status = 'sending' AND (l.head_id IS NOT d.id OR l.token IS NULL)
+"""
+_NEXT = "SELECT d.id FROM delivery d WHERE d.lane_id = lane.id AND d.status IN ('queued','retrying') ORDER BY d.seq"
+_MEND = f"""
+UPDATE lane SET due_at = max(:now, not_before),
+  head_id = CASE policy WHEN 'latest' THEN ({_NEXT} DESC LIMIT 1) ELSE ({_NEXT} LIMIT 1) END
+WHERE head_id IS NULL AND id IN (SELECT lane_id FROM delivery WHERE status IN ('queued','retrying'))
 """
 
 
@@ -30,31 +57,41 @@ def next_due(connection: sqlite3.Connection) -> Millis | None:
 
 def prune(connection: sqlite3.Connection, delivered_before: Millis, failed_before: Millis, limit: int) -> int:
     """A lane goes with its last delivery: without its newest position an older event could get out again."""
-    lanes = connection.execute(
-        _AT_REST, (delivered_before, failed_before, delivered_before, limit)
-    ).fetchall()
-    for (lane_id,) in lanes:
-        _delete_deliveries(connection, "lane_id = ?", lane_id)
-        connection.execute("DELETE FROM lane WHERE id = ?", (lane_id,))
-    _delete_deliveries(connection, "lane_id IS NULL AND ended_at <= ?", failed_before)
-    connection.execute(
-        "DELETE FROM event WHERE accepted_at <= ? AND NOT EXISTS"
-        " (SELECT 1 FROM delivery d WHERE d.event_id = event.id)",
-        (delivered_before,),
-    )
-    connection.execute(
-        "DELETE FROM action WHERE updated_at <= ? AND NOT EXISTS"
-        " (SELECT 1 FROM event e WHERE e.action_seq = action.first_seq)",
-        (delivered_before,),
-    )
-    return len(lanes)
+    values = {
+        "delivered": delivered_before,
+        "failed": failed_before,
+        "rested": max(delivered_before, failed_before),
+        "limit": limit,
+    }
+    gone = [
+        *_delete_lanes(connection, values),
+        _delete_deliveries(connection, _WITHOUT_LANE, failed_before, limit),
+        connection.execute(_OLD_EVENTS, values).rowcount,
+        connection.execute(_OLD_ACTIONS, values).rowcount,
+    ]
+    return max(gone)
 
 
-def _delete_deliveries(connection: sqlite3.Connection, where: str, value: int) -> None:
-    doomed = f"SELECT id FROM delivery WHERE {where}"
-    connection.execute(f"DELETE FROM attempt WHERE delivery_id IN ({doomed})", (value,))
-    connection.execute(f"DELETE FROM request WHERE id IN ({doomed})", (value,))
-    connection.execute(f"DELETE FROM delivery WHERE {where}", (value,))
+def _delete_lanes(connection: sqlite3.Connection, values: dict[str, int]) -> tuple[int, int]:
+    """How many lanes went, and how many deliveries: one with too many of them goes bit by bit."""
+    lanes, deliveries, limit = 0, 0, values["limit"]
+    for (lane_id,) in connection.execute(_AT_REST, values).fetchall():
+        if deliveries >= limit:
+            break
+        deliveries += _delete_deliveries(connection, _OF_LANE, lane_id, limit - deliveries)
+        if connection.execute(_OF_LANE, (lane_id, 1)).fetchone() is None:
+            lanes += connection.execute("DELETE FROM lane WHERE id = ?", (lane_id,)).rowcount
+        else:  # what it shows may be gone already, and with it what a repair would send
+            connection.execute("UPDATE lane SET shown_id = NULL WHERE id = ?", (lane_id,))
+    return lanes, deliveries
+
+
+def _delete_deliveries(connection: sqlite3.Connection, doomed: str, value: int, limit: int) -> int:
+    ids = connection.execute(doomed, (value, limit)).fetchall()
+    connection.executemany("DELETE FROM attempt WHERE delivery_id = ?", ids)
+    connection.executemany("DELETE FROM request WHERE id = ?", ids)
+    connection.executemany("DELETE FROM delivery WHERE id = ?", ids)
+    return len(ids)
 
 
 def sweep(connection: sqlite3.Connection, now: Millis) -> int:
@@ -62,17 +99,16 @@ def sweep(connection: sqlite3.Connection, now: Millis) -> int:
 
     The lane protocol leaves neither behind.
     """
-    orphaned = connection.execute(
-        "UPDATE delivery SET status = 'retrying', because = 'nobody was sending it any more'"
-        " WHERE status = 'sending' AND NOT EXISTS ("
-        "  SELECT 1 FROM lane l WHERE l.id = delivery.lane_id AND l.head_id = delivery.id AND l.token IS NOT NULL)"
-    )
-    mended = connection.execute(
-        "UPDATE lane SET due_at = max(?, not_before), head_id = ("
-        "  SELECT d.id FROM delivery d WHERE d.lane_id = lane.id AND d.status IN ('queued','retrying')"
-        "  ORDER BY d.seq LIMIT 1)"
-        " WHERE head_id IS NULL AND EXISTS ("
-        "  SELECT 1 FROM delivery d WHERE d.lane_id = lane.id AND d.status IN ('queued','retrying'))",
-        (now,),
-    )
-    return orphaned.rowcount + mended.rowcount
+    orphans = connection.execute(_ORPHANS).fetchall()
+    for delivery_id, outdated in orphans:
+        connection.execute(
+            "UPDATE attempt SET outcome = 'Unknown', certainty = 'doubtful', finished_at = ?,"
+            " closed_by = 'rescue' WHERE delivery_id = ? AND finished_at IS NULL",
+            (now, delivery_id),
+        )
+        connection.execute(
+            "UPDATE delivery SET status = ?, ended_at = ?, because = 'nobody was sending it any more'"
+            " WHERE id = ?",
+            ("superseded" if outdated else "retrying", now if outdated else None, delivery_id),
+        )
+    return len(orphans) + connection.execute(_MEND, {"now": now}).rowcount

@@ -4,30 +4,64 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 from hookengine.domain.attempt import Certainty, GiveUp, TryAgain
 from hookengine.domain.clock import Millis
 from hookengine.domain.lane_book import LaneBook
+from hookengine.domain.retry import HOUR
 from hookengine.errors import NotFound
 from hookengine.store.contract import Claimed, Finished, LeaseTerms, Report
 from hookengine.store.sqlite.books import Desk, close_attempt
 
+_MISTAKES = (AttributeError, LookupError, TypeError, ValueError, sqlite3.IntegrityError)
+"""What rows that contradict each other lead to, as opposed to a database that fails."""
 
-def claim(connection: sqlite3.Connection, now: Millis, terms: LeaseTerms) -> Claimed:
+
+def claim(
+    connection: sqlite3.Connection, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()
+) -> Claimed:
     desk = Desk(connection, now, terms)
-    due = connection.execute(
-        "SELECT id, token IS NOT NULL FROM lane WHERE head_id IS NOT NULL AND due_at <= ?"
-        " ORDER BY due_at LIMIT ?",
-        (now, terms.capacity),
-    ).fetchall()
-    rescued = [_claim_one(desk, lane_id, expired=bool(expired)) for lane_id, expired in due]
+    rescued: list[str] = []
+    stuck: list[int] = []
+    for lane_id, token in _due(connection, now, terms, held):
+        before = desk.told()
+        connection.execute("SAVEPOINT lane")
+        try:
+            delivery_id = _claim_one(desk, lane_id, expired=token is not None)
+        except _MISTAKES:
+            connection.execute("ROLLBACK TO lane")
+            connection.execute("UPDATE lane SET due_at = ? WHERE id = ?", (now + HOUR, lane_id))
+            desk.take_back(before)
+            stuck.append(lane_id)
+        else:
+            rescued += [delivery_id] if delivery_id is not None else []
+        connection.execute("RELEASE lane")
     return Claimed(
         leased=tuple(desk.leased),
         endings=tuple(desk.endings),
-        rescued=tuple(delivery_id for delivery_id in rescued if delivery_id is not None),
+        rescued=tuple(rescued),
+        stuck=tuple(stuck),
     )
+
+
+def _due(
+    connection: sqlite3.Connection, now: Millis, terms: LeaseTerms, held: Collection[int]
+) -> list[tuple[int, int | None]]:
+    """Lanes that may be claimed, with their expired token; those of `held` tokens are put off first."""
+    while True:
+        due = connection.execute(
+            "SELECT id, token FROM lane WHERE head_id IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (now, terms.capacity),
+        ).fetchall()
+        mine = [lane_id for lane_id, token in due if token in held]
+        if not mine:
+            return due
+        connection.executemany(
+            "UPDATE lane SET due_at = ? WHERE id = ?", [(now + terms.lease, lane_id) for lane_id in mine]
+        )
 
 
 def _claim_one(desk: Desk, lane_id: int, *, expired: bool) -> str | None:
@@ -81,7 +115,7 @@ def _closing(report: Report) -> dict[str, Any]:
     verdict = report.verdict
     return {
         "outcome": type(report.outcome).__name__,
-        "detail": json.dumps({**asdict(report.outcome), **report.detail}),
+        "detail": json.dumps(asdict(report.outcome)),
         "certainty": report.certainty,
         "verdict": type(verdict).__name__,
         "because": verdict.because,
@@ -110,10 +144,14 @@ def _late(desk: Desk, report: Report, delivery_id: str, lane_id: int) -> Finishe
 
 def release(connection: sqlite3.Connection, token: int, now: Millis, terms: LeaseTerms) -> None:
     desk = Desk(connection, now, terms)
-    row = connection.execute("SELECT id FROM lane WHERE token = ?", (token,)).fetchone()
+    row = connection.execute(
+        "SELECT d.lane_id FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE a.token = ?", (token,)
+    ).fetchone()
     if row is None:
         return
     book = desk.lane(row[0])
+    if book.lane.token != token:
+        return  # the lease was gone
     connection.execute("DELETE FROM attempt WHERE token = ? AND finished_at IS NULL", (token,))
     book.release()
     desk.save(book)

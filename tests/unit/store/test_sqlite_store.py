@@ -113,3 +113,17 @@ async def test_a_closed_store_writes_nothing(path: Path) -> None:
 
     with pytest.raises(StoreError, match="closed"):
         await store.sweep(0)
+
+
+async def test_a_folder_that_cannot_be_made_is_told_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreError, match=r"file/data/hookengine\.db\.lock cannot be made.*a folder"):
+        await SqliteStore.open(tmp_path / "file" / "data" / "hookengine.db")
+
+
+async def test_a_lock_file_that_cannot_be_made_is_told_with_its_path(path: Path) -> None:
+    path.with_name(path.name + ".lock").mkdir(parents=True)
+
+    with pytest.raises(StoreError, match=r"hookengine\.db\.lock cannot be made"):
+        await SqliteStore.open(path)

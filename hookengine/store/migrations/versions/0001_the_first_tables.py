@@ -24,6 +24,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("pipeline_id", "action_id"),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("action", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_action_updated_at"), ["updated_at"], unique=False)
+
     op.create_table(
         "attempt",
         sa.Column("delivery_id", sa.String(), nullable=False),
@@ -104,7 +107,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("doubt_until > 0"),
             postgresql_where=sa.text("doubt_until > 0"),
         )
-        batch_op.create_index("delivery_lane", ["lane_id"], unique=False)
+        batch_op.create_index("delivery_lane", ["lane_id", "ended_at"], unique=False)
         batch_op.create_index(
             "delivery_once",
             ["event_id", "hook_id"],
@@ -119,6 +122,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("status IN ('queued','retrying')"),
             postgresql_where=sa.text("status IN ('queued','retrying')"),
         )
+        batch_op.create_index(batch_op.f("ix_delivery_event_id"), ["event_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_hook_id"), ["hook_id"], unique=False)
 
     op.create_table(
@@ -153,15 +157,6 @@ def upgrade() -> None:
         sa.Column("managed_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("hook", schema=None) as batch_op:
-        batch_op.create_index(
-            "hook_off",
-            ["off_at"],
-            unique=False,
-            sqlite_where=sa.text("off_at >= 0"),
-            postgresql_where=sa.text("off_at >= 0"),
-        )
-
     op.create_table(
         "hook_revision",
         sa.Column("hook_id", sa.String(), nullable=False),
@@ -225,6 +220,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lane", schema=None) as batch_op:
         batch_op.create_index(
+            "lane_at_rest",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("head_id IS NULL"),
+            postgresql_where=sa.text("head_id IS NULL"),
+        )
+        batch_op.create_index(
             "lane_due",
             ["due_at"],
             unique=False,
@@ -252,49 +254,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Indexes go with their tables."""
     op.drop_table("request")
     op.drop_table("pipeline")
-    with op.batch_alter_table("lane", schema=None) as batch_op:
-        batch_op.drop_index(
-            "lane_due",
-            sqlite_where=sa.text("head_id IS NOT NULL"),
-            postgresql_where=sa.text("head_id IS NOT NULL"),
-        )
-
     op.drop_table("lane")
     op.drop_table("incoming_hook")
     op.drop_table("hook_revision")
-    with op.batch_alter_table("hook", schema=None) as batch_op:
-        batch_op.drop_index(
-            "hook_off", sqlite_where=sa.text("off_at >= 0"), postgresql_where=sa.text("off_at >= 0")
-        )
-
     op.drop_table("hook")
-    with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_event_action_seq"))
-        batch_op.drop_index(batch_op.f("ix_event_accepted_at"))
-
     op.drop_table("event")
-    with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_delivery_hook_id"))
-        batch_op.drop_index(
-            "delivery_waiting",
-            sqlite_where=sa.text("status IN ('queued','retrying')"),
-            postgresql_where=sa.text("status IN ('queued','retrying')"),
-        )
-        batch_op.drop_index(
-            "delivery_once",
-            sqlite_where=sa.text("replay_of IS NULL AND repair_of IS NULL"),
-            postgresql_where=sa.text("replay_of IS NULL AND repair_of IS NULL"),
-        )
-        batch_op.drop_index("delivery_lane")
-        batch_op.drop_index(
-            "delivery_in_doubt",
-            sqlite_where=sa.text("doubt_until > 0"),
-            postgresql_where=sa.text("doubt_until > 0"),
-        )
-        batch_op.drop_index("delivery_ended")
-
     op.drop_table("delivery")
     op.drop_table("context_secret")
     op.drop_table("attempt")
