@@ -6,14 +6,16 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from hookengine.errors import HookEngineError, StoreError
+from hookengine.errors import StoreError
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
+Result = tuple[Any, BaseException | None]
 
 LARGEST_GROUP = 256
 
@@ -29,21 +31,27 @@ class GroupWriter:
     """One thread with the one connection that writes.
 
     The thread never lingers for more work: it takes what is there. Each piece of work is a savepoint, so
-    that one that raises undoes itself alone; a failing commit fails all of its group.
+    that one that raises undoes itself alone; a failing commit fails all of its group. Nothing that goes
+    wrong ends the thread: a connection whose transaction cannot be undone is given up for a new one.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._opened: asyncio.Future[None] | None = None
         self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._ended = False
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         opened = loop.create_future()
         self._thread = threading.Thread(target=self._live, args=(loop, opened), name="hookengine-writer")
         self._thread.start()
-        await opened
+        try:
+            await opened
+        except BaseException:
+            self._tasks.put(None)  # nobody will close it
+            raise
 
     async def close(self) -> None:
         """What was asked before is still written."""
@@ -59,21 +67,53 @@ class GroupWriter:
         loop = asyncio.get_running_loop()
         task = _Task(work, loop.create_future(), loop)
         self._tasks.put(task)
+        if self._ended:  # the thread has looked for the last time
+            task.future.cancel()
+            raise StoreError("the store's writer has stopped; start the process again")
         result: T = await task.future
         return result
 
     def _live(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
         try:
-            connection = self._connect()
-        except (sqlite3.Error, HookEngineError) as error:
-            loop.call_soon_threadsafe(_settle, opened, None, _translated(error))
+            self._connected()
+        except BaseException as error:  # noqa: BLE001  whatever it is, who opens is waiting
+            self._ended = True
+            _tell(loop, opened, (None, _translated(error)))
             return
-        loop.call_soon_threadsafe(_settle, opened, None, None)
+        _tell(loop, opened, (None, None))
         try:
             while (group := self._next_group()) is not None:
-                _commit(connection, group)
+                self._write(group)
         finally:
-            connection.close()
+            self._end()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and self._connection.in_transaction:
+            broken, self._connection = self._connection, None  # it could not be rolled back
+            broken.close()
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _write(self, group: Sequence[_Task]) -> None:
+        try:
+            results = _commit(self._connected(), [task.work for task in group])
+        except BaseException as error:  # noqa: BLE001  its callers are told, the thread goes on
+            failure = StoreError(f"SQLite: {error}" if isinstance(error, sqlite3.Error) else repr(error))
+            failure.__cause__ = error
+            results = [(None, failure)] * len(group)
+        for task, result in zip(group, results, strict=True):
+            _tell(task.loop, task.future, result)
+
+    def _end(self) -> None:
+        self._ended = True
+        with suppress(queue.Empty):
+            while True:
+                task = self._tasks.get_nowait()
+                if task is not None:
+                    _tell(task.loop, task.future, (None, StoreError("the store's writer has stopped")))
+        if self._connection is not None:
+            self._connection.close()
 
     def _next_group(self) -> list[_Task] | None:
         first = self._tasks.get()
@@ -92,21 +132,20 @@ class GroupWriter:
         return group
 
 
-def _commit(connection: sqlite3.Connection, group: list[_Task]) -> None:
-    results: list[tuple[Any, BaseException | None]] = []
+def _commit(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Result]:
     try:
         connection.execute("BEGIN IMMEDIATE")
-        results = [_attempt(connection, task.work) for task in group]
+        results = [_attempt(connection, work) for work in group]
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except BaseException:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        results = [(None, _translated(error))] * len(group)
-    for task, (result, failure) in zip(group, results, strict=True):
-        task.loop.call_soon_threadsafe(_settle, task.future, result, failure)
+            with suppress(sqlite3.Error):  # the first error counts
+                connection.execute("ROLLBACK")
+        raise
+    return results
 
 
-def _attempt(connection: sqlite3.Connection, work: Work) -> tuple[Any, BaseException | None]:
+def _attempt(connection: sqlite3.Connection, work: Work) -> Result:
     connection.execute("SAVEPOINT work")
     try:
         result = work(connection)
@@ -122,6 +161,11 @@ def _attempt(connection: sqlite3.Connection, work: Work) -> tuple[Any, BaseExcep
 
 def _translated(error: BaseException) -> BaseException:
     return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
+
+
+def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Result) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, future, *result)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
