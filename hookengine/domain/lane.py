@@ -9,7 +9,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.hook import LanePolicy
 
 Position = tuple[int, int, int]
-"""(order of the action, rank, order of acceptance), compared left to right; (0, 0, order) unless `latest`."""
+"""(order of the action, rank, order of acceptance), compared left to right; (0, 0, order) if `ordered`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,8 +45,8 @@ class Lane:
             self.scope = None
 
     def place(self, number: int | None, first_seq: int, rank: int, seq: int) -> Position:
-        """Only where the newest counts does anything come before the order of acceptance."""
-        if self.policy is not LanePolicy.LATEST:
+        """First in, first out knows the order of acceptance only."""
+        if self.policy is LanePolicy.ORDERED:
             return 0, 0, seq
         if self.scope is not None and number is not None:
             return number, rank, seq

@@ -158,7 +158,7 @@ class LaneBook:
         waiting = self._waiting(besides=after)
         if self.lane.policy is LanePolicy.LATEST:
             return max(waiting, key=self.position, default=None)
-        return min(waiting, key=self.position, default=None)
+        return min(waiting, key=lambda row: row.seq, default=None)
 
     def _knows_next(self, head: Delivery) -> bool:
         return self._complete or self._next(head) is not None
@@ -207,8 +207,10 @@ class LaneBook:
     def _drops(self, head: Delivery) -> bool:
         """End the head if it is not wanted any more."""
         newer = self._next(head) if self.lane.policy is LanePolicy.LATEST else None
-        if head.cancel_asked or self._is_off(head):
+        if head.cancel_asked:
             self._end(head, DeliveryStatus.CANCELLED, "cancelled while it was being sent")
+        elif self._is_off(head):
+            self._end(head, DeliveryStatus.CANCELLED, "its hook was switched off")
         elif newer is not None:
             self._supersede(head, newer)
         else:

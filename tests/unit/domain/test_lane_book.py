@@ -651,6 +651,7 @@ def test_one_in_flight_whose_hook_was_switched_off_is_not_tried_again(latest: On
     latest.finish(TryAgain(at=latest.now + SECOND, because="503"))
 
     assert latest.statuses == {"one": CANCELLED}
+    assert latest.deliveries["one"].because == "its hook was switched off"
 
 
 def test_a_head_is_not_skipped_before_the_one_after_it_is_known(ordered: OneLane) -> None:
