@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Context = Mapping[str, Any]
 
 MISSING = object()
+
+MARK = "$secret"
+"""The only key of the object that stands in a context where a secret was taken out: one value, to `merge`."""
+
+_LONGEST_INDEX = 9
 
 
 def lookup(context: Any, path: str) -> Any:
@@ -23,23 +28,31 @@ def lookup(context: Any, path: str) -> Any:
                 value = value[step]
             else:
                 return value.get(".".join(steps[number:]), MISSING)
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and _is_index(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return MISSING
     return value
 
 
+def _is_index(step: str) -> bool:
+    return step.isascii() and step.isdecimal() and len(step) <= _LONGEST_INDEX
+
+
 def merge(older: Context, newer: Context) -> dict[str, Any]:
-    """`newer` laid over `older`: objects merge key by key, everything else (lists too) is replaced."""
+    """`newer` laid over `older`: objects merge key by key, everything else (lists, secrets) is replaced."""
     merged = dict(older)
     for key, value in newer.items():
         before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
+        if _is_object(before) and _is_object(value):
             merged[key] = merge(before, value)
         else:
             merged[key] = value
     return merged
+
+
+def _is_object(value: Any) -> TypeGuard[Context]:
+    return isinstance(value, Mapping) and MARK not in value
 
 
 def paths(context: Context, prefix: str = "") -> Iterator[str]:
@@ -52,14 +65,14 @@ def paths(context: Context, prefix: str = "") -> Iterator[str]:
 
 def too_deep(value: Any, limit: int) -> bool:
     """Whether objects and lists are nested deeper than `limit`. Does not recurse: that is the point of it."""
-    level = [value]
-    for _ in range(limit + 1):
+    level = [value] if isinstance(value, (Mapping, list)) else []
+    for _ in range(limit):
         level = [
             inner
             for outer in level
-            if isinstance(outer, (Mapping, list))
             for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+            if isinstance(inner, (Mapping, list))
         ]
         if not level:
             return False
-    return True
+    return bool(level)
