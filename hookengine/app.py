@@ -13,13 +13,14 @@ from typing import Any
 
 import httpx
 import orjson
+from apscheduler.triggers.interval import IntervalTrigger
 from fastapi import FastAPI
 
 from hookengine import __version__
 from hookengine.config import Secrets, Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.engine.catalogue import Catalogue
-from hookengine.engine.connections import ONE, Connections
+from hookengine.engine.connections import LONGEST_IDLE, ONE, Connections
 from hookengine.engine.intake import Intake, Limits, parse_all
 from hookengine.engine.recording import Recorder
 from hookengine.engine.sending import Manners, Sender
@@ -61,6 +62,7 @@ class _Parts:
     intake: Intake
     triggers: Triggers
     upkeep: Upkeep
+    connections: Connections
 
 
 class HookEngine:
@@ -138,6 +140,7 @@ class HookEngine:
         await store.expire_leases(clock.now())
         scheduler = new_scheduler()
         self.parts.upkeep.schedule(scheduler)
+        scheduler.add_job(self.parts.connections.close_idle, IntervalTrigger(seconds=LONGEST_IDLE / 2))
         scheduler.start()
         running = asyncio.create_task(
             worker.run(ScheduledAlarm(scheduler, worker.wake, clock)), name="worker"
@@ -182,7 +185,8 @@ async def _assemble(
         pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
     )
     catalogue = Catalogue(await store.apply(defined, "file", clock.now()))
-    sender = _sender(settings, vault, clock, stack)
+    connections = _connections(settings, clock, stack)
+    sender = Sender(vault, _policy(settings), connections, clock, _manners(settings))
     rules = {kind: Presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
     worker = Worker(store, sender, recorder, signals, clock, _capacity(settings, catalogue))
@@ -195,6 +199,7 @@ async def _assemble(
         intake=intake,
         triggers=Triggers(store, catalogue, intake, clock, vault.value),
         upkeep=Upkeep(store, signals, clock, _retention(settings)),
+        connections=connections,
     )
 
 
@@ -226,24 +231,26 @@ def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store, environ:
     )
 
 
-def _sender(settings: Settings, vault: Vault, clock: Clock, stack: contextlib.AsyncExitStack) -> Sender:
+def _policy(settings: Settings) -> AddressPolicy:
     delivery = settings.delivery
-    policy = AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
-    resolver = Resolver()
+    return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
+
+
+def _connections(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Connections:
+    policy, resolver = _policy(settings), Resolver()
     stack.callback(resolver.close)
     tls = httpx.create_ssl_context(trust_env=False)
-    connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE))
+    connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)
     stack.push_async_callback(connections.close)
-    return Sender(
-        vault,
-        policy,
-        connections,
-        clock,
-        Manners(
-            connect_timeout=delivery.connect_timeout / 1000,
-            response_excerpt=delivery.response_excerpt,
-            user_agent=delivery.user_agent,
-        ),
+    return connections
+
+
+def _manners(settings: Settings) -> Manners:
+    delivery = settings.delivery
+    return Manners(
+        connect_timeout=delivery.connect_timeout / 1000,
+        response_excerpt=delivery.response_excerpt,
+        user_agent=delivery.user_agent,
     )
 
 

@@ -83,7 +83,7 @@ class Delivery(_Group):
     """Requests in flight at once, per node."""
     connect_timeout: Duration = 5_000
     """For a connection, TLS included."""
-    lease_margin: Duration = 20_000
+    lease_margin: Annotated[Duration, Field(ge=5_000)] = 20_000
     """A lane stays claimed for so much longer than its hook's timeout."""
     settle: Duration = 60_000
     """After this, an attempt with an unknown end has taken effect or never will."""
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     server: Server = Server()
     auth: Auth = Auth()
     database: DatabaseUrl = Field("sqlite:///./hookengine.db", repr=False)
-    """A SQLite file, or postgresql://USER:PASSWORD@HOST/NAME for many nodes."""
+    """A SQLite file."""
     delivery: Delivery = Delivery()
     events: Events = Events()
     secrets: Secrets = Secrets()

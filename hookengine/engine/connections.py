@@ -14,29 +14,40 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from hookengine.domain.clock import Clock
+
 MOST_AT_ONCE = 16  # requests to one origin
 MOST_ORIGINS = 256  # with connections kept
+LONGEST_IDLE = 60.0  # seconds
 
-ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60)
+ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=LONGEST_IDLE)
 
 
 @dataclass(slots=True)
 class _Origin:
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
-    idle: list[httpx.AsyncClient] = field(default_factory=list)  # the one used last is at the end
+    idle: list[tuple[float, httpx.AsyncClient]] = field(default_factory=list)  # (since, client), newest last
     users: int = 0
 
 
 class Connections:
     """`transport` makes a transport for a single connection."""
 
-    def __init__(self, transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, transport: Callable[[], httpx.AsyncBaseTransport], clock: Clock) -> None:
         self._transport = transport
+        self._clock = clock
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
 
     async def close(self) -> None:
         while self._origins:
             await _close_idle(self._origins.popitem()[1])
+
+    async def close_idle(self) -> None:
+        """Those not used for a while: their targets have hung up, or will."""
+        since = self._clock.ticks() - LONGEST_IDLE
+        for kept in list(self._origins.values()):
+            while kept.idle and kept.idle[0][0] <= since:
+                await kept.idle.pop(0)[1].aclose()
 
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -45,17 +56,17 @@ class Connections:
         kept.users += 1
         try:
             async with kept.slots:
-                client = kept.idle.pop() if kept.idle else self._new()
+                client = kept.idle.pop()[1] if kept.idle else self._new()
                 try:
                     yield client
                 except BaseException:
                     await client.aclose()
                     raise
-                kept.idle.append(client)
+                kept.idle.append((self._clock.ticks(), client))
         finally:
             kept.users -= 1
             if not kept.users and self._origins.get(origin) is not kept:
-                await _close_idle(kept)  # the engine closed meanwhile
+                await _close_idle(kept)  # it is not kept any more
 
     async def _kept(self, origin: str) -> _Origin:
         kept = self._origins.setdefault(origin, _Origin())
@@ -72,4 +83,4 @@ class Connections:
 
 async def _close_idle(origin: _Origin) -> None:
     while origin.idle:
-        await origin.idle.pop().aclose()
+        await origin.idle.pop()[1].aclose()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import lane_of
+from hookengine.engine.offer import Offer
 from hookengine.engine.selection import select
 from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
@@ -27,8 +29,7 @@ from hookengine.errors import InvalidEvent, StaleContext, TemplateError
 from hookengine.store.contract import (
     ActionKey,
     Definitions,
-    Leased,
-    LeaseTerms,
+    Ending,
     OwedDelivery,
     OwedEvent,
     Remembered,
@@ -36,6 +37,9 @@ from hookengine.store.contract import (
 )
 from hookengine.store.contract import Intake as Written
 
+LARGEST_TOTAL = (
+    8 * 1024 * 1024
+)  # bytes of contexts in one request: each event keeps a copy while it is rendered
 RENDER_AGAIN = 20  # times, when other events of the same action keep coming in between
 
 
@@ -54,9 +58,7 @@ class Seals(Protocol):
 class Hands(Protocol):
     """What intake needs of the worker."""
 
-    def terms(self) -> LeaseTerms: ...
-
-    def take(self, leased: Iterable[Leased], t0: float) -> None: ...
+    def offer(self, at_most: int) -> AbstractContextManager[Offer]: ...
 
     def wake(self) -> None: ...
 
@@ -118,10 +120,10 @@ class Intake:
             remembered = await self._store.remember(
                 [event.id for event in sorted_events], [event.action for event in sorted_events]
             )
-            now, t0 = self._clock.now(), self._clock.ticks()
+            now = self._clock.now()
             owed = self._owe(sorted_events, remembered, now)
             try:
-                written = await asyncio.shield(self._write(owed, now, t0))
+                written = await asyncio.shield(self._write(owed, now))
             except StaleContext:
                 continue
             return [orjson.loads(accepted.answer) for accepted in written.accepted]
@@ -129,7 +131,7 @@ class Intake:
 
     def _owe(self, events: Sequence[_Sorted], remembered: Remembered, now: Millis) -> list[OwedEvent]:
         """Each event with its deliveries, rendered from the context that the events before it have left."""
-        known_ids = set(remembered.events)
+        known_ids, total = set(remembered.events), 0
         contexts: dict[ActionKey, tuple[int, Context]] = {
             action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
         }
@@ -145,15 +147,16 @@ class Intake:
                 event_id=event.id,
                 now=now,
             )
+            text = orjson.dumps(taken.remembered)
             deliveries: list[OwedDelivery] = []
             names: list[Hook] = []
             if event.id not in known_ids:
                 known_ids.add(event.id)
+                total += len(text)
+                self._check_size(text, total, index, len(events))
                 contexts[event.action] = (revision + 1, taken.remembered)
                 names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
                 deliveries = [self._deliver(hook, taken.view, event.action, now) for hook in names]
-            text = orjson.dumps(taken.remembered).decode()
-            self._check_size(text, index, len(events))
             owed.append(_owed(event, names, deliveries, text, revision, self._seals.seal))
         return owed
 
@@ -168,11 +171,13 @@ class Intake:
         key, policy = lane_of(hook, rendered, action, delivery_id)
         return OwedDelivery(**owed, lane_key=key, policy=policy, request=rendered.request)  # type: ignore[arg-type]
 
-    async def _write(self, owed: Sequence[OwedEvent], now: Millis, t0: float) -> Written:
+    async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
-        written = await self._store.accept(owed, now, self._hands.terms())
-        self._hands.take(written.leased, t0)
-        if len(written.leased) < sum(len(event.deliveries) for event in owed):
+        wanted = sum(delivery.request is not None for event in owed for delivery in event.deliveries)
+        with self._hands.offer(wanted) as offer:
+            written = await self._store.accept(owed, now, offer.terms)
+            offer.take(written.leased)
+        if len(written.leased) < wanted:
             self._hands.wake()
         self._tell(owed, written)
         return written
@@ -204,10 +209,15 @@ class Intake:
             raise InvalidEvent(wrong)
         return found
 
-    def _check_size(self, context: str, index: int, of: int) -> None:
+    def _check_size(self, context: bytes, total: int, index: int, of: int) -> None:
         if len(context) > self._limits.context_bytes:
             message = f"The action's context would grow beyond {self._limits.context_bytes} bytes."
             raise InvalidEvent(at_index({"action": [message]}, index, of))
+        if total > LARGEST_TOTAL:
+            message = (
+                f"The contexts of these events come to more than {LARGEST_TOTAL} bytes; send fewer at a time."
+            )
+            raise InvalidEvent({"events": [message]})
 
     def _tell(self, owed: Sequence[OwedEvent], written: Written) -> None:
         for event, accepted in zip(owed, written.accepted, strict=True):
@@ -219,21 +229,17 @@ class Intake:
                 action=event.event.action_id,
                 matched=len(event.deliveries),
             )
-            for delivery in event.deliveries:
-                if accepted.fresh and delivery.request is None:
-                    self._signals.announce(
-                        signals.DELIVERY_ENDED,
-                        delivery=delivery.id,
-                        status=DeliveryStatus.FAILED,
-                        because=delivery.unrenderable,
-                    )
-        for ending in written.endings:
-            self._signals.announce(
-                signals.DELIVERY_ENDED,
-                delivery=ending.delivery_id,
-                status=ending.status,
-                because=ending.because,
-            )
+            if accepted.fresh:
+                self._signals.announce_endings(_unrenderable(event.deliveries))
+        self._signals.announce_endings(written.endings)
+
+
+def _unrenderable(deliveries: Sequence[OwedDelivery]) -> list[Ending]:
+    return [
+        Ending(delivery_id=delivery.id, status=DeliveryStatus.FAILED, because=delivery.unrenderable)
+        for delivery in deliveries
+        if delivery.request is None
+    ]
 
 
 def parse_all(documents: Sequence[Any]) -> list[Event]:
@@ -259,7 +265,7 @@ def _owed(
     sorted_event: _Sorted,
     hooks: Sequence[Hook],
     deliveries: Sequence[OwedDelivery],
-    context: str,
+    context: bytes,
     revision: int,
     seal: Callable[[int, str, str], str],
 ) -> OwedEvent:
@@ -271,7 +277,7 @@ def _owed(
         digest=digest_of(sorted_event.data, event),
         document=json.dumps(sorted_event.data, ensure_ascii=False, separators=(",", ":")),
         answer=orjson.dumps(_answer(sorted_event, hooks, deliveries)).decode(),
-        context=context,
+        context=context.decode(),
         known_revision=revision,
         deliveries=tuple(deliveries),
         secrets={path: seal(pipeline.id, path, value) for path, value in sorted_event.secrets.items()},

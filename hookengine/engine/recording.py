@@ -121,10 +121,4 @@ class Recorder:
             )
         if finished.repair_id is not None:
             self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
-        for ending in finished.endings:
-            self._signals.announce(
-                signals.DELIVERY_ENDED,
-                delivery=ending.delivery_id,
-                status=ending.status,
-                because=ending.because,
-            )
+        self._signals.announce_endings(finished.endings)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Protocol
 
 import httpx
 
-from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable
+from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
 from hookengine.domain.clock import Clock
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.connections import Connections
@@ -24,7 +25,21 @@ KEPT_HEADERS = frozenset(
     {"content-type", "location", "retry-after", "date", "x-request-id", "x-github-request-id"}
 )
 KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_ONCE_CONNECTED = (
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.RemoteProtocolError,
+)
+
+
+class NotBegun(Exception):
+    """No byte was sent, and it is not the target's fault: the delivery may be given back."""
+
+
+class UnfitError(ValueError):
+    """A header would hold what headers cannot."""
 
 
 class Secrets(Protocol):
@@ -58,11 +73,20 @@ class Sender:
         self._manners = manners
 
     async def send(
-        self, request: RenderedRequest, headers: Iterable[tuple[str, str]], deadline: float
+        self,
+        request: RenderedRequest,
+        headers: Iterable[tuple[str, str]],
+        deadline: float,
+        stop: float = float("inf"),
     ) -> Outcome:
-        """`headers` go with the request's own; `deadline` is how many seconds it may take until the last byte."""
+        """`headers` go with the request's own; `deadline` is how many seconds it may take until the last byte.
+
+        No byte leaves after `stop`, a time of the clock's ticks. Raises NotBegun, and CancelledError only if
+        no byte has left.
+        """
         try:
             target = check_url(request.url, self._policy)
+            self._check_plain(request, target)
             values = await self._secrets.values(request, target.host)
         except (Refused, SecretRefused) as error:
             return Blocked(reason=str(error))
@@ -74,45 +98,68 @@ class Sender:
             secrets.add(fill(ref, values))
             return fill(ref, values)
 
-        own, body = request.filled(filled)
-        unfit = [name for name, value in own if not _fits_a_header(value)]
-        if unfit:
-            return Blocked(reason=f"the header {unfit[0]} would hold characters that headers cannot")
-        progress = _Progress()
-        outgoing = httpx.Request(
-            request.method,
+        progress = _Progress(clock=self._clock, stop=stop, deadline=deadline)
+        try:
+            outgoing = self._outgoing(request.method, target, request.filled(filled), headers, progress)
+        except UnfitError as error:
+            return Blocked(reason=str(error))
+        except ValueError:  # its text would quote the request
+            return Blocked(reason="the request holds characters that cannot be sent")
+        return await self._exchange(target, outgoing, secrets, progress)
+
+    def _outgoing(
+        self,
+        method: str,
+        target: Target,
+        filled: tuple[tuple[tuple[str, str], ...], bytes],
+        headers: Iterable[tuple[str, str]],
+        progress: _Progress,
+    ) -> httpx.Request:
+        own, body = filled
+        for name, value in own:
+            if not _fits_a_header(value):
+                raise UnfitError(f"the header {name} would hold characters that headers cannot")
+        return httpx.Request(
+            method,
             target.url,
             headers=[*self._usual_headers(own), *headers, *own],
             content=body,
-            extensions={"timeout": self._timeouts(deadline), "trace": progress.trace},
+            extensions={"timeout": self._timeouts(progress.deadline), "trace": progress.trace},
         )
-        return await self._exchange(target, outgoing, secrets, deadline, progress)
+
+    def _check_plain(self, request: RenderedRequest, target: Target) -> None:
+        """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
+        if target.scheme == "https" or not request.secrets:
+            return
+        opened = target.host in self._policy.allow_hosts or (
+            target.is_literal
+            and any(ip_address(target.host) in network for network in self._policy.allow_networks)
+        )
+        if not opened:
+            raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     async def _exchange(
         self,
         target: Target,
         outgoing: httpx.Request,
         secrets: Collection[str],
-        deadline: float,
         progress: _Progress,
     ) -> Outcome:
         started = self._clock.ticks()
         try:
-            async with asyncio.timeout(deadline), self._connections.lend(target.origin) as client:
+            async with asyncio.timeout(progress.deadline), self._connections.lend(target.origin) as client:
                 progress.phase = "connect"
                 await self._read(client, outgoing, progress)
-        except TimeoutError:
-            if progress.status:
-                return self._answered(progress, secrets)
-            return TimedOut(phase=progress.phase, seconds=deadline, written=progress.written)
-        except _UNSENT as error:
-            return _not_sent(error, self._clock.ticks() - started)
-        except httpx.TimeoutException as error:
-            phase = "write" if isinstance(error, httpx.WriteTimeout) else "read"
-            return TimedOut(phase=phase, seconds=self._clock.ticks() - started, written=True)
+        except NotBegun:
+            raise
+        except asyncio.CancelledError:
+            if not progress.written:
+                raise
+            if not progress.status:
+                return Unknown(reason="the engine was stopped while sending")
         except Exception as error:  # noqa: BLE001  h11 and anyio raise errors of their own through httpx
-            # Their texts may quote headers, so only the kind of the error is kept.
-            return Unreachable(reason=_kind(error), written=True)
+            if not progress.status:
+                return _failure(error, progress, self._clock.ticks() - started)
         return self._answered(progress, secrets)
 
     async def _read(self, client: httpx.AsyncClient, outgoing: httpx.Request, progress: _Progress) -> None:
@@ -160,6 +207,9 @@ class Sender:
 class _Progress:
     """How far a request has come, for those that are cut off. httpcore tells when its first bytes leave."""
 
+    clock: Clock
+    stop: float
+    deadline: float
     phase: str = "queue"
     written: bool = False
     status: int = 0  # until there is an answer
@@ -168,6 +218,8 @@ class _Progress:
 
     async def trace(self, event: str, _info: object) -> None:
         if event == "http11.send_request_headers.started":
+            if self.clock.ticks() > self.stop:
+                raise NotBegun("its lease has ended")
             self.phase, self.written = "total", True
 
 
@@ -175,13 +227,22 @@ def _fits_a_header(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-def _not_sent(error: httpx.HTTPError, seconds: float) -> Outcome:
+def _failure(error: Exception, progress: _Progress, seconds: float) -> Outcome:
+    """Their texts may quote headers, so of what comes after connecting only the kind is kept."""
     refusal = refusal_in(error)
     if refusal is not None:
         return Blocked(reason=str(refusal))
+    if isinstance(error, TimeoutError):
+        if progress.phase == "queue":
+            raise NotBegun("other requests to this host took all the time there was") from error
+        return TimedOut(phase=progress.phase, seconds=progress.deadline, written=progress.written)
+    written = progress.written or isinstance(error, _ONCE_CONNECTED)
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(phase="connect", seconds=seconds)
-    return Unreachable(reason=str(error) or _kind(error))
+        phase = {httpx.WriteTimeout: "write", httpx.ReadTimeout: "read"}.get(type(error), "connect")
+        return TimedOut(phase=phase, seconds=seconds, written=written)
+    if isinstance(error, httpx.ConnectError):
+        return Unreachable(reason=str(error) or _kind(error))
+    return Unreachable(reason=_kind(error), written=written)
 
 
 def _kind(error: BaseException) -> str:

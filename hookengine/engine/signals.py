@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from hookengine.store.contract import Ending
 
 Facts = dict[str, Any]
 Listener = Callable[[str, Facts], None]
@@ -40,6 +42,12 @@ class Signals:
         """Calling what it returns ends the listening."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def announce_endings(self, endings: Iterable[Ending]) -> None:
+        for ending in endings:
+            self.announce(
+                DELIVERY_ENDED, delivery=ending.delivery_id, status=ending.status, because=ending.because
+            )
 
     async def wait_for(self, name: str, holds: Callable[[Facts], bool] = lambda facts: True) -> Facts:
         """The facts of the next signal of this name for which `holds` is true."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,13 +13,16 @@ from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import DeliveryStatus
 from hookengine.domain.hook import Hook
 from hookengine.engine import signals
+from hookengine.engine.offer import Offer
 from hookengine.engine.recording import Recorder
-from hookengine.engine.sending import Sender
+from hookengine.engine.sending import NotBegun, Sender
 from hookengine.engine.signals import Signals
-from hookengine.errors import StoreError
+from hookengine.errors import HookEngineError, StoreError
 from hookengine.store.contract import Claimed, Leased, LeaseTerms, Store
 
+CLAIM_AT_ONCE = 64  # lanes; the rest of the room stays open to what is accepted meanwhile
 RECONNECT = 1.0  # seconds until claiming is tried again after the database failed
+LAST_WORDS = 5.0  # seconds that recording may take of what was cut off by a stop
 MARGIN = 3.0  # seconds before its lease ends in which nothing is written to a socket any more
 
 
@@ -58,8 +62,11 @@ class Worker:
         self._signals = signals
         self._clock = clock
         self._capacity = capacity
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}  # and the token each holds
+        self._sending: set[asyncio.Task[None]] = set()  # those a stop may cut off
+        self._promised = 0
         self._woken = asyncio.Event()
+        self._eased = asyncio.Event()  # something under way or promised has ended
         self._starved = False  # more may be due than this node could take
         self._working = False  # leases are only taken between `run` and `stop`
 
@@ -69,15 +76,14 @@ class Worker:
         while self._working:
             self._woken.clear()
             self._starved = False
+            due: Millis | None = self._clock.now() + round(RECONNECT * 1000)
             try:
                 await self._claim_due()
                 due = await self._store.next_due()
             except StoreError as error:
                 self._signals.announce(signals.STORE_FAILED, doing="claiming", error=str(error))
-                due = self._clock.now() + round(RECONNECT * 1000)
             except Exception as error:  # noqa: BLE001  a mistake of ours must not stop deliveries for good
-                self._signals.announce(signals.WORKER_FAILED, doing="claiming", error=repr(error))
-                due = self._clock.now() + round(RECONNECT * 1000)
+                self._announce_mistake("claiming", error)
             if due is not None and not self._starved:
                 alarm.at(due)
             await self._woken.wait()
@@ -89,65 +95,91 @@ class Worker:
         """
         following: Leased | None = leased
         while following is not None:
+            self._hold(following)
             hook = await self._recorder.hook_of(following)
-            deadline = self._time_left(following, hook, t0)
-            if deadline <= 0:
-                await self._store.release(following.token, self._clock.now(), self.terms())
+            try:
+                outcome = await self._send(following, hook, t0)
+            except (NotBegun, asyncio.CancelledError):
+                await self._give_back(following)
                 return
-            outcome = await self._send(following, deadline)
             t0 = self._clock.ticks()
             finished = await self._recorder.record(following, hook, outcome, self._terms_to_go_on)
             following = finished.following
             if finished.status != DeliveryStatus.DELIVERED or finished.repair_id is not None:
                 self.wake()
 
-    def take(self, leased: Iterable[Leased], t0: float) -> None:
-        """Start delivering what this node was given leases for."""
-        for delivery in leased:
-            task = asyncio.create_task(self.deliver(delivery, t0), name=f"deliver {delivery.delivery_id}")
-            self._under_way.add(task)
-            task.add_done_callback(self._put_down)
+    @contextmanager
+    def offer(self, at_most: int) -> Iterator[Offer]:
+        """Room for up to `at_most` leases. What is offered to one is not offered to another meanwhile."""
+        t0 = self._clock.ticks()
+        promised = min(at_most, self._free) if self._working else 0
+        self._promised += promised
+        try:
+            yield Offer(self._terms(promised), lambda leased: self._take(leased, t0))
+        finally:
+            self._promised -= promised
+            self._eased.set()
 
     def wake(self) -> None:
         """Something may be due."""
         self._woken.set()
 
-    def terms(self) -> LeaseTerms:
-        """How many more deliveries this node can take now."""
-        return LeaseTerms(
-            capacity=self._free if self._working else 0,
-            lease=self._capacity.lease,
-            settle=self._capacity.settle,
-        )
-
     async def stop(self, grace: float) -> None:
         """Claim nothing more and let what is under way finish, for at most `grace` seconds.
 
-        What is cut off then keeps its lease; whoever rescues it will know that its effect is in doubt.
+        What has not begun then is given back; what has is recorded as unknown, and will be tried again.
         """
         self._working = False
         self._woken.set()
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._ended()
+        for task in self._sending:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._ended()
+        for task in self._under_way:
+            task.cancel()
 
     @property
     def _free(self) -> int:
-        return max(self._capacity.in_flight - len(self._under_way), 0)
+        return max(self._capacity.in_flight - len(self._under_way) - self._promised, 0)
+
+    async def _ended(self) -> None:
+        while self._under_way or self._promised:
+            self._eased.clear()
+            await self._eased.wait()
 
     async def _claim_due(self) -> None:
-        while (terms := self.terms()).capacity:
-            t0 = self._clock.ticks()
-            claimed = await self._store.claim(self._clock.now(), terms)
-            self.take(claimed.leased, t0)
+        while self._working and self._free:
+            with self.offer(CLAIM_AT_ONCE) as offer:
+                held = frozenset(self._under_way.values())
+                claimed = await self._store.claim(self._clock.now(), offer.terms, held)
+                offer.take(claimed.leased)
             self._tell(claimed)
-            if len(claimed.leased) < terms.capacity and not claimed.endings:
+            if len(claimed.leased) < offer.terms.capacity and not claimed.endings:
                 return
         self._starved = True
 
-    async def _send(self, leased: Leased, deadline: float) -> Outcome:
+    def _take(self, leased: Iterable[Leased], t0: float) -> None:
+        for delivery in leased:
+            task = asyncio.create_task(self.deliver(delivery, t0), name=f"deliver {delivery.delivery_id}")
+            self._under_way[task] = delivery.token
+            task.add_done_callback(self._put_down)
+
+    def _hold(self, leased: Leased) -> None:
+        task = asyncio.current_task()
+        if task in self._under_way:
+            self._under_way[task] = leased.token
+
+    async def _send(self, leased: Leased, hook: Hook, t0: float) -> Outcome:
+        """Raises NotBegun when there is no time left, or the engine stops; CancelledError if it was cut off
+        before a byte had left."""
+        stop = t0 + self._capacity.lease / 1000 - MARGIN
+        deadline = min(hook.timeout, stop - self._clock.ticks())
+        if deadline <= 0 or not self._working:
+            raise NotBegun
         self._signals.announce(
             signals.ATTEMPT_STARTED,
             delivery=leased.delivery_id,
@@ -159,35 +191,44 @@ class Worker:
             ("webhook-id", leased.delivery_id),
             ("hookengine-position", ".".join(map(str, leased.position))),
         )
-        return await self._sender.send(leased.request, headers, deadline)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a coroutine runs in a task
+        self._sending.add(task)
+        try:
+            return await self._sender.send(leased.request, headers, deadline, stop)
+        finally:
+            self._sending.discard(task)
 
-    def _time_left(self, leased: Leased, hook: Hook, t0: float) -> float:
-        """Seconds: the hook's deadline, but never past the lease; 0 when stopping, for it was not begun."""
-        if not self._working:
-            return 0
-        lease_left = t0 + self._capacity.lease / 1000 - MARGIN - self._clock.ticks()
-        return min(hook.timeout, lease_left)
+    async def _give_back(self, leased: Leased) -> None:
+        await self._store.release(leased.token, self._clock.now(), self._terms(0))
+        self.wake()
+
+    def _terms(self, capacity: int) -> LeaseTerms:
+        return LeaseTerms(capacity=capacity, lease=self._capacity.lease, settle=self._capacity.settle)
 
     def _terms_to_go_on(self) -> LeaseTerms:
         """A delivery that follows in the same lane takes the place of the one that ended."""
-        return LeaseTerms(
-            capacity=1 if self._working else 0, lease=self._capacity.lease, settle=self._capacity.settle
-        )
+        return self._terms(1 if self._working else 0)
 
     def _put_down(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        if self._starved:
+        del self._under_way[task]
+        self._eased.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._announce_mistake("delivering", error)
+        if self._starved or error is not None:
             self._woken.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._signals.announce(signals.WORKER_FAILED, doing="delivering", error=repr(error))
+
+    def _announce_mistake(self, doing: str, error: BaseException) -> None:
+        """Only our own errors' texts are known to hold no secret."""
+        said = str(error) if isinstance(error, HookEngineError) else type(error).__name__
+        self._signals.announce(signals.WORKER_FAILED, doing=doing, error=said)
 
     def _tell(self, claimed: Claimed) -> None:
         for delivery_id in claimed.rescued:
             self._signals.announce(signals.ATTEMPT_RESCUED, delivery=delivery_id)
-        for ending in claimed.endings:
+        for lane_id in claimed.stuck:
             self._signals.announce(
-                signals.DELIVERY_ENDED,
-                delivery=ending.delivery_id,
-                status=ending.status,
-                because=ending.because,
+                signals.WORKER_FAILED, doing="claiming", error=f"lane {lane_id} cannot be claimed"
             )
+        self._signals.announce_endings(claimed.endings)

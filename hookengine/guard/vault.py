@@ -63,10 +63,14 @@ class NamedSecret:
         else:
             try:
                 value = Path(self.file or "").read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SecretMissing(f"{NAMED}{name}: the file {self.file} cannot be read") from error
+            except OSError as error:
+                raise SecretMissing(f"{NAMED}{name}: {self.file}: {error.strerror}") from error
+            except UnicodeDecodeError as error:
+                raise SecretMissing(f"{NAMED}{name}: {self.file} is not UTF-8 text") from error
         if not value.strip():
             raise SecretMissing(f"{NAMED}{name} is empty")
+        if not _is_text(value):
+            raise SecretMissing(f"{NAMED}{name} is not UTF-8 text")
         return value.strip()
 
 
@@ -181,8 +185,18 @@ def _taken(path: str, value: Any, taken: dict[str, str]) -> dict[str, str]:
         raise InvalidEvent(
             {path: ["This path holds secrets (see secrets.context_paths): send a text or null."]}
         )
-    taken[path] = value
+    if value:  # an empty one says nothing, and must not replace the one known
+        taken[path] = value
     return {MARK: path}
+
+
+def _is_text(value: str) -> bool:
+    """What is not UTF-8 in an environment variable arrives as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fill(ref: SecretRef, values: Mapping[str, str]) -> str:

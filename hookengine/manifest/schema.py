@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from hookengine.domain.event import RESERVED, STATUS_CHANGED, Lifecycle
 from hookengine.domain.hook import Condition, LanePolicy, LaneSpec
 from hookengine.domain.pipeline import Variable, VariableType
-from hookengine.domain.response import ResponseRule, Ruling
+from hookengine.domain.response import ResponseRule, Ruling, compiled
 from hookengine.domain.retry import RetryPolicy
 from hookengine.manifest.checking import Checked, MisplacedError
 from hookengine.manifest.fields import Duration
@@ -49,9 +49,9 @@ def _lifecycle_meant(name: str) -> str:
 
 def _pattern(text: str) -> str:
     try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error.msg}") from None
+        compiled(text)
+    except ValueError as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
     return text
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hookengine.web.errors import error_response
 
+SLOWEST_BODY = 20  # seconds until the whole body of a request must have arrived
 OPEN_PATHS = ("/healthz", "/readyz")
 
 
@@ -55,7 +58,17 @@ class AccessMiddleware:
             )
             await refusal(scope, receive, send)
             return
-        body = await self._body(headers.get("content-length", ""), receive)
+        try:
+            async with asyncio.timeout(SLOWEST_BODY):
+                body = await self._body(headers.get("content-length", ""), receive)
+        except ClientDisconnect:
+            return  # nobody waits for an answer
+        except TimeoutError:
+            slow = error_response(
+                408, f"The body did not arrive within {SLOWEST_BODY} s.", None, {"connection": "close"}
+            )
+            await slow(scope, receive, send)
+            return
         if body is None:
             await error_response(413, f"The body may have {self._largest} bytes at most.")(
                 scope, receive, send
@@ -72,8 +85,8 @@ class AccessMiddleware:
         more = True
         while more:
             message = await receive()
-            if message["type"] != "http.request":
-                break
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self._largest:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from hookengine.domain.attempt import Answered
-from hookengine.domain.response import ResponseRule, Ruling, rule_for
+from hookengine.domain.response import ResponseRule, Ruling, compiled, rule_for
+from tests.conftest import least_cpu
 
 ANSWER = Answered(status=422, headers={"content-type": "application/json"}, body='{"error":"Already Exists"}')
 
@@ -50,3 +51,17 @@ def test_the_first_rule_that_matches_counts() -> None:
 @pytest.mark.parametrize("status", [100, 402, 451, 600, 999])
 def test_what_no_rule_names_is_refused_for_good(status: int) -> None:
     assert rule_for(Answered(status=status), ()).then is Ruling.PERMANENT
+
+
+def test_no_pattern_takes_long_whatever_the_target_answers() -> None:
+    rule = ResponseRule(statuses=("400",), then=Ruling.RETRY, because="x", body="^(a+)+$")
+    answer = Answered(status=400, body="a" * 10_000 + "!")
+
+    assert least_cpu(lambda: rule.matches(answer), 0.1) < 0.1
+    assert not rule.matches(answer)
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", r"(a)\1", "("])
+def test_a_pattern_that_cannot_be_matched_in_linear_time_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        compiled(pattern)

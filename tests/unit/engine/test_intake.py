@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.event import Event
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits, at_index
+from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
 from hookengine.errors import EventConflict, InvalidEvent, StaleContext
 from hookengine.guard.vault import PlainSeal, Vault
@@ -35,11 +37,10 @@ class Hands:
         self.taken: list[Leased] = []
         self.woken = 0
 
-    def terms(self) -> LeaseTerms:
-        return LeaseTerms(capacity=self.capacity, lease=50_000, settle=60_000)
-
-    def take(self, leased: Iterable[Leased], t0: float) -> None:
-        self.taken += leased
+    @contextmanager
+    def offer(self, at_most: int) -> Iterator[Offer]:
+        terms = LeaseTerms(capacity=min(self.capacity, at_most), lease=50_000, settle=60_000)
+        yield Offer(terms, self.taken.extend)
 
     def wake(self) -> None:
         self.woken += 1
@@ -254,3 +255,21 @@ async def test_a_caller_who_goes_away_does_not_lose_the_lease(stage: Stage) -> N
 def test_a_place_is_told_only_where_there_are_several() -> None:
     assert at_index({"type": ["no"]}, 1, 2) == {"[1].type": ["no"]}
     assert at_index({"type": ["no"]}, 0, 1) == {"type": ["no"]}
+
+
+async def test_a_context_is_measured_in_bytes(store: SqliteStore, clock: Clock) -> None:
+    stage = await opened(store, clock, context_bytes=1_000)
+
+    with pytest.raises(InvalidEvent, match="beyond 1000 bytes"):
+        await stage.accept(event_document(application={"name": "\N{GRINNING FACE}" * 300}))
+
+
+async def test_a_request_may_not_hold_more_contexts_than_memory_is_meant_for(
+    store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookengine.engine.intake.LARGEST_TOTAL", 5_000)
+    stage = await opened(store, clock)
+    large = [event_document(id=f"e-{n}", application={"blob": "x" * 1_000}) for n in range(10)]
+
+    with pytest.raises(InvalidEvent, match="send fewer at a time"):
+        await stage.accept(*large)

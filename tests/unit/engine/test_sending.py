@@ -11,10 +11,10 @@ import httpx
 import pytest
 from pytest_httpx import HTTPXMock
 
-from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable
+from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.connections import ONE, Connections
-from hookengine.engine.sending import Manners, Sender
+from hookengine.engine.sending import Manners, NotBegun, Sender
 from hookengine.errors import StoreError
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import GuardedTransport
@@ -55,7 +55,7 @@ async def sender(clock: Clock) -> AsyncIterator[Callable[..., Sender]]:
     def make(
         secrets: Mapping[str, str] | Exception = NOTHING, *, policy: AddressPolicy = OPEN, **manners: Any
     ) -> Sender:
-        connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE))
+        connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)
         opened.append(connections)
         return Sender(Secrets(secrets), policy, connections, clock, Manners(**manners))
 
@@ -376,7 +376,7 @@ async def test_a_reset_in_the_middle_of_a_request_is_in_doubt(sender: MakeSender
         (httpx.ReadError(f"b'Bearer {SECRET}'"), Unreachable(reason="read error", written=True)),
         (httpx.WriteError(SECRET), Unreachable(reason="write error", written=True)),
         (httpx.RemoteProtocolError(SECRET), Unreachable(reason="remote protocol error", written=True)),
-        (RuntimeError(SECRET), Unreachable(reason="runtime error", written=True)),
+        (RuntimeError(SECRET), Unreachable(reason="runtime error", written=False)),
     ],
 )
 async def test_every_failure_becomes_an_outcome_that_knows_whether_bytes_left(
@@ -420,6 +420,51 @@ async def test_an_address_the_fence_refuses_is_blocked_after_the_look_up(
 
     assert isinstance(outcome, Blocked)
     assert "rebound.example" in outcome.reason
+
+
+async def test_secrets_do_not_go_over_plain_http_unless_the_operator_opened_the_way(
+    sender: MakeSender, httpx_mock: HTTPXMock
+) -> None:
+    secrets = {"secrets.host": SECRET}
+    closed = sender(secrets, policy=AddressPolicy.parse())
+    opened = sender(secrets, policy=AddressPolicy.parse(allow_hosts=["target.example"]))
+    httpx_mock.add_response(status_code=201)
+
+    refused = await post(closed, "http://target.example/", **with_secret())
+    sent = await post(opened, "http://target.example/", **with_secret())
+
+    assert refused == Blocked(reason="secrets go out over https only, not to http://target.example")
+    assert isinstance(sent, Answered)
+
+
+async def test_no_byte_leaves_after_the_lease(sender: MakeSender, clock: Clock) -> None:
+    received: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read())
+
+    async with target(listen) as url:
+        with pytest.raises(NotBegun):
+            await sender().send(make_request(url=url), (), LONG, clock.ticks() - 1)
+
+    assert received in ([], [b""])
+
+
+async def test_what_is_cut_off_knows_whether_bytes_had_left(sender: MakeSender) -> None:
+    heard = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        heard.set()
+        await reader.read()
+
+    async with target(listen) as url:
+        sending = asyncio.create_task(post(sender(), url))
+        await heard.wait()
+        sending.cancel()
+        outcome = await sending
+
+    assert outcome == Unknown(reason="the engine was stopped while sending")
 
 
 async def test_a_secret_that_may_not_go_there_blocks_the_request(sender: MakeSender) -> None:

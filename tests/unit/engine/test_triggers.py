@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from hookengine.domain.hook import Condition
 from hookengine.domain.pipeline import IncomingHook, Variable, VariableType
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
+from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import ONCE_HEADERS, BadSignature, Triggers
 from hookengine.errors import InvalidEvent, NotFound
 from hookengine.guard.vault import PlainSeal, SecretMissing, Vault
-from hookengine.store.contract import Definitions, Leased, LeaseTerms
+from hookengine.store.contract import Definitions, LeaseTerms
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_hook, make_pipeline
 
@@ -44,14 +46,11 @@ PUSH = {"ref": "main", "head": {"sha": "abc"}}
 class Idle:
     """A worker that takes nothing."""
 
-    def terms(self) -> LeaseTerms:
-        return LeaseTerms(capacity=0, lease=50_000, settle=60_000)
+    @contextmanager
+    def offer(self, at_most: int) -> Iterator[Offer]:
+        yield Offer(LeaseTerms(capacity=0, lease=50_000, settle=60_000), lambda leased: None)
 
-    def take(self, leased: Iterable[Leased], t0: float) -> None:
-        assert not list(leased)
-
-    def wake(self) -> None:
-        pass
+    def wake(self) -> None: ...
 
 
 class Stage:

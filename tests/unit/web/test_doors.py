@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from hookengine.errors import (
     StoreError,
 )
 from hookengine.guard.vault import SecretMissing
-from hookengine.web.access import Tokens
+from hookengine.web.access import AccessMiddleware, Tokens
 from hookengine.web.app import Doors, create_web
 from tests.conftest import event_document
 
@@ -335,6 +336,43 @@ async def test_a_body_of_just_the_largest_size_is_taken(
     await client.post("/hooks/h-1/trigger", content=content)
 
     assert [len(body) for _, body, _ in engine.triggered] == [LARGEST]
+
+
+async def stubborn(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is sent back when these messages come, and then nothing more."""
+    queue, sent = list(messages), []
+
+    async def receive() -> dict[str, Any]:
+        if not queue:
+            await asyncio.Event().wait()
+        return queue.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("nothing may come through")
+
+    door = AccessMiddleware(inside, tokens=Tokens(None), largest_body=LARGEST)
+    scope = {"type": "http", "path": "/hooks/h-1/trigger", "method": "POST", "headers": []}
+    await door(scope, receive, send)
+    return sent
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hookengine.web.access.SLOWEST_BODY", 0)
+
+    sent = await stubborn({"type": "http.request", "body": b"{", "more_body": True})
+
+    assert sent[0]["status"] == 408
+
+
+async def test_half_a_body_is_not_taken_for_a_whole_one() -> None:
+    sent = await stubborn(
+        {"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}
+    )
+
+    assert sent == []
 
 
 def test_no_token_is_kept_as_it_is() -> None:
