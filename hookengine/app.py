@@ -19,9 +19,10 @@ from fastapi import FastAPI
 from hookengine import __version__
 from hookengine.config import Secrets, Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
+from hookengine.domain.event_list import parse_all
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.connections import LONGEST_IDLE, ONE, Connections
-from hookengine.engine.intake import Intake, Limits, parse_all
+from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.signals import SERVER_LISTENING, WORKER_STARTED, WORKER_STOPPED, Signals

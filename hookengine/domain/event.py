@@ -24,6 +24,9 @@ RESERVED = frozenset({"event", "secrets", "params", "captured"})
 DEEPEST = 50
 """Levels of objects and lists in an event, so that whatever walks over it may recurse."""
 
+OWN_ID = "trigger:"
+"""Begins the ids of events that incoming hooks make of requests, so that one sent twice is known again."""
+
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
 _LARGEST_ID = (1 << 63) - 1  # what a database's whole numbers hold
@@ -155,6 +158,9 @@ class _Reading:
         value = self._document.get("id")
         if value is None:
             return None
+        if isinstance(value, str) and value.startswith(OWN_ID):
+            self._wrong("id", f"Ids that begin with {OWN_ID} are the engine's own.")
+            return None
         if isinstance(value, str) and _ID.fullmatch(value):
             return value
         self._wrong("id", "The id must be 1 to 200 visible ASCII characters; leave it out to have one made.")
@@ -220,9 +226,7 @@ class _Reading:
             self._wrong("action.number", f"The number must be a whole number from 0 to {_LARGEST_NUMBER}.")
         elif not _is_count(attempt, _LARGEST_ATTEMPT):
             self._wrong("action.attempt", f"The attempt must be a whole number from 0 to {_LARGEST_ATTEMPT}.")
-        else:
-            return int(number) << 20 | int(attempt)
-        return None
+        return order_of(action)
 
     def _data(self) -> dict[str, Any]:
         data = {
@@ -234,6 +238,14 @@ class _Reading:
             elif not isinstance(value, Mapping) and key != "action":
                 self._wrong(key, "Beside id, type and occurred_at an event holds objects only.")
         return data
+
+
+def order_of(action: Mapping[str, Any]) -> int | None:
+    """The platform's own order of an action, its number before its attempt; None if it has no number."""
+    number, attempt = action.get("number"), action.get("attempt", 0)
+    if not _is_count(number, _LARGEST_NUMBER) or not _is_count(attempt, _LARGEST_ATTEMPT):
+        return None
+    return int(number) << 20 | int(attempt)  # type: ignore[arg-type]
 
 
 def _is_count(value: Any, largest: int) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
@@ -14,7 +14,8 @@ import orjson
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.context import Context
 from hookengine.domain.delivery import DeliveryStatus
-from hookengine.domain.event import Event, digest_of
+from hookengine.domain.event import Event, digest_of, order_of
+from hookengine.domain.event_list import at_index
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_id
 from hookengine.domain.pipeline import Pipeline
@@ -157,7 +158,8 @@ class Intake:
                 contexts[event.action] = (revision + 1, taken.remembered)
                 names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
                 deliveries = [self._deliver(hook, taken.view, event.action, now) for hook in names]
-            owed.append(_owed(event, names, deliveries, text, revision, self._seals.seal))
+            order = order_of(taken.remembered["action"])
+            owed.append(_owed(event, names, deliveries, text, order, revision, self._seals.seal))
         return owed
 
     def _deliver(self, hook: Hook, view: Context, action: ActionKey, now: Millis) -> OwedDelivery:
@@ -242,37 +244,19 @@ def _unrenderable(deliveries: Sequence[OwedDelivery]) -> list[Ending]:
     ]
 
 
-def parse_all(documents: Sequence[Any]) -> list[Event]:
-    """Of plain JSON values. Raises InvalidEvent with what is wrong with each of them."""
-    events: list[Event] = []
-    wrong: dict[str, list[str]] = {}
-    for index, document in enumerate(documents):
-        try:
-            events.append(Event.parse(document))
-        except InvalidEvent as error:
-            wrong.update(at_index(error.errors, index, len(documents)))
-    if wrong:
-        raise InvalidEvent(wrong)
-    return events
-
-
-def at_index(errors: Mapping[str, list[str]], index: int, of: int) -> dict[str, list[str]]:
-    """Fields of one event in a list are told with their place in it."""
-    return {f"[{index}].{field}" if of > 1 else field: messages for field, messages in errors.items()}
-
-
 def _owed(
     sorted_event: _Sorted,
     hooks: Sequence[Hook],
     deliveries: Sequence[OwedDelivery],
     context: bytes,
+    order: int | None,
     revision: int,
     seal: Callable[[int, str, str], str],
 ) -> OwedEvent:
     event, pipeline = sorted_event.event, sorted_event.pipeline
     return OwedEvent(
         id=sorted_event.id,
-        event=event,
+        event=replace(event, number=order),
         pipeline_id=pipeline.id,
         digest=digest_of(sorted_event.data, event),
         document=json.dumps(sorted_event.data, ensure_ascii=False, separators=(",", ":")),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.context import Context, merge
+from hookengine.domain.context import MARK, Context, merge
 from hookengine.domain.event import STATUS, Event
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
-from hookengine.guard.vault import MARK, NAMED
+from hookengine.guard.vault import NAMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

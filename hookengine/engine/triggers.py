@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import too_deep
-from hookengine.domain.event import DEEPEST, Event, Lifecycle
+from hookengine.domain.event import DEEPEST, OWN_ID, Event, Lifecycle
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
@@ -81,7 +81,6 @@ class Triggers:
         action_id = await self._store.new_action(pipeline.id, self._clock.now())
         event = Event.parse(
             {
-                **({"id": event_id} if event_id else {}),
                 "type": Lifecycle.QUEUED,
                 "action": {
                     "id": action_id,
@@ -97,7 +96,7 @@ class Triggers:
             }
         )
         try:
-            (answer,) = await self._intake.accept([event])
+            (answer,) = await self._intake.accept([replace(event, id=event_id)])
         except EventConflict:  # the same delivery came in twice at the same time; the other one was first
             before = await self._started_before(event_id)
             if before is None:
@@ -135,4 +134,4 @@ def _event_id(hook: IncomingHook, headers: Mapping[str, str]) -> str | None:
     named = next((headers[name] for name in ONCE_HEADERS if headers.get(name)), None)
     if named is None:
         return None
-    return f"trigger:{hook.id}:{hashlib.sha256(named.encode()).hexdigest()}"
+    return f"{OWN_ID}{hook.id}:{hashlib.sha256(named.encode()).hexdigest()}"

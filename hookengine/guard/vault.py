@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from hookengine.domain.context import MARK
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.errors import HookEngineError, InvalidEvent
-
-MARK = "$secret"
-"""In a context `{"$secret": PATH}` stands where a secret was taken out, or `{"$secret": "secrets.NAME"}`."""
 
 NAMED = "secrets."
 _SHORTEST_SCRUBBED = 6

@@ -20,6 +20,9 @@ from hookengine.store.contract import (
 )
 from hookengine.store.sqlite.books import Desk, save_without_lane
 
+FIRST_OWN_ACTION = 1_000_000_000
+"""Added to the ids of actions that incoming hooks start, so that they are no ids of the platform's own."""
+
 
 def remember(
     connection: sqlite3.Connection, events: Sequence[str], actions: Sequence[ActionKey]
@@ -36,18 +39,19 @@ def remember(
 
 
 def new_action(connection: sqlite3.Connection, pipeline_id: int, now: Millis) -> int:
-    """Ids count up over all pipelines; one the platform has used already is skipped."""
+    """Ids count up over all pipelines, from where platforms rarely are; one that is used already is skipped."""
     while True:
         (first_seq,) = connection.execute(
             "INSERT INTO action (pipeline_id, action_id, revision, context, updated_at)"
             " VALUES (?, '?' || random(), 0, '{}', ?) RETURNING first_seq",
             (pipeline_id, now),
         ).fetchone()
+        action_id = FIRST_OWN_ACTION + int(first_seq)
         taken = connection.execute(
-            "UPDATE OR IGNORE action SET action_id = ? WHERE first_seq = ?", (str(first_seq), first_seq)
+            "UPDATE OR IGNORE action SET action_id = ? WHERE first_seq = ?", (str(action_id), first_seq)
         )
         if taken.rowcount == 1:
-            return int(first_seq)
+            return action_id
         connection.execute("DELETE FROM action WHERE first_seq = ?", (first_seq,))  # its number is spent
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hookengine.domain.event import Event
-from hookengine.engine.intake import parse_all
+from hookengine.domain.event_list import parse_all
 from hookengine.errors import HookEngineError
 from hookengine.web.errors import error_response, told
 
