@@ -25,7 +25,13 @@ from hookengine.engine.connections import LONGEST_IDLE, ONE, Connections
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.sending import Manners, Sender
-from hookengine.engine.signals import SERVER_LISTENING, WORKER_STARTED, WORKER_STOPPED, Signals
+from hookengine.engine.signals import (
+    SECRET_MISSING,
+    SERVER_LISTENING,
+    WORKER_STARTED,
+    WORKER_STOPPED,
+    Signals,
+)
 from hookengine.engine.triggers import Triggers
 from hookengine.engine.upkeep import Retention, ScheduledAlarm, Upkeep, new_scheduler
 from hookengine.engine.worker import Capacity, Worker
@@ -63,6 +69,7 @@ class _Parts:
     intake: Intake
     triggers: Triggers
     upkeep: Upkeep
+    vault: Vault
     connections: Connections
 
 
@@ -163,6 +170,8 @@ async def serve(settings: Settings, manifest: Manifest, signals: Signals, *, del
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             async with answering(engine.web(), listener):
+                for because in engine.parts.vault.missing():
+                    signals.announce(SECRET_MISSING, because=because)
                 signals.announce(SERVER_LISTENING, url=url, incoming=_urls(engine))
                 await told_to_stop()
 
@@ -200,6 +209,7 @@ async def _assemble(
         intake=intake,
         triggers=Triggers(store, catalogue, intake, clock, vault.value),
         upkeep=Upkeep(store, signals, clock, _retention(settings)),
+        vault=vault,
         connections=connections,
     )
 

@@ -22,6 +22,7 @@ LEVELS: Final[Mapping[str, int]] = {
     signals.ATTEMPT_LATE: logging.WARNING,
     signals.ATTEMPT_RESCUED: logging.WARNING,
     signals.HOOK_SWITCHED_OFF: logging.WARNING,
+    signals.SECRET_MISSING: logging.WARNING,
     signals.STORE_FAILED: logging.ERROR,
     signals.WORKER_FAILED: logging.ERROR,
 }

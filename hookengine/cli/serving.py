@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from hookengine import __version__
 from hookengine.app import serve as run
 from hookengine.cli.logs import log_to_stderr
 from hookengine.cli.options import config_option
-from hookengine.config import Settings, read_config
+from hookengine.config import read_config
 from hookengine.engine.signals import SERVER_LISTENING, Signals
-from hookengine.guard.vault import NamedSecret, SecretMissing
 from hookengine.manifest import Manifest
 
 
@@ -43,18 +42,8 @@ def serve(config: Path, role: str) -> None:
     signals.listen(_greeting(manifest, deliver=role == "all"))
     if settings.auth.enabled and not settings.auth.tokens:
         click.echo("there is no token under auth.tokens: only incoming hooks let anybody in", err=True)
-    for missing in _missing(settings):
-        click.echo(f"{missing}; what needs it waits until it is there", err=True)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_told(run(settings, manifest, signals, deliver=role == "all")))
-
-
-def _missing(settings: Settings) -> Iterator[SecretMissing]:
-    for name, secret in settings.secrets.named.items():
-        try:
-            NamedSecret(env=secret.env, file=secret.file).value(name)
-        except SecretMissing as error:
-            yield error
 
 
 async def _until_told(serving: Coroutine[Any, Any, None]) -> None:

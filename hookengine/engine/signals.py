@@ -20,6 +20,7 @@ ATTEMPT_RESCUED = "attempt.rescued"
 DELIVERY_ENDED = "delivery.ended"
 REPAIR_OWED = "repair.owed"
 HOOK_SWITCHED_OFF = "hook.switched_off"
+SECRET_MISSING = "secret.missing"  # noqa: S105  a name, not a secret
 STORE_FAILED = "store.failed"
 WORKER_FAILED = "worker.failed"
 UPKEEP_DONE = "upkeep.done"

@@ -19,7 +19,7 @@ from hookengine.store.contract import Store
 
 PRUNE_EVERY = 3600  # seconds
 SWEEP_EVERY = 300
-PRUNE_AT_ONCE = 500  # lanes in one transaction, so that pruning never holds up deliveries
+PRUNE_AT_ONCE = 500  # rows of a kind in one transaction, so that pruning never holds up deliveries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Upkeep:
         scheduler.add_job(self.sweep, IntervalTrigger(seconds=SWEEP_EVERY), id="sweep")
 
     async def prune(self) -> int:
-        """Delete what has ended long enough ago; how many lanes went."""
+        """Delete what has ended long enough ago; about how many rows went."""
         now = self._clock.now()
         pruned = 0
         try:

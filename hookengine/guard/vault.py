@@ -109,6 +109,14 @@ class Vault:
             raise SecretMissing(f"there is no secret {name!r} under `secrets:`")
         return secret.value(name)
 
+    def missing(self) -> Iterator[str]:
+        """What is wrong with named secrets that have no value now."""
+        for name, secret in self._named.items():
+            try:
+                secret.value(name)
+            except SecretMissing as error:
+                yield str(error)
+
     async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
         """The secrets this request needs, by name. Raises SecretRefused, SecretMissing."""
         return {name: await self._for_host(name, host) for name in request.secrets}

@@ -85,7 +85,7 @@ def test_what_is_left_running_can_be_tried_until_ctrl_c(environ: dict[str, str])
         rest = process.communicate(timeout=30)
 
     assert tried.returncode == 0, tried.stderr
-    assert "accepted action.failed of action 6 on shop-deploy" in tried.stdout
+    assert "accepted action.failed of action 1000000006 on shop-deploy" in tried.stdout
     assert (process.returncode, rest[1]) == (130, "stopped\n")
     assert [*Path(environ["TMPDIR"]).iterdir()] == []
 
@@ -146,7 +146,7 @@ def test_a_late_event_that_is_sent_is_found_out(monkeypatch: pytest.MonkeyPatch,
         "GitHub shows success -> pending under ci/devopness(build) at 2c963be; true is success" in done.stdout
     )
     assert (
-        "action.started of action 1 for CI(build) on GitHub came late and was sent all the same"
+        "action.started of action 1000000001 for CI(build) on GitHub came late and was sent all the same"
         in done.stdout
     )
 

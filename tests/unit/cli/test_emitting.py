@@ -156,7 +156,7 @@ def test_triggering_starts_an_action_and_names_what_matched(server: Any, run: An
     done = run("trigger", "0a1b2c3d-incoming", "--data", json.dumps(body))
 
     assert done.exit_code == 0
-    assert done.stdout.startswith("started action 1 on shop-deploy, event evt_")
+    assert done.stdout.startswith("started action 1000000001 on shop-deploy, event evt_")
 
 
 def test_triggering_what_does_not_hold_is_a_no(server: Any, run: Any) -> None:
