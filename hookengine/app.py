@@ -157,9 +157,11 @@ class HookEngine:
         try:
             yield
         finally:
-            await worker.stop(GRACE)
-            await running
-            scheduler.shutdown(wait=False)
+            try:
+                await worker.stop(GRACE)
+                await running
+            finally:
+                scheduler.shutdown(wait=False)
             self.signals.announce(WORKER_STOPPED)
 
 

@@ -119,13 +119,14 @@ class LaneBook:
         if self.lane.head_id is None:
             self._settle()
 
-    def release(self) -> None:
-        """The holder gives the lease back before any byte left; the caller deletes the open attempt."""
+    def release(self, at: Millis = 0) -> None:
+        """The holder gives the lease back before any byte left, to be taken again from `at` on; the caller
+        deletes the open attempt."""
         head = self._leased_head()
         self.lane.token = None
         head.attempts -= 1
         self._touch(head)
-        self._wait_again(head, self._terms.now, head.because, tried=head.attempts > 0)
+        self._wait_again(head, max(at, self._terms.now), head.because, tried=head.attempts > 0)
 
     def cancel(self, delivery: Delivery, because: str) -> None:
         """A person ends it. In flight it only asks: an answer that says success still counts."""

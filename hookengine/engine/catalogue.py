@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
+from itertools import count
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
@@ -61,9 +62,10 @@ class Catalogue:
 
     def new_pipeline(self, reference: int | str) -> Pipeline:
         """One of this id or name that is not defined yet."""
-        if isinstance(reference, int):
-            return Pipeline(id=reference, name=f"pipeline-{reference}")
-        return Pipeline(id=max(self._pipelines, default=0) + 1, name=reference)
+        if isinstance(reference, str):
+            return Pipeline(id=next(free for free in count(1) if free not in self._pipelines), name=reference)
+        names = (f"pipeline-{reference}{'-' * more}" for more in count())
+        return Pipeline(id=reference, name=next(name for name in names if name not in self._names))
 
     def hooks_of(self, pipeline: Pipeline) -> list[Hook]:
         """Its own and those of all pipelines, in the order of their ids."""

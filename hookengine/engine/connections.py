@@ -52,9 +52,10 @@ class Connections:
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncIterator[httpx.AsyncClient]:
         """Waits while as many requests to this origin are under way as may be."""
-        kept = await self._kept(origin)
+        kept = self._kept(origin)
         kept.users += 1
         try:
+            await self._make_room()
             async with kept.slots:
                 client = kept.idle.pop()[1] if kept.idle else self._new()
                 try:
@@ -68,14 +69,16 @@ class Connections:
             if not kept.users and self._origins.get(origin) is not kept:
                 await _close_idle(kept)  # it is not kept any more
 
-    async def _kept(self, origin: str) -> _Origin:
+    def _kept(self, origin: str) -> _Origin:
         kept = self._origins.setdefault(origin, _Origin())
         self._origins.move_to_end(origin)
+        return kept
+
+    async def _make_room(self) -> None:
         if len(self._origins) > MOST_ORIGINS:
             unused = next((name for name, other in self._origins.items() if not other.users), None)
-            if unused is not None and unused != origin:
+            if unused is not None:
                 await _close_idle(self._origins.pop(unused))
-        return kept
 
     def _new(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=self._transport(), trust_env=False, follow_redirects=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import tenacity
 
 from hookengine.domain.attempt import Outcome, TryAgain, certainty_of, describe
-from hookengine.domain.clock import Clock
+from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.hook import Hook
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import Trial, judge, next_try
@@ -17,7 +18,9 @@ from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import Finished, Leased, LeaseTerms, Report, Store
+from hookengine.store.contract import Ending, Finished, Leased, LeaseTerms, Report, Store
+
+T = TypeVar("T")
 
 StatusRules = Mapping[str, tuple[ResponseRule, ...]]
 """Response rules by the family of host a recognised commit-status call goes to."""
@@ -54,9 +57,18 @@ class Recorder:
         """Judge the outcome and write it, however long the database takes to come back: a result that was
         lost would cost a duplicate."""
         report = self._judged(leased, hook, outcome)
-        finished = await self._until_written(report, terms)
+        finished = await self._until_written(lambda: self._store.finish(report, self._clock.now(), terms()))
         self._tell(leased, hook, report, finished)
         return finished
+
+    async def give_back(self, leased: Leased, terms: LeaseTerms, after: Millis) -> None:
+        """Nothing was sent: the delivery is as if it had not been leased, and may be again `after` ms."""
+
+        async def release() -> tuple[Ending, ...]:
+            now = self._clock.now()
+            return await self._store.release(leased.token, now, terms, now + after)
+
+        self._signals.announce_endings(await self._until_written(release))
 
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
         now = self._clock.now()
@@ -72,7 +84,7 @@ class Recorder:
             finished_at=now,
         )
 
-    async def _until_written(self, report: Report, terms: Callable[[], LeaseTerms]) -> Finished:
+    async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
         def tell(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             self._signals.announce(signals.STORE_FAILED, doing="recording a result", error=str(error))
@@ -84,7 +96,7 @@ class Recorder:
             sleep=asyncio.sleep,
         ):
             with attempt:
-                return await self._store.finish(report, self._clock.now(), terms())
+                return await write()
         raise AssertionError("tenacity goes on until it is written")
 
     def _tell(self, leased: Leased, hook: Hook, report: Report, finished: Finished) -> None:

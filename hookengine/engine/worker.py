@@ -22,7 +22,8 @@ from hookengine.store.contract import Claimed, Leased, LeaseTerms, Store
 
 CLAIM_AT_ONCE = 64  # lanes; the rest of the room stays open to what is accepted meanwhile
 RECONNECT = 1.0  # seconds until claiming is tried again after the database failed
-LAST_WORDS = 5.0  # seconds that recording may take of what was cut off by a stop
+LAST_WORDS = 8.0  # seconds that recording may take of what was cut off by a stop
+PAUSE: Millis = 1000  # until a delivery that was given back may be leased again
 MARGIN = 3.0  # seconds before its lease ends in which nothing is written to a socket any more
 
 
@@ -69,10 +70,11 @@ class Worker:
         self._eased = asyncio.Event()  # something under way or promised has ended
         self._starved = False  # more may be due than this node could take
         self._working = False  # leases are only taken between `run` and `stop`
+        self._stopped = False
 
     async def run(self, alarm: Alarm) -> None:
         """Claim what is due whenever woken, until `stop`."""
-        self._working = True
+        self._working = not self._stopped
         while self._working:
             self._woken.clear()
             self._starved = False
@@ -96,10 +98,10 @@ class Worker:
         following: Leased | None = leased
         while following is not None:
             self._hold(following)
-            hook = await self._recorder.hook_of(following)
             try:
+                hook = await self._recorder.hook_of(following)
                 outcome = await self._send(following, hook, t0)
-            except (NotBegun, asyncio.CancelledError):
+            except (NotBegun, StoreError, asyncio.CancelledError):
                 await self._give_back(following)
                 return
             t0 = self._clock.ticks()
@@ -119,6 +121,8 @@ class Worker:
         finally:
             self._promised -= promised
             self._eased.set()
+            if self._starved:
+                self._woken.set()
 
     def wake(self) -> None:
         """Something may be due."""
@@ -129,7 +133,7 @@ class Worker:
 
         What has not begun then is given back; what has is recorded as unknown, and will be tried again.
         """
-        self._working = False
+        self._stopped, self._working = True, False
         self._woken.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -139,8 +143,10 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self._ended()
-        for task in self._under_way:
+        late = list(self._under_way)
+        for task in late:
             task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     @property
     def _free(self) -> int:
@@ -200,7 +206,8 @@ class Worker:
             self._sending.discard(task)
 
     async def _give_back(self, leased: Leased) -> None:
-        await self._store.release(leased.token, self._clock.now(), self._terms(0))
+        """Not at once if this node goes on: what kept it from sending is there for a while."""
+        await self._recorder.give_back(leased, self._terms(0), after=PAUSE if self._working else 0)
         self.wake()
 
     def _terms(self, capacity: int) -> LeaseTerms:

@@ -192,8 +192,11 @@ class Store(Protocol):
         """Record a result; `terms.capacity` 1 takes the lane's next delivery at once, if one is due."""
         ...
 
-    async def release(self, token: int, now: Millis, terms: LeaseTerms) -> None:
-        """Give a lease back, no byte of its request having left."""
+    async def release(self, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0) -> tuple[Ending, ...]:
+        """Give a lease back, no byte of its request having left; the lane is due again from `at` on.
+
+        The result is what ended instead of waiting again.
+        """
         ...
 
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:

@@ -132,3 +132,21 @@ async def test_an_event_of_an_unknown_pipeline_creates_it_where_that_is_wanted(t
 
     assert by_name["action"]["pipeline"] == again["action"]["pipeline"] == {"id": 2, "name": "fresh"}
     assert by_id["action"]["pipeline"] == {"id": 40, "name": "pipeline-40"}
+
+
+async def test_an_engine_that_is_closed_at_once_closes(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("secrets: {insecure_plaintext: true}\n")
+
+    async with asyncio.timeout(30), HookEngine.open(config, environ={}):
+        pass
+
+
+async def test_an_api_token_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("secrets: {insecure_plaintext: true}\nauth: {tokens: {main: {env: NOT_SET}}}\n")
+
+    async with asyncio.timeout(30):
+        with pytest.raises(ConfigError, match="NOT_SET"):
+            async with HookEngine.open(config, environ={}) as engine:
+                engine.web()

@@ -18,6 +18,7 @@ from hookengine.store.contract import (
     ActionKey,
     Claimed,
     Definitions,
+    Ending,
     Finished,
     Intake,
     LeaseTerms,
@@ -79,8 +80,8 @@ class SqliteStore:
     async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
         return await self._writer.run(lambda connection: work.finish(connection, report, now, terms))
 
-    async def release(self, token: int, now: Millis, terms: LeaseTerms) -> None:
-        await self._writer.run(lambda connection: work.release(connection, token, now, terms))
+    async def release(self, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0) -> tuple[Ending, ...]:
+        return await self._writer.run(lambda connection: work.release(connection, token, now, terms, at))
 
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
         return await self._writer.run(

@@ -13,7 +13,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.lane_book import LaneBook
 from hookengine.domain.retry import HOUR
 from hookengine.errors import NotFound
-from hookengine.store.contract import Claimed, Finished, LeaseTerms, Report
+from hookengine.store.contract import Claimed, Ending, Finished, LeaseTerms, Report
 from hookengine.store.sqlite.books import Desk, close_attempt
 
 _MISTAKES = (AttributeError, LookupError, TypeError, ValueError, sqlite3.IntegrityError)
@@ -142,19 +142,22 @@ def _late(desk: Desk, report: Report, delivery_id: str, lane_id: int) -> Finishe
     return Finished(late=True, repair_id=desk.repairs[0] if desk.repairs else None)
 
 
-def release(connection: sqlite3.Connection, token: int, now: Millis, terms: LeaseTerms) -> None:
+def release(
+    connection: sqlite3.Connection, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0
+) -> tuple[Ending, ...]:
     desk = Desk(connection, now, terms)
     row = connection.execute(
         "SELECT d.lane_id FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE a.token = ?", (token,)
     ).fetchone()
     if row is None:
-        return
+        return ()
     book = desk.lane(row[0])
     if book.lane.token != token:
-        return  # the lease was gone
+        return ()  # the lease was gone
     connection.execute("DELETE FROM attempt WHERE token = ? AND finished_at IS NULL", (token,))
-    book.release()
+    book.release(at)
     desk.save(book)
+    return tuple(desk.endings)
 
 
 def cancel(

@@ -95,8 +95,8 @@ class Stage:
         self.far_end, self.alarm, self.signals = FarEnd(), Alarm(), Signals()
         self.told: list[tuple[str, Facts]] = []
         self.signals.listen(lambda name, facts: self.told.append((name, facts)))
-        recorder = Recorder(store, catalogue, self.signals, clock, {})
-        self.worker = Worker(store, self.far_end, recorder, self.signals, clock, capacity)  # type: ignore[arg-type]
+        self.recorder = Recorder(store, catalogue, self.signals, clock, {})
+        self.worker = Worker(store, self.far_end, self.recorder, self.signals, clock, capacity)  # type: ignore[arg-type]
 
     async def owe(self, *ids: str, lane: str = "", policy: LanePolicy = LanePolicy.NONE) -> None:
         """Written and left due, as if another process had accepted it."""
@@ -121,6 +121,12 @@ class Stage:
                 deliveries=(owed,),
             )
             await self.store.accept([event], self.clock.now(), NOBODY)
+
+    async def alarm_or_rest(self) -> None:
+        """Until what was woken has looked whether anything is due: the store answers in order."""
+        for _ in range(3):
+            await self.store.next_due()
+            await asyncio.sleep(0)
 
     async def heard(self, name: str, **facts: Any) -> Facts:
         for told, known in self.told:
@@ -347,10 +353,13 @@ async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, cloc
         await stage.worker.deliver(claimed.leased[0], t0)
 
         given_back = stage.far_end.sent == []
+        await stage.alarm.set_for(clock.now() + 1_000)
+        clock.advance(seconds=1)
+        stage.worker.wake()
         await stage.heard("delivery.ended", delivery="dlv_a", status="delivered")
 
     assert given_back
-    assert stage.status("dlv_a") == ("delivered", 1), "given back, the worker took it again by itself"
+    assert stage.status("dlv_a") == ("delivered", 1), "given back, it was taken again a second later"
 
 
 async def test_a_lease_that_comes_while_stopping_is_given_back(stage: Stage, clock: Clock) -> None:
@@ -421,3 +430,49 @@ async def test_every_attempt_is_told_with_what_follows(stage: Stage) -> None:
     assert finished["outcome"] == "unreachable: no route"
     assert finished["verdict"] == "TryAgain"
     assert finished["next_try"] == "2026-11-18T11:06:45.000Z"
+
+
+async def test_a_worker_that_is_stopped_before_its_first_step_does_not_start(stage: Stage) -> None:
+    await stage.owe("dlv_a")
+
+    running = asyncio.create_task(stage.worker.run(stage.alarm))
+    await stage.worker.stop(PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        await running
+
+    assert stage.status("dlv_a") == ("queued", 0)
+
+
+async def test_room_that_was_promised_in_vain_is_used(tmp_path: Path, clock: Clock) -> None:
+    async with on_stage(tmp_path / "engine.db", clock, in_flight=2) as stage, running(stage):
+        await stage.alarm_or_rest()
+        with stage.worker.offer(2):
+            await stage.owe("dlv_a")
+            stage.worker.wake()
+            await stage.alarm_or_rest()
+            while_promised = stage.status("dlv_a")
+        await stage.heard("delivery.ended", delivery="dlv_a", status="delivered")
+
+    assert while_promised == ("queued", 0)
+
+
+async def test_a_database_that_fails_before_sending_costs_no_attempt(
+    stage: Stage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(leased: object) -> None:
+        monkeypatch.undo()
+        raise StoreError("locked")
+
+    monkeypatch.setattr(stage.recorder, "hook_of", fail)
+    await stage.owe("dlv_a")
+
+    async with running(stage):
+        stage.worker.wake()
+        await stage.alarm.set_for(NOW + 1_000)
+        given_back = stage.status("dlv_a")
+        clock.advance(seconds=1)
+        stage.worker.wake()
+        await stage.heard("delivery.ended", delivery="dlv_a", status="delivered")
+
+    assert given_back == ("queued", 0)
+    assert stage.status("dlv_a") == ("delivered", 1)
