@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from hookengine.cli.failing import AnswerIsNo
 from hookengine.cli.options import json_of, output_option, talks_to_a_server, text_of
 from hookengine.cli.showing import plain
 from hookengine.domain.context import merge
+from hookengine.domain.event import Lifecycle
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -53,6 +55,8 @@ def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
         action = accepted["action"]
         line = f"accepted {accepted['type']} of action {action['id']} on {action['pipeline']['name']}"
         _show(f"{line}, event {accepted['id']}", accepted["hooks"])
+        if not accepted["hooks"] and (meant := _meant(accepted["type"])):
+            click.echo(f"  did you mean {meant}? {accepted['type']} is none of the lifecycle", err=True)
 
 
 @click.command()
@@ -127,6 +131,12 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
 
 def _nested(steps: list[str], value: Any) -> dict[str, Any]:
     return {steps[0]: _nested(steps[1:], value) if len(steps) > 1 else value}
+
+
+def _meant(event_type: str) -> str:
+    """The lifecycle type that this one looks like, if it is none itself."""
+    known = sorted(Lifecycle.values())
+    return "" if event_type in known else next(iter(get_close_matches(event_type, known, 1, 0.8)), "")
 
 
 def _show(line: str, hooks: list[dict[str, Any]]) -> None:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import tenacity
 
-from hookengine.domain.attempt import Outcome, TryAgain, certainty_of, describe
+from hookengine.domain.attempt import Outcome, certainty_of, describe
 from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.delivery import ENDED
 from hookengine.domain.hook import Hook
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import Trial, judge, next_try
@@ -119,12 +120,12 @@ class Recorder:
             next_try=next_try(report.verdict),
             request=leased.request.shown(),
         )
-        if not isinstance(report.verdict, TryAgain) or finished.status in ("superseded", "cancelled"):
+        if finished.status in ENDED:
             self._signals.announce(
                 signals.DELIVERY_ENDED,
                 delivery=leased.delivery_id,
                 status=finished.status,
-                because=report.verdict.because,
+                because=finished.because,
             )
         if getattr(report.verdict, "gone", False):
             self._catalogue.switch_off(leased.hook_id)

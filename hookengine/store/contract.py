@@ -147,9 +147,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """`late`: the lease was gone, nothing but the attempt was written. `status` is the delivery's now."""
+    """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written."""
 
     status: str = ""
+    because: str = ""
     late: bool = False
     following: Leased | None = None
     endings: tuple[Ending, ...] = ()

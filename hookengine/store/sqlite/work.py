@@ -105,6 +105,7 @@ def finish(connection: sqlite3.Connection, report: Report, now: Millis, terms: L
     desk.save(book)
     return Finished(
         status=head.status,
+        because=head.because,
         following=desk.leased[0] if desk.leased else None,
         endings=tuple(ending for ending in desk.endings if ending.delivery_id != delivery_id),
         repair_id=desk.repairs[0] if desk.repairs else None,

@@ -128,6 +128,14 @@ def test_an_event_that_nobody_wants_says_so(server: Any, run: Any) -> None:
     )
 
 
+def test_a_type_that_looks_like_one_of_the_lifecycle_is_asked_about(server: Any, run: Any) -> None:
+    misspelt = run("emit", "action.startd", "--pipeline", "1", "--action", "1")
+    another = run("emit", "stage.entered", "--pipeline", "1", "--action", "1")
+
+    assert "did you mean action.started?" in misspelt.stderr
+    assert another.stderr == ""
+
+
 def test_many_events_come_from_a_file_and_the_answer_may_be_json(server: Any, run: Any) -> None:
     events = [{"type": "action.queued", "action": {"id": number, "pipeline": 1}} for number in (1, 2)]
     Path("events.json").write_text(json.dumps(events), encoding="utf-8")

@@ -198,11 +198,14 @@ async def test_a_delivery_that_ended_is_told(desk: Desk) -> None:
 async def test_what_was_to_be_tried_again_may_have_ended_all_the_same(
     desk: Desk, status: str, names: list[str]
 ) -> None:
-    desk.store.answers = [Finished(status=status)]
+    desk.store.answers = [Finished(status=status, because="a reason of its own")]
 
     await desk.record(Answered(status=503))
 
     assert desk.names() == names
+    assert [facts["because"] for name, facts in desk.told if name == "delivery.ended"] == [
+        "a reason of its own" for name in names if name == "delivery.ended"
+    ]
 
 
 async def test_a_result_that_came_late_is_told_as_that_only(desk: Desk) -> None:
