@@ -41,7 +41,7 @@ from hookengine.guard.connect import GuardedTransport
 from hookengine.guard.keys import KeyRing
 from hookengine.guard.resolver import Resolver
 from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
-from hookengine.manifest import Manifest, Presets
+from hookengine.manifest import Manifest, shipped_presets
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
 from hookengine.store.sqlite import SqliteStore
@@ -197,9 +197,10 @@ async def _assemble(
         pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
     )
     catalogue = Catalogue(await store.apply(defined, "file", clock.now()))
-    connections = _connections(settings, clock, stack)
-    sender = Sender(vault, _policy(settings), connections, clock, _manners(settings))
-    rules = {kind: Presets().responses(name) for kind, name in STATUS_PRESETS.items()}
+    policy = _policy(settings)
+    connections = _connections(policy, clock, stack)
+    sender = Sender(vault, policy, connections, clock, _manners(settings))
+    rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
     worker = Worker(store, sender, recorder, signals, clock, _capacity(settings, catalogue))
     intake = Intake(store, catalogue, vault, worker, signals, clock, _limits(settings))
@@ -249,8 +250,8 @@ def _policy(settings: Settings) -> AddressPolicy:
     return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
-def _connections(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Connections:
-    policy, resolver = _policy(settings), Resolver()
+def _connections(policy: AddressPolicy, clock: Clock, stack: contextlib.AsyncExitStack) -> Connections:
+    resolver = Resolver()
     stack.callback(resolver.close)
     tls = httpx.create_ssl_context(trust_env=False)
     connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)

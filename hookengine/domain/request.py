@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -65,6 +64,7 @@ class RenderedRequest:
         }
 
     def to_json(self) -> str:
+        """Equal requests have equal texts, whatever their secrets are by the time they are sent."""
         return json.dumps(
             [
                 self.method,
@@ -85,10 +85,6 @@ class RenderedRequest:
             headers=tuple((name, _parts_in(value)) for name, value in headers),
             body=None if body is None else _parts_in(body),
         )
-
-    def digest(self) -> str:
-        """Equal requests have equal digests, whatever their secrets are by the time they are sent."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 def fill_text(text: Text, fill: Callable[[SecretRef], str]) -> str:

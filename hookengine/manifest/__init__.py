@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hookengine.manifest.document import Document, load
-from hookengine.manifest.presets import Preset, Presets
+from hookengine.manifest.presets import Preset, Presets, shipped, shipped_presets
 from hookengine.manifest.reading import Manifest, read
 
-__all__ = ["Document", "Manifest", "Preset", "Presets", "load", "read"]
+__all__ = ["Document", "Manifest", "Preset", "Presets", "load", "read", "shipped", "shipped_presets"]

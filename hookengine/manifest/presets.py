@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +65,7 @@ class Presets:
     """The presets of a folder; those that come with hookengine, unless another is given."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or _shipped()
+        self._folder = folder or shipped("templates")
         self._loaded: dict[str, Preset] = {}
 
     @cached_property
@@ -86,10 +86,16 @@ class Presets:
         return self.get(name).rules
 
 
-def _shipped() -> Path:
-    """In a wheel they lie in the package, in a clone beside it."""
-    packed = _PACKAGE / "shipped" / "templates"
-    return packed if packed.is_dir() else _PACKAGE.parent / "templates"
+@cache
+def shipped_presets() -> Presets:
+    """Read once in a process."""
+    return Presets()
+
+
+def shipped(folder: str) -> Path:
+    """A folder that comes with hookengine: in a wheel it lies in the package, in a clone beside it."""
+    packed = _PACKAGE / "shipped" / folder
+    return packed if packed.is_dir() else _PACKAGE.parent / folder
 
 
 def _read(file: Path, name: str) -> Preset:

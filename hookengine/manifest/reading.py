@@ -20,7 +20,7 @@ from hookengine.manifest.hooks import (
     plain_hook,
     preset_hook,
 )
-from hookengine.manifest.presets import Presets
+from hookengine.manifest.presets import Presets, shipped_presets
 from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
 
 KEYS = frozenset({"pipelines", "hooks"})
@@ -40,7 +40,7 @@ def read(
     document: Document, *, secret_names: Collection[str] | None = None, presets: Presets | None = None
 ) -> Manifest:
     """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them."""
-    return _Reading(document, secret_names, presets or Presets()).manifest()
+    return _Reading(document, secret_names, presets or shipped_presets()).manifest()
 
 
 @dataclass

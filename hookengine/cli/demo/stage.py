@@ -16,15 +16,13 @@ from hookengine.config import SecretSource, Settings, read_config
 from hookengine.engine.signals import Signals
 from hookengine.errors import ConfigError
 from hookengine.guard.keys import new_key_file
-from hookengine.manifest import Manifest
+from hookengine.manifest import Manifest, shipped
 from hookengine.simulators import Bitbucket, GitHub, GitLab, Host, serve
 from hookengine.web.server import answering, listening
 
 LOOPBACK = "127.0.0.1"
 PORTS = {"GitHub": 8741, "GitLab": 8742, "Bitbucket": 8743}
 """Where the demo's file looks for the hosts."""
-
-_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +62,7 @@ class Stage:
 
 
 def examples() -> Path:
-    """In a wheel they lie in the package, in a clone beside it."""
-    packed = _PACKAGE / "shipped" / "examples"
-    return packed if packed.is_dir() else _PACKAGE.parent / "examples"
+    return shipped("examples")
 
 
 @asynccontextmanager

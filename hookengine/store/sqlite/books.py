@@ -78,6 +78,7 @@ class Desk:
         self.leased: list[Leased] = []
         self.endings: list[Ending] = []
         self.repairs: list[str] = []
+        self.requests: dict[str, RenderedRequest] = {}  # written by this transaction: not read back
         self._capacity = terms.capacity
         self._hooks_off = _HooksOff(connection)
         self._terms = Terms(
@@ -176,9 +177,6 @@ class Desk:
         ]
 
     def _leased(self, book: LaneBook, head: Delivery, token: int) -> Leased:
-        (document,) = self.connection.execute(
-            "SELECT document FROM request WHERE id = ?", (head.request_id,)
-        ).fetchone()
         return Leased(
             token=token,
             delivery_id=head.id,
@@ -191,8 +189,16 @@ class Desk:
             started_at=self.now,
             lane_key=book.lane.key,
             position=book.position(head),
-            request=RenderedRequest.from_json(document),
+            request=self._request(head.request_id),
         )
+
+    def _request(self, request_id: str) -> RenderedRequest:
+        if request_id not in self.requests:
+            (document,) = self.connection.execute(
+                "SELECT document FROM request WHERE id = ?", (request_id,)
+            ).fetchone()
+            self.requests[request_id] = RenderedRequest.from_json(document)
+        return self.requests[request_id]
 
 
 def close_attempt(connection: sqlite3.Connection, token: int, values: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery, DeliveryStatus
+from hookengine.domain.documents import digest
 from hookengine.domain.lane_book import LaneBook
 from hookengine.errors import EventConflict, StaleContext
 from hookengine.store.contract import (
@@ -117,13 +118,14 @@ def _advance_action(desk: Desk, owed: OwedEvent) -> int:
 def _owe(
     desk: Desk, books: dict[str, LaneBook], owed: OwedEvent, delivery: OwedDelivery, first_seq: int
 ) -> None:
+    document = delivery.request.to_json() if delivery.request else ""
     row = Delivery(
         id=delivery.id,
         event_id=owed.id,
         hook_id=delivery.hook_id,
         hook_revision=delivery.hook_revision,
         request_id=delivery.id,
-        digest=delivery.request.digest() if delivery.request else "",
+        digest=digest(document) if document else "",
         number=owed.event.number,
         first_seq=first_seq,
         rank=owed.event.rank,
@@ -133,9 +135,8 @@ def _owe(
         row.status, row.because, row.ended_at = DeliveryStatus.FAILED, delivery.unrenderable, desk.now
         save_without_lane(desk.connection, row)
         return
-    desk.connection.execute(
-        "INSERT INTO request (id, document) VALUES (?, ?)", (delivery.id, delivery.request.to_json())
-    )
+    desk.connection.execute("INSERT INTO request (id, document) VALUES (?, ?)", (delivery.id, document))
+    desk.requests[delivery.id] = delivery.request
     book = books.get(delivery.lane_key)
     if book is None:
         book = books[delivery.lane_key] = desk.lane_for(delivery.lane_key, delivery.policy)
