@@ -24,6 +24,7 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.connections import LONGEST_IDLE, ONE, Connections
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
+from hookengine.engine.room import InFlight
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.signals import (
     SECRET_MISSING,
@@ -42,6 +43,7 @@ from hookengine.guard.keys import KeyRing
 from hookengine.guard.resolver import Resolver
 from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
 from hookengine.manifest import Manifest, shipped_presets
+from hookengine.metrics import Exposition, Tallies
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
 from hookengine.store.sqlite import SqliteStore
@@ -71,6 +73,7 @@ class _Parts:
     upkeep: Upkeep
     vault: Vault
     connections: Connections
+    metrics: Exposition
 
 
 class HookEngine:
@@ -132,6 +135,8 @@ class HookEngine:
                 triggers=self.parts.triggers,
                 records=self.parts.records,
                 ready=self._ready,
+                metrics=self.parts.metrics,
+                metrics_public=self.settings.metrics.public,
                 tokens=Tokens(list(_tokens(self.settings, self._environ)) if auth.enabled else None),
                 largest_body=self.settings.server.max_body,
                 version=__version__,
@@ -139,7 +144,7 @@ class HookEngine:
         )
 
     async def _ready(self) -> None:
-        await self.parts.store.next_due()
+        await self.parts.store.next_due(0)
 
     @asynccontextmanager
     async def _delivering(self, clock: Clock) -> AsyncIterator[None]:
@@ -190,6 +195,9 @@ async def _assemble(
     seal = _seal(settings)
     store = await SqliteStore.open(path)
     stack.push_async_callback(store.close)
+    tallies = Tallies(signals)
+    stack.callback(tallies.close)
+    store.on_commit(tallies.on_commit)
     records = Records(f"sqlite+aiosqlite:///{path}")
     stack.push_async_callback(records.close)
     vault = _vault(settings, seal, store, environ)
@@ -214,6 +222,7 @@ async def _assemble(
         upkeep=Upkeep(store, signals, clock, _retention(settings)),
         vault=vault,
         connections=connections,
+        metrics=Exposition(tallies, store.figures, worker, clock),
     )
 
 
@@ -270,7 +279,12 @@ def _manners(settings: Settings) -> Manners:
 
 def _capacity(settings: Settings, catalogue: Catalogue) -> Capacity:
     return Capacity(
-        in_flight=settings.delivery.concurrency,
+        in_flight=InFlight(
+            node=settings.delivery.concurrency,
+            host=settings.delivery.per_host,
+            hook=settings.delivery.per_hook,
+        ),
+        patience=settings.delivery.pause_failing_after,
         lease_margin=settings.delivery.lease_margin,
         settle=settings.delivery.settle,
         longest_deadline=catalogue.longest_deadline,

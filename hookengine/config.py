@@ -81,6 +81,12 @@ class Auth(_Group):
 class Delivery(_Group):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Requests in flight at once, per node."""
+    per_host: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Of these to one host: a slow one keeps its share only."""
+    per_hook: Annotated[int, Field(ge=1, le=100_000)] = 8
+    """Of these for one hook."""
+    pause_failing_after: Duration = 5 * 86_400_000
+    """A hook that has only failed for so long is paused."""
     connect_timeout: Duration = 5_000
     """For a connection, TLS included."""
     lease_margin: Annotated[Duration, Field(ge=5_000)] = 20_000
@@ -157,6 +163,11 @@ class Retention(_Group):
     """Deliveries that did not arrive."""
 
 
+class Metrics(_Group):
+    public: bool = False
+    """Whether /metrics may be read without a token."""
+
+
 class Logging(_Group):
     format: Literal["auto", "console", "json"] = "auto"
     """auto: console on a terminal, json elsewhere."""
@@ -186,6 +197,7 @@ class Settings(BaseSettings):
     events: Events = Events()
     secrets: Secrets = Secrets()
     retention: Retention = Retention()
+    metrics: Metrics = Metrics()
     logging: Logging = Logging()
 
     @classmethod

@@ -99,5 +99,9 @@ class StoreBusy(StoreError):
     """Another process owns this database file."""
 
 
+class StoreRaced(StoreError):
+    """Rows are there, or are not, that another transaction was faster with, or that contradict each other."""
+
+
 class StaleContext(StoreError):
     """The action's remembered context changed between reading and writing; render again."""

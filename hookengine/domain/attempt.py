@@ -142,3 +142,34 @@ def describe(outcome: Outcome) -> str:
             return f"unknown: {reason}"
         case _:
             assert_never(outcome)
+
+
+def kind_of(outcome: Outcome) -> str:
+    """One of few words, to count by: `2xx`, `429`, `timeout_connect`, `unreachable`, `blocked`, `unknown`."""
+    match outcome:
+        case Answered(status=429):
+            return "429"
+        case Answered(status=status):
+            return f"{status // 100}xx"
+        case TimedOut(phase=phase):
+            return f"timeout_{phase}"
+        case Unreachable() | Blocked() | Unrenderable() | Unknown():
+            return type(outcome).__name__.lower()
+        case _:
+            assert_never(outcome)
+
+
+def host_failed(outcome: Outcome) -> bool | None:
+    """Whether nothing sensible was heard from the host: not its word on this request, but its being there.
+
+    None for an outcome that says nothing about it.
+    """
+    match outcome:
+        case Answered(status=status):
+            return status in (502, 503, 504)
+        case Unreachable() | TimedOut():
+            return True
+        case Blocked() | Unrenderable() | Unknown():
+            return None
+        case _:
+            assert_never(outcome)

@@ -46,7 +46,8 @@ class Delivery:
     `number` and `first_seq` are the two orders of its action (the platform's, and when it was first
     accepted), `seq` its place in the order of acceptance within the lane. `strikes` counts attempts
     during which the node died. `doubt_until` is when it will have been settled whether a doubtful
-    attempt had an effect; 0 if none was doubtful.
+    attempt had an effect; 0 if none was doubtful. `host` is whom its request goes to, `account` whose
+    credential it carries there, `rate` what that one allows.
     """
 
     id: str
@@ -59,6 +60,9 @@ class Delivery:
     first_seq: int
     rank: Rank
     accepted_at: Millis
+    host: str = ""
+    account: str = ""
+    rate: str = ""
     seq: int = 0
     status: DeliveryStatus = DeliveryStatus.QUEUED
     attempts: int = 0
@@ -94,6 +98,9 @@ def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
         number=shown.number,
         first_seq=shown.first_seq,
         rank=shown.rank,
+        host=shown.host,
+        account=shown.account,
+        rate=shown.rate,
         seq=shown.seq,
         accepted_at=now,
         repair_of=shown.id,

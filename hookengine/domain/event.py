@@ -34,6 +34,9 @@ _LARGEST_NUMBER = (1 << 40) - 1
 _LARGEST_ATTEMPT = (1 << 20) - 1
 
 
+Watched = tuple[Millis | None, int | None]
+
+
 class Lifecycle(StrEnum):
     QUEUED = "action.queued"
     STARTED = "action.started"
@@ -250,3 +253,19 @@ def order_of(action: Mapping[str, Any]) -> int | None:
 
 def _is_count(value: Any, largest: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
+
+
+def watched(event: Event, now: Millis, open_since: Millis | None, ended_number: int | None) -> Watched:
+    """Whether its action is open after this event: (open since when, the number it ended with).
+
+    None for what it is not; -1 for the number of an end without one. What is told of a run that has ended
+    does not open it again; a run of a higher number does.
+    """
+    if event.type not in Lifecycle.values():
+        return open_since, ended_number
+    number = -1 if event.number is None else event.number
+    if event.rank is Rank.FINISHED:
+        return None, max(number, -1 if ended_number is None else ended_number)
+    if ended_number is not None and number <= ended_number:
+        return open_since, ended_number
+    return now, None

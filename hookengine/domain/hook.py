@@ -51,6 +51,7 @@ def _text(value: Any) -> str:
 
 class HookState(StrEnum):
     ACTIVE = "active"  #: matches events, delivers
+    PAUSED = "paused"  #: matches events, what it owes waits
     DISABLED = "disabled"  #: matches nothing, what waited is cancelled
 
 
@@ -77,6 +78,7 @@ class Hook:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float = 30.0  # seconds from connecting to the last byte read
     responses: tuple[ResponseRule, ...] = ()
+    rate: str = ""  # such as 10/min: what its credential may carry, on all nodes together; empty: no limit
     preset: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     state: HookState = HookState.ACTIVE

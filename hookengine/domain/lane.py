@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import Delivery
 from hookengine.domain.hook import LanePolicy
 
 Position = tuple[int, int, int]
@@ -17,6 +18,8 @@ class Lane:
     """The unit of scheduling. `due_at` is the one field that says when it may be claimed: a lease moves it
     to the lease's end, so that an expired lease is found by the same index as work that is due.
 
+    `waits_for` names what a head that is due waits for: a gate, or room for its host or hook.
+
     `scope` names whose numbers order the lane; None: the order in which actions were first accepted.
     `newest` is (number, first_seq, rank, seq) of the highest position ever accepted. `shown_id` was the
     last delivery known to have taken effect; doubts that end by `cleared_to` are answered.
@@ -27,6 +30,7 @@ class Lane:
     policy: LanePolicy
     head_id: str | None = None
     due_at: Millis = 0
+    waits_for: str | None = None
     token: int | None = None
     not_before: Millis = 0
     next_seq: int = 1
@@ -37,12 +41,18 @@ class Lane:
     cleared_to: Millis = 0
     doubt_until: Millis = 0
 
-    def agree_on_order(self, scope: str | None) -> None:
-        """Numbers of different pipelines do not compare: the first foreign one ends ordering by number."""
+    def agree_on_order(self, scope: str | None) -> bool:
+        """Numbers of different pipelines do not compare: the first foreign one ends ordering by number.
+
+        Whether it does so now: two write the same thing.
+        """
         if self.newest is None:
             self.scope = scope
-        elif self.scope != scope:
+            return False
+        ends = self.scope is not None and self.scope != scope
+        if ends:
             self.scope = None
+        return ends
 
     def place(self, number: int | None, first_seq: int, rank: int, seq: int) -> Position:
         """First in, first out knows the order of acceptance only."""
@@ -57,10 +67,31 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a decision takes from outside: the time, how long doubts and leases last, which hooks are off.
+class Wait:
+    """Why a head that is due is not leased: `behind` names what it waits for; else it is due again `at`,
+    or stays due if that is None (this node has no room, another may)."""
 
-    `hooks_off` maps a hook to the moment it was switched off: deliveries accepted before it are cancelled.
+    behind: str | None = None
+    at: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookFacts:
+    """What a lane must know of a hook. Deliveries accepted up to `off_at` are cancelled; -1: never off.
+
+    `failing_since` is when the first of its failures in a row began, -1 while it works.
+    """
+
+    off_at: Millis = -1
+    paused: bool = False
+    failing_since: Millis = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a decision takes from outside: the time, how long doubts and leases last, what hooks are about.
+
+    `admit` says whether a head may be leased now; asking it takes the room it gives.
     """
 
     now: Millis
@@ -68,4 +99,5 @@ class Terms:
     lease: Millis
     new_token: Callable[[], int]
     new_id: Callable[[], str]
-    hooks_off: Mapping[str, Millis] = field(default_factory=dict)
+    hooks: Mapping[str, HookFacts] = field(default_factory=dict)
+    admit: Callable[[Delivery], Wait | None] = lambda head: None

@@ -17,11 +17,13 @@ from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdi
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery, DeliveryStatus, once_more
 from hookengine.domain.event import Rank
+from hookengine.domain.gate import hook_key
 from hookengine.domain.hook import LanePolicy
-from hookengine.domain.lane import Lane, Position, Terms
+from hookengine.domain.lane import HookFacts, Lane, Position, Terms, Wait
 from hookengine.domain.retry import FINAL_BUDGET, HOUR
 
 POISON_STRIKES = 3
+_UNKNOWN_HOOK = HookFacts()
 
 
 class LaneBook:
@@ -35,6 +37,7 @@ class LaneBook:
         self.lane = lane
         self.deliveries = dict(deliveries)
         self.changed: dict[str, Delivery] = {}
+        self.contested = False  # numbers of another pipeline ended ordering by number just now
         self._terms = terms
         self._complete = complete
 
@@ -45,7 +48,7 @@ class LaneBook:
         lane = self.lane
         arrival.seq = lane.next_seq
         lane.next_seq += 1
-        lane.agree_on_order(scope)
+        self.contested |= lane.agree_on_order(scope)
         self.deliveries[arrival.id] = arrival
         self._touch(arrival)
         if lane.policy is LanePolicy.LATEST:
@@ -59,18 +62,21 @@ class LaneBook:
             self._set_head(arrival)
 
     def lease(self) -> Delivery | None:
-        """Hand out the head if it is due and free; the caller opens attempt number `attempts`."""
-        lane, terms = self.lane, self._terms
-        while (head := self._head()) is not None and lane.token is None and lane.due_at <= terms.now:
-            if not self._skips(head):
-                head.move(DeliveryStatus.SENDING)
-                head.attempts += 1
-                self._touch(head)
-                lane.token, lane.due_at = terms.new_token(), terms.now + terms.lease
-                return head
-            if not self._knows_next(head):
-                return None  # the next claim loads more
-            self._skip(head)
+        """Hand out the head if it is due, free and admitted; the caller opens attempt number `attempts`."""
+        lane = self.lane
+        while (head := self._head()) is not None and lane.token is None and lane.due_at <= self._terms.now:
+            if self._skips(head):
+                if not self._knows_next(head):
+                    return None  # the next claim loads more
+                self._skip(head)
+                continue
+            head = self._going_on(head)
+            wait = self._wait_of(head)
+            if wait is None:
+                return self._hand_out(head)
+            lane.waits_for = wait.behind
+            lane.due_at = lane.due_at if wait.at is None else wait.at
+            return None
         return None
 
     def rescue(self) -> None:
@@ -164,7 +170,31 @@ class LaneBook:
     def _knows_next(self, head: Delivery) -> bool:
         return self._complete or self._next(head) is not None
 
+    def _hand_out(self, head: Delivery) -> Delivery:
+        lane, terms = self.lane, self._terms
+        head.move(DeliveryStatus.SENDING)
+        head.attempts += 1
+        self._touch(head)
+        lane.token, lane.due_at, lane.waits_for = terms.new_token(), terms.now + terms.lease, None
+        return head
+
+    def _going_on(self, head: Delivery) -> Delivery:
+        """A head whose hook is paused lets others go first, as long as there are any."""
+        if not self._facts(head).paused:
+            return head
+        others = [row for row in self._waiting(besides=head) if not self._facts(row).paused]
+        if others:
+            head = min(others, key=lambda row: row.seq)
+            self.lane.head_id = head.id
+        return head
+
+    def _wait_of(self, head: Delivery) -> Wait | None:
+        if self._facts(head).paused:
+            return Wait(behind=hook_key(head.hook_id))
+        return self._terms.admit(head)
+
     def _set_head(self, delivery: Delivery) -> None:
+        self.lane.waits_for = None
         self.lane.head_id = delivery.id
         self.lane.due_at = max(self._terms.now, self.lane.not_before)
 
@@ -174,7 +204,7 @@ class LaneBook:
         if following is not None:
             self._set_head(following)
             return
-        self.lane.head_id = None
+        self.lane.head_id = self.lane.waits_for = None
         self._settle()
 
     def _skips(self, head: Delivery) -> bool:
@@ -188,8 +218,11 @@ class LaneBook:
             self.lane.shown_id = head.id
         self._advance()
 
+    def _facts(self, delivery: Delivery) -> HookFacts:
+        return self._terms.hooks.get(delivery.hook_id, _UNKNOWN_HOOK)
+
     def _is_off(self, delivery: Delivery) -> bool:
-        return delivery.accepted_at <= self._terms.hooks_off.get(delivery.hook_id, -1)
+        return delivery.accepted_at <= self._facts(delivery).off_at
 
     def _is_unchanged(self, head: Delivery) -> bool:
         """What a person asks for again, and a repair, go out even if they look the same."""
@@ -223,6 +256,7 @@ class LaneBook:
         """Unless it is not wanted any more, the head goes back to waiting."""
         if not self._drops(head):
             head.move(DeliveryStatus.RETRYING if tried else DeliveryStatus.QUEUED, because)
+            self.lane.waits_for = None
             self.lane.due_at = max(at, self.lane.not_before)
 
     def _supersede(self, older: Delivery, newer: Delivery) -> None:
@@ -280,7 +314,7 @@ class LaneBook:
         self._touch(repair)
         self.lane.cleared_to = until
         self.lane.shown_digest = None  # until then the target may come to show something else
-        self.lane.head_id = repair.id
+        self.lane.head_id, self.lane.waits_for = repair.id, None
         self.lane.due_at = max(until, self.lane.not_before)
 
     def _touch(self, delivery: Delivery) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,7 +20,7 @@ from hookengine.domain.identity import new_id
 from hookengine.domain.pipeline import Pipeline
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
-from hookengine.engine.lanes import lane_of
+from hookengine.engine.lanes import account_of, host_of, lane_of
 from hookengine.engine.offer import Offer
 from hookengine.engine.selection import select
 from hookengine.engine.signals import Signals
@@ -59,7 +58,7 @@ class Seals(Protocol):
 class Hands(Protocol):
     """What intake needs of the worker."""
 
-    def offer(self, at_most: int) -> AbstractContextManager[Offer]: ...
+    def offer(self) -> Offer: ...
 
     def wake(self) -> None: ...
 
@@ -171,14 +170,23 @@ class Intake:
         except TemplateError as error:
             return OwedDelivery(**owed, unrenderable=str(error))  # type: ignore[arg-type]
         key, policy = lane_of(hook, rendered, action, delivery_id)
-        return OwedDelivery(**owed, lane_key=key, policy=policy, request=rendered.request)  # type: ignore[arg-type]
+        host = host_of(rendered.request.url)
+        return OwedDelivery(
+            **owed,  # type: ignore[arg-type]
+            lane_key=key,
+            policy=policy,
+            request=rendered.request,
+            host=host,
+            account=account_of(rendered.request, host, hook.id),
+            rate=hook.rate,
+        )
 
     async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
         wanted = sum(delivery.request is not None for event in owed for delivery in event.deliveries)
-        with self._hands.offer(wanted) as offer:
-            written = await self._store.accept(owed, now, offer.terms)
-            offer.take(written.leased)
+        offer = self._hands.offer()
+        written = await self._store.accept(owed, now, offer.terms)
+        offer.take(written.leased)
         if len(written.leased) < wanted:
             self._hands.wake()
         self._tell(owed, written)
@@ -234,6 +242,7 @@ class Intake:
             if accepted.fresh:
                 self._signals.announce_endings(_unrenderable(event.deliveries))
         self._signals.announce_endings(written.endings)
+        self._signals.announce_notices(written.notices)
 
 
 def _unrenderable(deliveries: Sequence[OwedDelivery]) -> list[Ending]:

@@ -1,8 +1,11 @@
-"""Which lane a request belongs in: what it would change outside."""
+"""Which lane a request belongs in: what it would change outside; and whom it goes to, on whose account."""
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from hookengine.domain.hook import Hook, LanePolicy
+from hookengine.domain.request import RenderedRequest
 from hookengine.domain.status_call import recognise
 from hookengine.engine.rendering import Rendered
 from hookengine.store.contract import ActionKey
@@ -28,3 +31,13 @@ def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str)
         return call.lane_key.replace("status:", f"status-{policy}:", 1), policy
     pipeline_id, action_id = action
     return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED
+
+
+def host_of(url: str) -> str:
+    """Such as `api.github.com` or `gitlab.example:8443`."""
+    return urlsplit(url).netloc.lower()
+
+
+def account_of(request: RenderedRequest, host: str, hook_id: str) -> str:
+    """Whose limits it counts towards at this host: those of the credentials it carries, else of its hook."""
+    return f"{host} {' '.join(sorted(request.secrets)) or hook_id}"

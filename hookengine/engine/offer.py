@@ -1,4 +1,4 @@
-"""What a node offers a store: room for leases."""
+"""What a node offers a store that may grant it leases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hookengine.store.contract import Leased, LeaseTerms
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Room kept free for leases that are being asked for: `take` what was granted."""
+    """Made before the store is asked, since leases count from then on: `take` what was granted."""
 
     terms: LeaseTerms
     take: Callable[[Iterable[Leased]], None]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import tenacity
 
-from hookengine.domain.attempt import Outcome, certainty_of, describe
+from hookengine.domain.attempt import Outcome, certainty_of, describe, host_failed, kind_of
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import ENDED
 from hookengine.domain.hook import Hook
@@ -53,13 +53,13 @@ class Recorder:
         return past
 
     async def record(
-        self, leased: Leased, hook: Hook, outcome: Outcome, terms: Callable[[], LeaseTerms]
+        self, leased: Leased, hook: Hook, outcome: Outcome, terms: LeaseTerms, seconds: float = 0
     ) -> Finished:
-        """Judge the outcome and write it, however long the database takes to come back: a result that was
-        lost would cost a duplicate."""
+        """Judge the outcome, which took so many seconds, and write it, however long the database takes to
+        come back: a result that was lost would cost a duplicate."""
         report = self._judged(leased, hook, outcome)
-        finished = await self._until_written(lambda: self._store.finish(report, self._clock.now(), terms()))
-        self._tell(leased, hook, report, finished)
+        finished = await self._until_written(lambda: self._store.finish(report, self._clock.now(), terms))
+        self._tell(leased, hook, report, finished, seconds)
         return finished
 
     async def give_back(self, leased: Leased, terms: LeaseTerms, after: Millis) -> None:
@@ -83,6 +83,7 @@ class Recorder:
             certainty=certainty_of(outcome, verdict),
             verdict=verdict,
             finished_at=now,
+            host_failed=host_failed(outcome),
         )
 
     async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
@@ -100,13 +101,18 @@ class Recorder:
                 return await write()
         raise AssertionError("tenacity goes on until it is written")
 
-    def _tell(self, leased: Leased, hook: Hook, report: Report, finished: Finished) -> None:
+    def _tell(
+        self, leased: Leased, hook: Hook, report: Report, finished: Finished, seconds: float
+    ) -> None:
         facts = {
             "delivery": leased.delivery_id,
             "hook": leased.hook_id,
             "name": hook.name,
             "event": leased.event_id,
             "attempt": leased.attempt,
+            "host": leased.seat.host,
+            "seconds": round(seconds, 4),
+            "kind": kind_of(report.outcome),
             "outcome": describe(report.outcome),
             "verdict": type(report.verdict).__name__,
             "because": report.verdict.because,
@@ -129,9 +135,7 @@ class Recorder:
             )
         if getattr(report.verdict, "gone", False):
             self._catalogue.switch_off(leased.hook_id)
-            self._signals.announce(
-                signals.HOOK_SWITCHED_OFF, hook=leased.hook_id, because=report.verdict.because
-            )
         if finished.repair_id is not None:
             self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
         self._signals.announce_endings(finished.endings)
+        self._signals.announce_notices(finished.notices)

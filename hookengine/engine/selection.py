@@ -14,7 +14,7 @@ def select(hooks: Iterable[Hook], event_type: str, context: Context) -> list[Hoo
 
 def why_not(hook: Hook, event_type: str, context: Context) -> str | None:
     """The first thing that keeps the hook from matching, for people; None if it matches."""
-    if hook.state is not HookState.ACTIVE:
+    if hook.state is HookState.DISABLED:
         return "it is disabled"
     if not hook.wants(event_type):
         return f"it wants {', '.join(hook.events)}, not {event_type}"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hookengine.store.contract import Ending
+from hookengine.store.contract import Ending, Notice, NoticeKind
 
 Facts = dict[str, Any]
 Listener = Callable[[str, Facts], None]
@@ -20,6 +20,11 @@ ATTEMPT_RESCUED = "attempt.rescued"
 DELIVERY_ENDED = "delivery.ended"
 REPAIR_OWED = "repair.owed"
 HOOK_SWITCHED_OFF = "hook.switched_off"
+HOOK_PAUSED = "hook.paused"
+CIRCUIT_OPENED = "circuit.opened"
+CIRCUIT_CLOSED = "circuit.closed"
+LANE_CONTESTED = "lane.contested"
+ACTION_TIMED_OUT = "action.timed_out"
 SECRET_MISSING = "secret.missing"  # noqa: S105  a name, not a secret
 STORE_FAILED = "store.failed"
 WORKER_FAILED = "worker.failed"
@@ -27,6 +32,15 @@ UPKEEP_DONE = "upkeep.done"
 SERVER_LISTENING = "server.listening"
 WORKER_STARTED = "worker.started"
 WORKER_STOPPED = "worker.stopped"
+
+
+_NOTICES = {
+    NoticeKind.HOOK_GONE: (HOOK_SWITCHED_OFF, "hook"),
+    NoticeKind.HOOK_PAUSED: (HOOK_PAUSED, "hook"),
+    NoticeKind.CIRCUIT_OPENED: (CIRCUIT_OPENED, "host"),
+    NoticeKind.CIRCUIT_CLOSED: (CIRCUIT_CLOSED, "host"),
+    NoticeKind.LANE_CONTESTED: (LANE_CONTESTED, "lane"),
+}
 
 
 class Signals:
@@ -49,6 +63,11 @@ class Signals:
             self.announce(
                 DELIVERY_ENDED, delivery=ending.delivery_id, status=ending.status, because=ending.because
             )
+
+    def announce_notices(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            name, subject = _NOTICES[notice.kind]
+            self.announce(name, **{subject: notice.subject}, because=notice.because)
 
     async def wait_for(self, name: str, holds: Callable[[Facts], bool] = lambda facts: True) -> Facts:
         """The facts of the next signal of this name for which `holds` is true."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hookengine.domain.attempt import Outcome
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import DeliveryStatus
+from hookengine.domain.gate import hook_key, host_key
 from hookengine.domain.hook import Hook
+from hookengine.domain.retry import DAY
 from hookengine.engine import signals
 from hookengine.engine.offer import Offer
 from hookengine.engine.recording import Recorder
+from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.engine.sending import NotBegun, Sender
 from hookengine.engine.signals import Signals
 from hookengine.errors import HookEngineError, StoreError
-from hookengine.store.contract import Claimed, Leased, LeaseTerms, Store
+from hookengine.store.contract import Claimed, Leased, LeaseTerms, Seat, Store
 
-CLAIM_AT_ONCE = 64  # lanes; the rest of the room stays open to what is accepted meanwhile
 RECONNECT = 1.0  # seconds until claiming is tried again after the database failed
 LAST_WORDS = 8.0  # seconds that recording may take of what was cut off by a stop
 PAUSE: Millis = 1000  # until a delivery that was given back may be leased again
@@ -35,12 +37,17 @@ class Alarm(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`in_flight` requests at a time; a lease outlives the longest deadline by `lease_margin`."""
+    """`in_flight` requests at a time; a lease outlives the longest deadline by `lease_margin`. A hook that
+    does nothing but fail is paused after `patience`. `poll` is how long work of other nodes may go unseen;
+    None if there are none."""
 
-    in_flight: int = 512
+    in_flight: InFlight = field(default_factory=InFlight)
     lease_margin: Millis = 20_000
     settle: Millis = 60_000
     longest_deadline: Millis = 30_000
+    patience: Millis = 5 * DAY
+    poll: Millis | None = None
+    node: str = "node"
 
     @property
     def lease(self) -> Millis:
@@ -63,29 +70,36 @@ class Worker:
         self._signals = signals
         self._clock = clock
         self._capacity = capacity
+        self.room = NodeRoom(capacity.in_flight, clock)
         self._under_way: dict[asyncio.Task[None], int] = {}  # and the token each holds
         self._sending: set[asyncio.Task[None]] = set()  # those a stop may cut off
-        self._promised = 0
         self._woken = asyncio.Event()
-        self._eased = asyncio.Event()  # something under way or promised has ended
+        self._eased = asyncio.Event()  # something under way has ended
         self._starved = False  # more may be due than this node could take
+        self._waiting_for: frozenset[str] = frozenset()  # what lanes have been set aside for
         self._working = False  # leases are only taken between `run` and `stop`
         self._stopped = False
+        self.last_round = clock.ticks()  # when the loop last went round
 
     async def run(self, alarm: Alarm) -> None:
         """Claim what is due whenever woken, until `stop`."""
         self._working = not self._stopped
+        if self._working:
+            self.room.open()
         while self._working:
             self._woken.clear()
-            self._starved = False
-            due: Millis | None = self._clock.now() + round(RECONNECT * 1000)
+            self.last_round = self._clock.ticks()
+            now = self._clock.now()
+            due: Millis | None = now + round(RECONNECT * 1000)
             try:
                 await self._claim_due()
-                due = await self._store.next_due()
+                due = await self._store.next_due(now)
             except StoreError as error:
                 self._signals.announce(signals.STORE_FAILED, doing="claiming", error=str(error))
             except Exception as error:  # noqa: BLE001  a mistake of ours must not stop deliveries for good
                 self._announce_mistake("claiming", error)
+            if self._capacity.poll is not None:
+                due = min(due or now + self._capacity.poll, now + self._capacity.poll)
             if due is not None and not self._starved:
                 alarm.at(due)
             await self._woken.wait()
@@ -100,29 +114,23 @@ class Worker:
             self._hold(following)
             try:
                 hook = await self._recorder.hook_of(following)
+                began = self._clock.ticks()
                 outcome = await self._send(following, hook, t0)
             except (NotBegun, StoreError, asyncio.CancelledError):
                 await self._give_back(following)
                 return
+            finally:
+                self._get_up(following.seat)
             t0 = self._clock.ticks()
-            finished = await self._recorder.record(following, hook, outcome, self._terms_to_go_on)
+            finished = await self._recorder.record(following, hook, outcome, self._terms(), t0 - began)
             following = finished.following
             if finished.status != DeliveryStatus.DELIVERED or finished.repair_id is not None:
                 self.wake()
 
-    @contextmanager
-    def offer(self, at_most: int) -> Iterator[Offer]:
-        """Room for up to `at_most` leases. What is offered to one is not offered to another meanwhile."""
+    def offer(self) -> Offer:
+        """What this node can take on now."""
         t0 = self._clock.ticks()
-        promised = min(at_most, self._free) if self._working else 0
-        self._promised += promised
-        try:
-            yield Offer(self._terms(promised), lambda leased: self._take(leased, t0))
-        finally:
-            self._promised -= promised
-            self._eased.set()
-            if self._starved:
-                self._woken.set()
+        return Offer(self._terms(), lambda leased: self._take(leased, t0))
 
     def wake(self) -> None:
         """Something may be due."""
@@ -134,6 +142,7 @@ class Worker:
         What has not begun then is given back; what has is recorded as unknown, and will be tried again.
         """
         self._stopped, self._working = True, False
+        self.room.close()
         self._woken.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -148,25 +157,24 @@ class Worker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    @property
-    def _free(self) -> int:
-        return max(self._capacity.in_flight - len(self._under_way) - self._promised, 0)
-
     async def _ended(self) -> None:
-        while self._under_way or self._promised:
+        """What was taken on is under way a moment later."""
+        while self._under_way or self.room.taken:
             self._eased.clear()
             await self._eased.wait()
 
     async def _claim_due(self) -> None:
-        while self._working and self._free:
-            with self.offer(CLAIM_AT_ONCE) as offer:
-                held = frozenset(self._under_way.values())
-                claimed = await self._store.claim(self._clock.now(), offer.terms, held)
-                offer.take(claimed.leased)
-            self._tell(claimed)
-            if len(claimed.leased) < offer.terms.capacity and not claimed.endings:
-                return
         self._starved = True
+        while self._working and self.room.free:
+            offer = self.offer()
+            held = frozenset(self._under_way.values())
+            claimed = await self._store.claim(self._clock.now(), offer.terms, held)
+            offer.take(claimed.leased)
+            self._waiting_for = claimed.waiting_for
+            self._tell(claimed)
+            if not claimed.more and not claimed.endings:
+                self._starved = False
+                return
 
     def _take(self, leased: Iterable[Leased], t0: float) -> None:
         for delivery in leased:
@@ -192,6 +200,7 @@ class Worker:
             hook=leased.hook_id,
             attempt=leased.attempt,
             lane=leased.lane_key,
+            waited=(self._clock.now() - leased.accepted_at) / 1000,
         )
         headers = (
             ("webhook-id", leased.delivery_id),
@@ -207,15 +216,26 @@ class Worker:
 
     async def _give_back(self, leased: Leased) -> None:
         """Not at once if this node goes on: what kept it from sending is there for a while."""
-        await self._recorder.give_back(leased, self._terms(0), after=PAUSE if self._working else 0)
+        await self._recorder.give_back(leased, self._terms(), after=PAUSE if self._working else 0)
         self.wake()
 
-    def _terms(self, capacity: int) -> LeaseTerms:
-        return LeaseTerms(capacity=capacity, lease=self._capacity.lease, settle=self._capacity.settle)
+    def _terms(self) -> LeaseTerms:
+        capacity = self._capacity
+        return LeaseTerms(
+            room=self.room,
+            lease=capacity.lease,
+            settle=capacity.settle,
+            patience=capacity.patience,
+            node=capacity.node,
+        )
 
-    def _terms_to_go_on(self) -> LeaseTerms:
-        """A delivery that follows in the same lane takes the place of the one that ended."""
-        return self._terms(1 if self._working else 0)
+    def _get_up(self, seat: Seat) -> None:
+        """Its request is over: somebody else may sit here."""
+        self.room.give(seat)
+        self._eased.set()
+        waiting_for = self._waiting_for
+        if self._starved or host_key(seat.host) in waiting_for or hook_key(seat.hook_id) in waiting_for:
+            self._woken.set()
 
     def _put_down(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
@@ -223,7 +243,7 @@ class Worker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._announce_mistake("delivering", error)
-        if self._starved or error is not None:
+        if error is not None:
             self._woken.set()
 
     def _announce_mistake(self, doing: str, error: BaseException) -> None:
@@ -239,3 +259,4 @@ class Worker:
                 signals.WORKER_FAILED, doing="claiming", error=f"lane {lane_id} cannot be claimed"
             )
         self._signals.announce_endings(claimed.endings)
+        self._signals.announce_notices(claimed.notices)

@@ -1,11 +1,21 @@
 """What the engine asks of a database. Every store keeps these promises; one suite of tests holds them to it.
 
-Eligible: a lane may be claimed when it has a head and its `due_at` has come. A lease moves `due_at` to the
-lease's end, so that the lane of a node that went away is claimed like any other, after a rescue.
+Eligible: a lane may be claimed when it has a head, its `due_at` has come, and it waits for nothing else. A
+lease moves `due_at` to the lease's end, so that the lane of a node that went away is claimed like any other,
+after a rescue. A head that is due but not admitted - its host's circuit is open, its credential paused or
+used up, its hook paused, or the asking node has no room for its host or hook - sets its lane aside under the
+name of what it waits for (`waits_for`). Such lanes cost a claim nothing, however many they are; they are
+claimed when what they wait for gives way.
 
 Atomic: each method is one transaction, durable when it returns. `accept` writes its events, what their
 actions are remembered by, their deliveries and the leases it grants, or nothing. `finish` writes the result
 and grants the next lease of the same lane, or nothing. No lease is granted without its attempt being written.
+
+Together: calls that arrive while a transaction runs share the next one (group commit). One that fails on its
+own account fails alone.
+
+Clocks: `now` is the caller's. A store that several nodes share goes by its database's clock instead, and
+moves the times it is given by the difference; what it returns is in the caller's time again.
 
 Ordered: what happens to a lane is decided by `hookengine.domain.lane_book`, under the lane's lock. A result
 is taken only from the holder of the lease's token; any other is kept on its attempt as late.
@@ -15,14 +25,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Event, Rank
-from hookengine.domain.hook import Hook, LanePolicy
+from hookengine.domain.hook import Hook, HookState, LanePolicy
+from hookengine.domain.lane import Wait
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.request import RenderedRequest
+from hookengine.domain.retry import DAY
 
 ActionKey = tuple[int, str]
 """(pipeline id, the action's id as text)."""
@@ -39,6 +52,9 @@ class OwedDelivery:
     policy: LanePolicy = LanePolicy.NONE
     request: RenderedRequest | None = None
     unrenderable: str = ""
+    host: str = ""
+    account: str = ""
+    rate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +87,45 @@ class Remembered:
     actions: Mapping[ActionKey, tuple[int, str]]
 
 
+class Seat(NamedTuple):
+    """What a lease takes up at a node. `suspect`: nodes died while they were sending it."""
+
+    host: str
+    hook_id: str
+    suspect: bool
+
+
+class Room(Protocol):
+    """What the asking node can take on. A store may ask it from another thread than the node's own."""
+
+    @property
+    def free(self) -> int:
+        """Leases it can still take, whatever they are for."""
+        ...
+
+    def take(self, seat: Seat) -> Wait | None:
+        """Take this one on: None, or why not."""
+        ...
+
+    def give(self, seat: Seat) -> None:
+        """Take it back: its transaction failed."""
+        ...
+
+    def for_what_waits(self, key: str) -> int:
+        """How many of the lanes that wait for `key` it could take."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTerms:
-    """How many leases the asking node can use now, how long they last, and how long a doubt takes to settle."""
+    """What the asking node, called `node`, has room for, how long its leases last, how long a doubt takes to
+    settle, and how long a hook may do nothing but fail before it is paused."""
 
-    capacity: int
+    room: Room
     lease: Millis
     settle: Millis
+    patience: Millis = 5 * DAY
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +144,20 @@ class Leased:
     lane_key: str
     position: tuple[int, int, int]
     request: RenderedRequest
+    seat: Seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How an attempt ended and what follows."""
+    """How an attempt ended and what follows. `host_failed`: nothing sensible was heard from the host; None if
+    the attempt says nothing about it."""
 
     token: int
     outcome: Outcome
     certainty: Certainty
     verdict: Verdict
     finished_at: Millis
+    host_failed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +167,23 @@ class Ending:
     delivery_id: str
     status: str
     because: str
+
+
+class NoticeKind(StrEnum):
+    LANE_CONTESTED = "lane.contested"  #: numbers of another pipeline came into it: two write the same thing
+    CIRCUIT_OPENED = "circuit.opened"  #: a host failed again and again
+    CIRCUIT_CLOSED = "circuit.closed"  #: it answers again
+    HOOK_PAUSED = "hook.paused"  #: it did nothing but fail for long
+    HOOK_GONE = "hook.gone"  #: its target said that it has no place any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person wants to know that a transaction brought about; `subject` is a key or an id."""
+
+    kind: NoticeKind
+    subject: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +201,23 @@ class Intake:
     accepted: tuple[Accepted, ...]
     leased: tuple[Leased, ...] = ()
     endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour."""
+    """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour.
+
+    `more`: others were due that were not looked at. `waiting_for`: what lanes have been set aside for.
+    """
 
     leased: tuple[Leased, ...] = ()
     endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
     rescued: tuple[str, ...] = ()  # deliveries whose attempt ended unknown
     stuck: tuple[int, ...] = ()
+    more: bool = False
+    waiting_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +229,7 @@ class Finished:
     late: bool = False
     following: Leased | None = None
     endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
     repair_id: str | None = None
 
 
@@ -164,6 +240,28 @@ class Definitions:
     pipelines: tuple[Pipeline, ...] = ()
     hooks: tuple[Hook, ...] = ()
     incoming_hooks: tuple[IncomingHook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """An action that has not ended; `open_since` is when it was last queued or started."""
+
+    pipeline_id: int
+    action_id: str
+    first_seq: int
+    open_since: Millis
+    context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """`oldest_due` is None while nothing is due; `circuits` maps hosts to `open` or `half-open`."""
+
+    waiting: int
+    oldest_due: Millis | None
+    leases: int
+    circuits: Mapping[str, str]
+    wal_bytes: int = 0
 
 
 class Store(Protocol):
@@ -182,7 +280,7 @@ class Store(Protocol):
         ...
 
     async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
-        """Up to `terms.capacity` due lanes, those due longest first; expired leases are rescued on the way.
+        """Due lanes, those due longest first, as many as `terms.room` takes; expired leases are rescued on the way.
 
         `held` are the tokens the asking node holds. Their leases only look expired, because the wall clock
         was set forward: they last for another `terms.lease` from now on, and nobody is rescued from them.
@@ -190,7 +288,7 @@ class Store(Protocol):
         ...
 
     async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
-        """Record a result; `terms.capacity` 1 takes the lane's next delivery at once, if one is due."""
+        """Record a result; the lane's next delivery is taken at once, if one is due and `terms.room` takes it."""
         ...
 
     async def release(self, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0) -> tuple[Ending, ...]:
@@ -204,8 +302,8 @@ class Store(Protocol):
         """Cancel a delivery for a person; its status afterwards. Raises NotFound."""
         ...
 
-    async def next_due(self) -> Millis | None:
-        """When the next lane may be claimed; None while nothing waits."""
+    async def next_due(self, now: Millis) -> Millis | None:
+        """When the next lane may be claimed; None while nothing waits. Lanes that wait for room do not count."""
         ...
 
     async def expire_leases(self, now: Millis) -> int:
@@ -219,6 +317,14 @@ class Store(Protocol):
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         """Make these what `managed_by` defines: add, change, delete its own; the result is all that is
         defined now, by anyone, with revisions. A changed hook gets a new revision."""
+        ...
+
+    async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
+        """The version of what is defined, and all of it; None instead if the version is `known`."""
+        ...
+
+    async def switch(self, hook_id: str, state: HookState, because: str, now: Millis) -> None:
+        """Switch a hook on, off or to paused, for this reason. Raises NotFound."""
         ...
 
     async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
@@ -236,4 +342,12 @@ class Store(Protocol):
     async def sweep(self, now: Millis) -> int:
         """Mend lanes that wait without a head, and deliveries that are sent by nobody; how many there were,
         which should be none."""
+        ...
+
+    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
+        """Actions queued or started last before then that have not ended, those longest open first."""
+        ...
+
+    async def figures(self, now: Millis) -> Figures:
+        """What the store holds at this moment, in numbers."""
         ...

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER keys only
+_CLAIMABLE = "head_id IS NOT NULL AND waits_for IS NULL"
 _WAITING = "status IN ('queued','retrying')"
 _STATUSES = "'queued','sending','retrying','delivered','failed','superseded','cancelled'"
 _ENDED = "'delivered','failed','superseded','cancelled'"
@@ -31,7 +32,10 @@ class PipelineRow(SQLModel, table=True):
 
 
 class HookRow(SQLModel, table=True):
-    """An outgoing hook. Deliveries accepted up to `off_at` are cancelled, also after switching on again."""
+    """An outgoing hook. Deliveries accepted up to `off_at` are cancelled, also after switching on again.
+
+    `failing_since` is when the first of the failures in a row began, -1 while it works.
+    """
 
     __tablename__ = "hook"
 
@@ -42,7 +46,17 @@ class HookRow(SQLModel, table=True):
     because: str = ""
     deleted: bool = False
     off_at: int = _big(server_default="-1")
+    failing_since: int = _big(server_default="-1")
     managed_by: str = ""
+
+
+class DefinitionsRow(SQLModel, table=True):
+    """One row: a number that grows with every change of pipelines and hooks, so that other nodes notice."""
+
+    __tablename__ = "definitions"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    version: int = _big()
 
 
 class HookRevisionRow(SQLModel, table=True):
@@ -90,10 +104,23 @@ class EventRow(SQLModel, table=True):
 
 
 class ActionRow(SQLModel, table=True):
-    """`first_seq` is the order in which actions were first heard of, `context` what is remembered of it."""
+    """`first_seq` is the order in which actions were first heard of, `context` what is remembered of it.
+
+    `open_since` is when it was last queued or started, NULL once it ended; `ended_number` then is the number
+    it ended with, -1 if it has none.
+    """
 
     __tablename__ = "action"
-    __table_args__ = (UniqueConstraint("pipeline_id", "action_id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("pipeline_id", "action_id"),
+        Index(
+            "action_open",
+            "open_since",
+            sqlite_where=text("open_since IS NOT NULL"),
+            postgresql_where=text("open_since IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     first_seq: int | None = Field(default=None, sa_column=Column(_BIG, primary_key=True))
     pipeline_id: int = _big()
@@ -101,18 +128,45 @@ class ActionRow(SQLModel, table=True):
     revision: int
     context: str = _long()
     updated_at: int = _big(index=True)
+    open_since: int | None = Field(default=None, sa_column=Column(BigInteger))
+    ended_number: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class GateRow(SQLModel, table=True):
+    """What all nodes know of a host, or of a credential at a host: see `hookengine.domain.gate`."""
+
+    __tablename__ = "gate"
+
+    key: str = Field(primary_key=True)
+    open_at: int = _big()
+    failures: int = 0
+    trips: int = 0
+    probed_at: int = _big(server_default="-1")
+    recovering_since: int = _big(server_default="-1")
+    passed: str = _long()
+    updated_at: int = _big()
 
 
 class LaneRow(SQLModel, table=True):
-    """`due_at` says when a lane with a head may be claimed, and when one without came to rest."""
+    """`due_at` says when a lane with a head may be claimed, and when one without came to rest.
+
+    `waits_for` names the gate or the room that its head waits for although it is due.
+    """
 
     __tablename__ = "lane"
     __table_args__ = (
         Index(
             "lane_due",
             "due_at",
-            sqlite_where=text("head_id IS NOT NULL"),
-            postgresql_where=text("head_id IS NOT NULL"),
+            sqlite_where=text(_CLAIMABLE),
+            postgresql_where=text(_CLAIMABLE),
+        ),
+        Index(
+            "lane_waits_for",
+            "waits_for",
+            "due_at",
+            sqlite_where=text("waits_for IS NOT NULL"),
+            postgresql_where=text("waits_for IS NOT NULL"),
         ),
         Index(
             "lane_at_rest",
@@ -129,6 +183,7 @@ class LaneRow(SQLModel, table=True):
     policy: str
     head_id: str | None = None
     due_at: int = _big(server_default="0")
+    waits_for: str | None = None
     token: int | None = Field(default=None, sa_column=Column(BigInteger))
     not_before: int = _big(server_default="0")
     next_seq: int = _big(server_default="1")
@@ -153,7 +208,10 @@ class RequestRow(SQLModel, table=True):
 
 
 class DeliveryRow(SQLModel, table=True):
-    """`lane_id` is NULL only for a delivery born failed: it could not be rendered and takes no lane."""
+    """`lane_id` is NULL only for a delivery born failed: it could not be rendered and takes no lane.
+
+    `host` is whom the request goes to, `account` whose credential it carries there, `rate` what that allows.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -192,6 +250,9 @@ class DeliveryRow(SQLModel, table=True):
     lane_id: int | None = Field(default=None, sa_column=Column(BigInteger))
     request_id: str | None = None
     digest: str = ""
+    host: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    account: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    rate: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     number: int | None = Field(default=None, sa_column=Column(BigInteger))
     first_seq: int = _big()
     rank: int
@@ -217,6 +278,7 @@ class AttemptRow(SQLModel, table=True):
     delivery_id: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     token: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
+    node: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     started_at: int = _big()
     finished_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     outcome: str | None = None

@@ -24,6 +24,7 @@ from hookengine.domain.attempt import (
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Wait
 from hookengine.store.contract import (
     Intake,
     Leased,
@@ -31,6 +32,7 @@ from hookengine.store.contract import (
     OwedDelivery,
     OwedEvent,
     Report,
+    Seat,
     Store,
 )
 from hookengine.store.migrations import upgrade
@@ -109,8 +111,33 @@ async def store(database: Database) -> AsyncIterator[Store]:
     await store.close()
 
 
-def terms(capacity: int = 10) -> LeaseTerms:
-    return LeaseTerms(capacity=capacity, lease=LEASE, settle=SETTLE)
+class Seats:
+    """Room for so many, whatever they are for. `refuse` says why one is not taken all the same."""
+
+    def __init__(self, free: int, refuse: Callable[[Seat], Wait | None] = lambda seat: None) -> None:
+        self.free = free
+        self.refuse = refuse
+        self.taken: list[Seat] = []
+
+    def take(self, seat: Seat) -> Wait | None:
+        wait = self.refuse(seat) if self.free else Wait()
+        if wait is None:
+            self.free -= 1
+            self.taken.append(seat)
+        return wait
+
+    def give(self, seat: Seat) -> None:
+        self.free += 1
+        self.taken.remove(seat)
+
+    def for_what_waits(self, key: str) -> int:
+        kind, _, name = key.partition(":")
+        seat = Seat(*((name, "") if kind == "host" else ("", name)), suspect=False)
+        return 0 if self.refuse(seat) else self.free
+
+
+def terms(capacity: int = 10, **changes: Any) -> LeaseTerms:
+    return LeaseTerms(**{"room": Seats(capacity), "lease": LEASE, "settle": SETTLE, "node": "a", **changes})
 
 
 NO_LEASE = terms(0)
@@ -127,6 +154,8 @@ def owed_delivery(delivery_id: str, **changes: Any) -> OwedDelivery:
         "lane_key": "a commit",
         "policy": LanePolicy.LATEST,
         "request": make_request(state),
+        "host": "target.example",
+        "account": "target.example token",
     }
     return OwedDelivery(**{**values, **changes})
 
@@ -137,7 +166,9 @@ def owed(name: str, *deliveries: OwedDelivery, **changes: Any) -> OwedEvent:
         key: changes.pop(key) for key in ("type", "action_id", "number", "pipeline") if key in changes
     }
     of_delivery = {
-        key: changes.pop(key) for key in ("state", "hook_id", "lane_key", "policy") if key in changes
+        key: changes.pop(key)
+        for key in ("state", "hook_id", "lane_key", "policy", "host", "account", "rate")
+        if key in changes
     }
     event = make_event(id=f"evt_{name}", **{"type": Lifecycle.STARTED, **of_event})
     values: dict[str, Any] = {

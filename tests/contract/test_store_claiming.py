@@ -36,7 +36,7 @@ async def test_a_lease_the_asking_node_holds_is_not_rescued(store: Store, look: 
     claimed = await store.claim(NOW + HOUR, terms(), {leased.token})
 
     assert (claimed.leased, claimed.rescued) == ((), ())
-    assert await store.next_due() == NOW + HOUR + LEASE
+    assert await store.next_due(NOW) == NOW + HOUR + LEASE
     assert (await store.finish(delivered(leased, NOW + HOUR), NOW + HOUR, NO_LEASE)).status == "delivered"
     look.check()
 

@@ -85,7 +85,7 @@ class History:
         self.held += intake.leased
 
     async def claim(self) -> None:
-        due = await self.store.next_due()
+        due = await self.store.next_due(NOW)
         self.tick(max(0 if due is None else due - self.now, 0))
         claimed = await self.store.claim(self.now, terms(1))
         if claimed.rescued:
@@ -142,11 +142,11 @@ class History:
 
     async def rest(self) -> None:
         for _ in range(60):
-            if await self.store.next_due() is None:
+            if await self.store.next_due(NOW) is None:
                 break
             await (self.step("send", "taken") if self.may_send() else self.step("claim"))
         self.tick(2 * SETTLE)
-        assert await self.store.next_due() is None, "the lane never comes to rest"
+        assert await self.store.next_due(NOW) is None, "the lane never comes to rest"
 
     def may_send(self) -> bool:
         return bool(self.held) and self.now + 1 < self.held[0].started_at + LAST_WRITE

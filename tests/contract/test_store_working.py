@@ -159,7 +159,7 @@ async def test_one_to_be_tried_again_waits_until_then(store: Store, look: Look) 
     (attempt,) = look.attempts("dlv_a")
     assert (finished.status, finished.following) == ("retrying", None)
     assert attempt["next_at"] == NOW + 1 + 5 * SECOND
-    assert await store.next_due() == NOW + 1 + 5 * SECOND
+    assert await store.next_due(NOW) == NOW + 1 + 5 * SECOND
 
 
 async def test_a_finishing_node_is_handed_the_next_one_of_the_lane(store: Store, look: Look) -> None:
@@ -182,7 +182,7 @@ async def test_a_node_that_stops_is_handed_nothing(store: Store, look: Look) -> 
 
     assert finished.following is None
     assert look.statuses() == {"dlv_a": "delivered", "dlv_b": "queued"}
-    assert await store.next_due() == NOW + 2
+    assert await store.next_due(NOW) == NOW + 2
 
 
 async def test_a_pause_the_target_asked_for_holds_a_newer_one_too(store: Store) -> None:
@@ -192,7 +192,7 @@ async def test_a_pause_the_target_asked_for_holds_a_newer_one_too(store: Store) 
     intake = await accept(store, owed("b"), now=NOW + 2, terms=terms())
 
     assert intake.leased == ()
-    assert await store.next_due() == NOW + 1 + 20 * SECOND
+    assert await store.next_due(NOW) == NOW + 1 + 20 * SECOND
 
 
 async def test_what_the_target_shows_already_ends_without_being_sent(store: Store, look: Look) -> None:
@@ -318,7 +318,7 @@ async def test_a_newer_one_that_takes_the_place_of_a_repair_is_repaired_itself(
     superseded, repair = sorted(look.repairs(), key=lambda row: row["repair_of"])
     assert (superseded["status"], superseded["repair_of"]) == ("superseded", "dlv_b")
     assert (repair["id"], repair["repair_of"]) == (finished.repair_id, "dlv_c")
-    assert await store.next_due() == NOW + 2 + SETTLE
+    assert await store.next_due(NOW) == NOW + 2 + SETTLE
 
 
 async def test_a_late_success_of_an_older_one_is_repaired(store: Store, look: Look) -> None:
@@ -336,7 +336,7 @@ async def test_a_late_success_of_an_older_one_is_repaired(store: Store, look: Lo
     assert finished.late
     assert finished.repair_id is not None
     assert look.delivery(finished.repair_id)["repair_of"] == repair.delivery_id
-    assert await store.next_due() == done + 1
+    assert await store.next_due(NOW) == done + 1
 
 
 async def test_a_success_that_is_only_promised_is_doubtful(store: Store, look: Look) -> None:
@@ -368,7 +368,7 @@ async def test_a_released_lease_leaves_no_attempt(store: Store, look: Look) -> N
     assert look.attempts("dlv_a") == []
     assert look.statuses() == {"dlv_a": "queued"}
     assert look.delivery("dlv_a")["attempts"] == 0
-    assert await store.next_due() == NOW + 1
+    assert await store.next_due(NOW) == NOW + 1
 
 
 async def test_a_result_after_a_release_changes_nothing(store: Store, look: Look) -> None:
@@ -443,13 +443,13 @@ async def test_an_unknown_delivery_cannot_be_cancelled(store: Store) -> None:
 
 
 async def test_nothing_is_due_while_nothing_waits(store: Store) -> None:
-    assert await store.next_due() is None
+    assert await store.next_due(NOW) is None
 
 
 async def test_a_lease_is_due_at_its_end(store: Store) -> None:
     await _leased(store)
 
-    assert await store.next_due() == NOW + LEASE
+    assert await store.next_due(NOW) == NOW + LEASE
 
 
 async def test_all_leases_can_be_made_to_end_now(store: Store) -> None:

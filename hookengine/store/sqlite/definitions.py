@@ -16,7 +16,7 @@ from hookengine.domain.documents import (
 )
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import Pipeline
-from hookengine.errors import ConfigError, Problem
+from hookengine.errors import ConfigError, NotFound, Problem
 from hookengine.store.contract import Definitions
 
 
@@ -43,7 +43,29 @@ def apply(
         "INSERT INTO incoming_hook (id, document, managed_by) VALUES (?, ?, ?)",
         [(hook.id, incoming_to_json(hook), managed_by) for hook in definitions.incoming_hooks],
     )
+    connection.execute("UPDATE definitions SET version = version + 1")
     return read(connection)
+
+
+def definitions(connection: sqlite3.Connection, known: int) -> tuple[int, Definitions | None]:
+    connection.execute("BEGIN")  # both of one moment
+    try:
+        (version,) = connection.execute("SELECT version FROM definitions").fetchone()
+        return version, None if version == known else read(connection)
+    finally:
+        connection.execute("COMMIT")
+
+
+def switch(connection: sqlite3.Connection, hook_id: str, state: HookState, because: str, now: Millis) -> None:
+    changed = connection.execute(
+        "UPDATE hook SET state = :state, because = :because, failing_since = -1,"
+        " off_at = CASE WHEN :state = 'disabled' AND state <> 'disabled' THEN :now ELSE off_at END"
+        " WHERE id = :id AND NOT deleted",
+        {"state": state, "because": because, "now": now, "id": hook_id},
+    )
+    if changed.rowcount == 0:
+        raise NotFound("hook", hook_id)
+    connection.execute("UPDATE definitions SET version = version + 1")
 
 
 def read(connection: sqlite3.Connection) -> Definitions:
@@ -105,13 +127,14 @@ def _apply_hook(connection: sqlite3.Connection, hook: Hook, managed_by: str, now
     if not unchanged:
         revision += 1
         _write_revision(connection, hook.id, revision, document, now)
-    # A hook that its target sent away (410) stays off until its definition changes, or was written disabled.
-    sent_away = state == HookState.DISABLED and because and not deleted
-    if not (sent_away and unchanged and hook.state == HookState.ACTIVE):
+    # A hook that its target sent away (410), or that was paused, stays so until its definition changes, or
+    # was written disabled.
+    kept_back = state != HookState.ACTIVE and because and not deleted
+    if not (kept_back and unchanged and hook.state == HookState.ACTIVE):
         state, because = hook.state, ""
-    if state == HookState.ACTIVE:
+    if state != HookState.DISABLED:
         off_at = min(off_at, now)  # a wall clock that was ahead then must not cancel what is new
-    elif known_state == HookState.ACTIVE:
+    elif known_state != HookState.DISABLED:
         off_at = now
     connection.execute(
         "UPDATE hook SET revision = ?, digest = ?, state = ?, because = ?, deleted = FALSE, managed_by = ?,"

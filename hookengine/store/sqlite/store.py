@@ -8,28 +8,33 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.hook import Hook
+from hookengine.domain.hook import Hook, HookState
 from hookengine.errors import StoreBusy, StoreError
+from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
 from hookengine.store.contract import (
     ActionKey,
     Claimed,
     Definitions,
     Ending,
+    Figures,
     Finished,
     Intake,
     LeaseTerms,
+    Overdue,
     OwedEvent,
     Remembered,
     Report,
 )
 from hookengine.store.migrations import upgrade
+from hookengine.store.sqlite import actions as action_rows
+from hookengine.store.sqlite import upkeep
 from hookengine.store.sqlite import definitions as definition_rows
-from hookengine.store.sqlite import intake, upkeep, work
-from hookengine.store.sqlite.writer import GroupWriter
+from hookengine.store.sqlite.writer import CommitListener, GroupWriter
 
 T = TypeVar("T")
 
@@ -65,31 +70,38 @@ class SqliteStore:
         self._reader.shutdown()
         self._lock.close()
 
+    def on_commit(self, listener: CommitListener) -> None:
+        """It is told of every transaction, from the writer's thread."""
+        self._writer.on_commit = listener
+
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
-        return await self._read(lambda connection: intake.remember(connection, events, actions))
+        return await self._read(lambda connection: action_rows.remember(connection, events, actions))
 
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
-        return await self._writer.run(lambda connection: intake.new_action(connection, pipeline_id, now))
+        return await self._writer.run(lambda connection: action_rows.new_action(connection, pipeline_id, now))
 
     async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
-        return await self._writer.run(lambda connection: intake.accept(connection, events, now, terms))
+        intake: Intake = await self._writer.ask(Accept(events, now, terms))
+        return intake
 
     async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
-        return await self._writer.run(lambda connection: work.claim(connection, now, terms, held))
+        claimed: Claimed = await self._writer.ask(Claim(now, terms, held))
+        return claimed
 
     async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
-        return await self._writer.run(lambda connection: work.finish(connection, report, now, terms))
+        finished: Finished = await self._writer.ask(Finish(report, now, terms))
+        return finished
 
     async def release(self, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0) -> tuple[Ending, ...]:
-        return await self._writer.run(lambda connection: work.release(connection, token, now, terms, at))
+        endings: tuple[Ending, ...] = await self._writer.ask(Release(token, now, terms, at))
+        return endings
 
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
-        return await self._writer.run(
-            lambda connection: work.cancel(connection, delivery_id, because, now, terms)
-        )
+        status: str = await self._writer.ask(Cancel(delivery_id, because, now, terms))
+        return status
 
-    async def next_due(self) -> Millis | None:
-        return await self._read(upkeep.next_due)
+    async def next_due(self, now: Millis) -> Millis | None:
+        return await self._read(lambda connection: upkeep.next_due(connection, now))
 
     async def expire_leases(self, now: Millis) -> int:
         return await self._writer.run(lambda connection: upkeep.expire_leases(connection, now))
@@ -108,6 +120,14 @@ class SqliteStore:
             lambda connection: definition_rows.apply(connection, definitions, managed_by, now)
         )
 
+    async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
+        return await self._read(lambda connection: definition_rows.definitions(connection, known))
+
+    async def switch(self, hook_id: str, state: HookState, because: str, now: Millis) -> None:
+        await self._writer.run(
+            lambda connection: definition_rows.switch(connection, hook_id, state, because, now)
+        )
+
     async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
         return await self._read(
             lambda connection: definition_rows.hook_revision(connection, hook_id, revision)
@@ -120,6 +140,14 @@ class SqliteStore:
 
     async def sweep(self, now: Millis) -> int:
         return await self._writer.run(lambda connection: upkeep.sweep(connection, now))
+
+    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
+        return await self._read(lambda connection: upkeep.overdue(connection, before, limit))
+
+    async def figures(self, now: Millis) -> Figures:
+        figures = await self._read(lambda connection: upkeep.figures(connection, now))
+        wal = self.path.with_name(self.path.name + "-wal")
+        return replace(figures, wal_bytes=wal.stat().st_size if wal.exists() else 0)
 
     async def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         def ask() -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from hookengine.domain.clock import Millis
+from hookengine.store.contract import Figures, Overdue
 
 _AT_REST = """
 SELECT id FROM lane
@@ -50,9 +51,52 @@ def expire_leases(connection: sqlite3.Connection, now: Millis) -> int:
     return connection.execute("UPDATE lane SET due_at = ? WHERE token IS NOT NULL", (now,)).rowcount
 
 
-def next_due(connection: sqlite3.Connection) -> Millis | None:
-    (due,) = connection.execute("SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL").fetchone()
-    return None if due is None else int(due)
+def next_due(connection: sqlite3.Connection, now: Millis) -> Millis | None:
+    """Behind a gate a lane is due when that opens; for room nobody knows when it comes."""
+    (due,) = connection.execute(
+        "SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL"
+    ).fetchone()
+    (opens,) = connection.execute(
+        "SELECT min(open_at) FROM gate WHERE open_at > ?"
+        " AND EXISTS (SELECT 1 FROM lane WHERE waits_for = gate.key)",
+        (now,),
+    ).fetchone()
+    return min((instant for instant in (due, opens) if instant is not None), default=None)
+
+
+def overdue(connection: sqlite3.Connection, before: Millis, limit: int) -> tuple[Overdue, ...]:
+    rows = connection.execute(
+        "SELECT pipeline_id, action_id, first_seq, open_since, context FROM action"
+        " WHERE open_since IS NOT NULL AND open_since < ? ORDER BY open_since LIMIT ?",
+        (before, limit),
+    )
+    return tuple(
+        Overdue(pipeline_id=row[0], action_id=row[1], first_seq=row[2], open_since=row[3], context=row[4])
+        for row in rows
+    )
+
+
+def figures(connection: sqlite3.Connection, now: Millis) -> Figures:
+    """Waiting deliveries are counted by their index, at most a million of them."""
+    (waiting,) = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE status IN ('queued','retrying') LIMIT 1000000)"
+    ).fetchone()
+    (due,) = connection.execute(
+        "SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND token IS NULL AND due_at <= ?", (now,)
+    ).fetchone()
+    (leases,) = connection.execute(
+        "SELECT count(*) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL AND token IS NOT NULL"
+    ).fetchone()
+    circuits = connection.execute("SELECT key, open_at, probed_at FROM gate WHERE trips > 0").fetchall()
+    return Figures(
+        waiting=waiting,
+        oldest_due=due,
+        leases=leases,
+        circuits={
+            key.removeprefix("host:"): "open" if open_at > now and probed_at < 0 else "half-open"
+            for key, open_at, probed_at in circuits
+        },
+    )
 
 
 def prune(connection: sqlite3.Connection, delivered_before: Millis, failed_before: Millis, limit: int) -> int:

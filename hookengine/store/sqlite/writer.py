@@ -1,4 +1,4 @@
-"""Group commit: work that arrives while a commit runs shares the next one."""
+"""Group commit: calls that arrive while a commit runs share the next one."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hookengine.errors import StoreError
+from hookengine.store.books.asks import Ask
+from hookengine.store.sqlite.transactions import run_group
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
-Result = tuple[Any, BaseException | None]
+Result = Any
+"""What came of a call; an exception is raised where it was called."""
 
 LARGEST_GROUP = 256
+
+CommitListener = Callable[[float, int], None]
+"""Told after each transaction how many seconds it took and how many calls shared it; from the thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    work: Work
+    work: Ask | Work
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -30,16 +37,18 @@ class _Task:
 class GroupWriter:
     """One thread with the one connection that writes.
 
-    The thread never lingers for more work: it takes what is there. Each piece of work is a savepoint, so
-    that one that raises undoes itself alone; a failing commit fails all of its group. Nothing that goes
-    wrong ends the thread: a connection whose transaction cannot be undone is given up for a new one.
+    The thread never lingers for more: it takes what is there. Calls next to each other share a transaction;
+    other work has one of its own. Nothing that goes wrong ends the thread: a connection whose transaction
+    cannot be undone is given up for a new one.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self.on_commit: CommitListener = lambda seconds, calls: None
         self._connect = connect
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
+        self._left: _Task | None = None
         self._ended = False
 
     async def open(self) -> None:
@@ -60,8 +69,16 @@ class GroupWriter:
             self._tasks.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
+    async def ask(self, ask: Ask) -> Any:
+        """What came of the call, once it is durable. A caller that is cancelled does not stop it."""
+        return await self._do(ask)
+
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `work` once it is durable. A caller that is cancelled does not stop the work."""
+        """The result of `work` in a transaction of its own, once it is durable."""
+        result: T = await self._do(work)
+        return result
+
+    async def _do(self, work: Ask | Work) -> Any:
         if self._thread is None:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
@@ -70,17 +87,16 @@ class GroupWriter:
         if self._ended:  # the thread has looked for the last time
             task.future.cancel()
             raise StoreError("the store's writer has stopped; start the process again")
-        result: T = await task.future
-        return result
+        return await task.future
 
     def _live(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
         try:
             self._connected()
         except BaseException as error:  # noqa: BLE001  whatever it is, who opens is waiting
             self._ended = True
-            _tell(loop, opened, (None, _translated(error)))
+            _tell([(opened, _translated(error))], loop)
             return
-        _tell(loop, opened, (None, None))
+        _tell([(opened, None)], loop)
         try:
             while (group := self._next_group()) is not None:
                 self._write(group)
@@ -96,14 +112,16 @@ class GroupWriter:
         return self._connection
 
     def _write(self, group: Sequence[_Task]) -> None:
+        started = time.perf_counter()
         try:
-            results = _commit(self._connected(), [task.work for task in group])
+            results = _results(self._connected(), [task.work for task in group])
         except BaseException as error:  # noqa: BLE001  its callers are told, the thread goes on
             failure = StoreError(f"SQLite: {error}" if isinstance(error, sqlite3.Error) else repr(error))
             failure.__cause__ = error
-            results = [(None, failure)] * len(group)
-        for task, result in zip(group, results, strict=True):
-            _tell(task.loop, task.future, result)
+            results = [failure] * len(group)
+        self.on_commit(time.perf_counter() - started, len(group))
+        told = [(task.future, result) for task, result in zip(group, results, strict=True)]
+        _tell(told, group[0].loop)
 
     def _end(self) -> None:
         self._ended = True
@@ -111,16 +129,18 @@ class GroupWriter:
             while True:
                 task = self._tasks.get_nowait()
                 if task is not None:
-                    _tell(task.loop, task.future, (None, StoreError("the store's writer has stopped")))
+                    _tell([(task.future, StoreError("the store's writer has stopped"))], task.loop)
         if self._connection is not None:
             self._connection.close()
 
     def _next_group(self) -> list[_Task] | None:
-        first = self._tasks.get()
+        """What is there, up to the first work that wants a transaction of its own."""
+        first = self._left or self._tasks.get()
+        self._left = None
         if first is None:
             return None
         group = [first]
-        while len(group) < LARGEST_GROUP:
+        while callable(first.work) is False and len(group) < LARGEST_GROUP:
             try:
                 task = self._tasks.get_nowait()
             except queue.Empty:
@@ -128,50 +148,50 @@ class GroupWriter:
             if task is None:
                 self._tasks.put(None)
                 break
+            if callable(task.work):
+                self._left = task
+                break
             group.append(task)
         return group
 
 
-def _commit(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Result]:
+def _results(connection: sqlite3.Connection, works: Sequence[Ask | Work]) -> list[Result]:
+    first = works[0]
+    if callable(first):
+        return [_run(connection, first)]
+    return run_group(connection, works)  # type: ignore[arg-type]
+
+
+def _run(connection: sqlite3.Connection, work: Work) -> Result:
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        results = [_attempt(connection, work) for work in group]
+        result = work(connection)
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         if connection.in_transaction:
             with suppress(sqlite3.Error):  # the first error counts
                 connection.execute("ROLLBACK")
+        if isinstance(error, Exception):
+            return _translated(error)
         raise
-    return results
-
-
-def _attempt(connection: sqlite3.Connection, work: Work) -> Result:
-    connection.execute("SAVEPOINT work")
-    try:
-        result = work(connection)
-    except Exception as error:
-        if not connection.in_transaction:
-            raise  # SQLite undid everything, as it does when the disk is full
-        connection.execute("ROLLBACK TO work")
-        connection.execute("RELEASE work")
-        return None, _translated(error)
-    connection.execute("RELEASE work")
-    return result, None
+    return result
 
 
 def _translated(error: BaseException) -> BaseException:
     return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
 
 
-def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Result) -> None:
+def _tell(told: Sequence[tuple[asyncio.Future[Any], Result]], loop: asyncio.AbstractEventLoop) -> None:
+    """One wake-up of the loop for a whole group."""
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(_settle, future, *result)
+        loop.call_soon_threadsafe(_settle, told)
 
 
-def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
-    if future.done():
-        return  # its caller was cancelled meanwhile
-    if failure is not None:
-        future.set_exception(failure)
-    else:
-        future.set_result(result)
+def _settle(told: Sequence[tuple[asyncio.Future[Any], Result]]) -> None:
+    for future, result in told:
+        if future.done():
+            continue  # its caller was cancelled meanwhile
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

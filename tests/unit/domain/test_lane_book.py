@@ -10,7 +10,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery, DeliveryStatus
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import LanePolicy
-from hookengine.domain.lane import Lane, Terms
+from hookengine.domain.lane import HookFacts, Lane, Terms
 from hookengine.domain.lane_book import POISON_STRIKES, LaneBook
 from tests.conftest import NOW, make_delivery, make_lane
 
@@ -35,7 +35,7 @@ class OneLane:
         self.lane: Lane = make_lane(policy)
         self.deliveries: dict[str, Delivery] = {}
         self.now: Millis = NOW
-        self.hooks_off: dict[str, Millis] = {}
+        self.hooks: dict[str, HookFacts] = {}
         self._tokens: Iterator[int] = count(1)
         self._repairs: Iterator[int] = count(1)
 
@@ -46,7 +46,7 @@ class OneLane:
             lease=LEASE,
             new_token=lambda: next(self._tokens),
             new_id=lambda: f"repair_{next(self._repairs)}",
-            hooks_off=self.hooks_off,
+            hooks=self.hooks,
         )
         book = LaneBook(self.lane, self.deliveries, terms, complete=complete)
         self.deliveries = book.deliveries
@@ -626,7 +626,7 @@ def test_what_a_hook_owes_is_cancelled_once_it_is_off_and_other_hooks_go_on(orde
     ordered.accept("one", hook_id="off")
     ordered.accept("two", hook_id="off")
     ordered.accept("three", hook_id="on")
-    ordered.hooks_off["off"] = ordered.now
+    ordered.hooks["off"] = HookFacts(off_at=ordered.now)
 
     head = ordered.lease()
 
@@ -635,7 +635,7 @@ def test_what_a_hook_owes_is_cancelled_once_it_is_off_and_other_hooks_go_on(orde
 
 
 def test_what_is_accepted_after_its_hook_was_switched_off_is_not_cancelled(latest: OneLane) -> None:
-    latest.hooks_off["hook_1"] = latest.now
+    latest.hooks["hook_1"] = HookFacts(off_at=latest.now)
     latest.pass_time(1)
 
     latest.accept("one")
@@ -646,7 +646,7 @@ def test_what_is_accepted_after_its_hook_was_switched_off_is_not_cancelled(lates
 def test_one_in_flight_whose_hook_was_switched_off_is_not_tried_again(latest: OneLane) -> None:
     latest.accept("one")
     latest.lease()
-    latest.hooks_off["hook_1"] = latest.now
+    latest.hooks["hook_1"] = HookFacts(off_at=latest.now)
 
     latest.finish(TryAgain(at=latest.now + SECOND, because="503"))
 
@@ -657,7 +657,7 @@ def test_one_in_flight_whose_hook_was_switched_off_is_not_tried_again(latest: On
 def test_a_head_is_not_skipped_before_the_one_after_it_is_known(ordered: OneLane) -> None:
     ordered.accept("one", hook_id="off")
     ordered.accept("two", hook_id="on")
-    ordered.hooks_off["off"] = ordered.now
+    ordered.hooks["off"] = HookFacts(off_at=ordered.now)
     unknown = ordered.deliveries.pop("two")
 
     first = ordered.book(complete=False).lease()
@@ -888,7 +888,7 @@ def test_the_target_of_a_hook_that_is_off_is_not_repaired(latest: OneLane) -> No
     latest.accept("two")
     latest.time_out()
     latest.lease()
-    latest.hooks_off["hook_1"] = latest.now
+    latest.hooks["hook_1"] = HookFacts(off_at=latest.now)
 
     latest.finish(DELIVERED, Certainty.APPLIED)
 

@@ -1,0 +1,143 @@
+"""Lanes, deliveries and gates as rows: the order of the columns, there and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import Delivery, DeliveryStatus
+from hookengine.domain.event import Rank
+from hookengine.domain.gate import Gate
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Lane
+
+Row = Sequence[Any]
+
+LANE = (
+    "id, key, policy, head_id, due_at, waits_for, token, not_before, next_seq, scope,"
+    " newest_number, newest_first, newest_rank, newest_seq, shown_id, shown_digest, cleared_to, doubt_until"
+)
+LANE_CHANGES = tuple(LANE.replace(" ", "").split(",")[3:])
+DELIVERY_CHANGES = (
+    "status",
+    "attempts",
+    "strikes",
+    "cancel_asked",
+    "doubt_until",
+    "superseded_by",
+    "because",
+    "ended_at",
+)
+DELIVERY = (
+    "id, event_id, hook_id, hook_revision, request_id, digest, host, account, rate, number, first_seq, rank,"
+    f" seq, accepted_at, replay_of, repair_of, {', '.join(DELIVERY_CHANGES)}"
+)
+GATE = "key, open_at, failures, trips, probed_at, recovering_since, passed"
+
+_POLICIES = {str(policy): policy for policy in LanePolicy}
+_STATUSES = {str(status): status for status in DeliveryStatus}
+_RANKS = {int(rank): rank for rank in Rank}
+
+
+def lane_from(row: Row) -> Lane:
+    newest = None if row[13] is None else (row[10], row[11], row[12], row[13])
+    return Lane(
+        id=row[0],
+        key=row[1],
+        policy=_POLICIES[row[2]],
+        head_id=row[3],
+        due_at=row[4],
+        waits_for=row[5],
+        token=row[6],
+        not_before=row[7],
+        next_seq=row[8],
+        scope=row[9],
+        newest=newest,
+        shown_id=row[14],
+        shown_digest=row[15],
+        cleared_to=row[16],
+        doubt_until=row[17],
+    )
+
+
+def lane_changes(lane: Lane) -> tuple[Any, ...]:
+    """In the order of LANE_CHANGES, then the id."""
+    number, first, rank, seq = lane.newest or (None, None, None, None)
+    return (
+        *(lane.head_id, lane.due_at, lane.waits_for, lane.token, lane.not_before, lane.next_seq, lane.scope),
+        *(number, first, rank, seq, lane.shown_id, lane.shown_digest, lane.cleared_to, lane.doubt_until),
+        lane.id,
+    )
+
+
+def delivery_from(row: Row) -> Delivery:
+    return Delivery(
+        id=row[0],
+        event_id=row[1],
+        hook_id=row[2],
+        hook_revision=row[3],
+        request_id=row[4],
+        digest=row[5],
+        host=row[6],
+        account=row[7],
+        rate=row[8],
+        number=row[9],
+        first_seq=row[10],
+        rank=_RANKS[row[11]],
+        seq=row[12],
+        accepted_at=row[13],
+        replay_of=row[14],
+        repair_of=row[15],
+        status=_STATUSES[row[16]],
+        attempts=row[17],
+        strikes=row[18],
+        cancel_asked=bool(row[19]),
+        doubt_until=row[20],
+        superseded_by=row[21],
+        because=row[22],
+        ended_at=row[23],
+    )
+
+
+def delivery_values(row: Delivery, lane_id: int | None) -> tuple[Any, ...]:
+    """In the order of DELIVERY, then the lane."""
+    return (
+        *(row.id, row.event_id, row.hook_id, row.hook_revision, row.request_id, row.digest),
+        *(row.host, row.account, row.rate, row.number, row.first_seq, int(row.rank), row.seq),
+        *(row.accepted_at, row.replay_of, row.repair_of, *_changes(row), lane_id),
+    )
+
+
+def delivery_changes(row: Delivery) -> tuple[Any, ...]:
+    """In the order of DELIVERY_CHANGES, then the id."""
+    return (*_changes(row), row.id)
+
+
+def gate_from(row: Row) -> Gate:
+    return Gate(
+        key=row[0],
+        open_at=row[1],
+        failures=row[2],
+        trips=row[3],
+        probed_at=row[4],
+        recovering_since=row[5],
+        passed=json.loads(row[6]) if row[6] else [],
+    )
+
+
+def gate_values(gate: Gate, now: Millis) -> tuple[Any, ...]:
+    """In the order of GATE, then `now`."""
+    passed = json.dumps(gate.passed) if gate.passed else ""
+    return (
+        *(gate.key, gate.open_at, gate.failures, gate.trips, gate.probed_at, gate.recovering_since),
+        *(passed, now),
+    )
+
+
+def _changes(row: Delivery) -> tuple[Any, ...]:
+    return (
+        *(row.status.value, row.attempts, row.strikes, row.cancel_asked, row.doubt_until, row.superseded_by),
+        *(row.because, row.ended_at),
+    )

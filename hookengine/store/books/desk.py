@@ -1,0 +1,178 @@
+"""Where a transaction's lanes are decided: who is admitted, what is handed out, what will be written."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import Delivery
+from hookengine.domain.gate import Gate, account_key, host_key
+from hookengine.domain.identity import new_id, new_token
+from hookengine.domain.lane import HookFacts, Lane, Terms, Wait
+from hookengine.domain.lane_book import LaneBook
+from hookengine.domain.rate import Rate
+from hookengine.domain.request import RenderedRequest
+from hookengine.store.books.page import Page
+from hookengine.store.books.steps import HookChange, OpenedAttempt, Write
+from hookengine.store.contract import Leased, LeaseTerms, Room, Seat
+
+_NO_HOOK = HookFacts()
+
+
+class Desk:
+    """`terms` are those of the call that is being decided; all calls of a transaction come from one node."""
+
+    def __init__(self, now: Millis, terms: LeaseTerms) -> None:
+        self.now = now
+        self.terms = terms
+        self.pages: dict[int, Page] = {}
+        self.pages_of: dict[int, list[Page]] = {}  # by the index of a call
+        self.hooks: dict[str, HookFacts] = {}
+        self.gates: dict[str, Gate] = {}
+        self.requests: dict[str, RenderedRequest] = {}
+        self.write = Write(now=now)
+        self._taken: list[tuple[Room, Seat]] = []
+        self._lane_terms = Terms(
+            now=now,
+            settle=terms.settle,
+            lease=terms.lease,
+            new_token=new_token,
+            new_id=lambda: new_id("dlv", now),
+            hooks=self.hooks,
+            admit=self._admit,
+        )
+
+    def open(self, lane: Lane) -> Page:
+        """The page of this lane; the first one loaded counts."""
+        page = self.pages.get(lane.id)
+        if page is None:
+            page = self.pages[lane.id] = Page.of(lane)
+        return page
+
+    def touch(self, page: Page, index: int) -> None:
+        """The page is a matter of the call of this index."""
+        if index not in page.touched:
+            page.touched.append(index)
+            self.pages_of.setdefault(index, []).append(page)
+
+    def book(self, page: Page) -> LaneBook:
+        return page.book(self._lane_terms)
+
+    def hook(self, hook_id: str) -> HookFacts:
+        return self.hooks.get(hook_id, _NO_HOOK)
+
+    def gate(self, key: str) -> Gate:
+        """Known or new; whoever changes it says so with `changed`."""
+        if key not in self.gates:
+            self.gates[key] = Gate(key=key)
+        return self.gates[key]
+
+    def changed(self, gate: Gate) -> None:
+        self.write.gates[gate.key] = gate
+
+    def change_hook(
+        self, hook_id: str, facts: HookFacts, state: str | None = None, because: str = ""
+    ) -> None:
+        off_at = facts.off_at if state == "disabled" else None
+        self.hooks[hook_id] = facts
+        self.write.hooks.append(HookChange(hook_id, state, because, off_at, facts.failing_since))
+
+    def hand_out(self, page: Page) -> Delivery | None:
+        """The head of this lane with its attempt opened, if it is due and this call's node takes it."""
+        if not self.terms.room.free:
+            return None
+        book = self.book(page)
+        head = book.lease()
+        if head is None or page.lane.token is None:
+            return None
+        page.opened = OpenedAttempt(head.id, head.attempts, page.lane.token, self.terms.node, self.now)
+        return head
+
+    def leased(self, page: Page, head: Delivery) -> Leased:
+        book, opened = self.book(page), page.opened
+        if opened is None:
+            raise ValueError(f"lane {page.lane.key!r} was not handed out")
+        return Leased(
+            token=opened.token,
+            delivery_id=head.id,
+            event_id=head.event_id,
+            hook_id=head.hook_id,
+            hook_revision=head.hook_revision,
+            attempt=head.attempts,
+            rank=head.rank,
+            accepted_at=head.accepted_at,
+            started_at=self.now,
+            lane_key=page.lane.key,
+            position=book.position(head),
+            request=self.requests[head.request_id],
+            seat=_seat(head),
+        )
+
+    @property
+    def taken(self) -> int:
+        """How many seats were taken so far."""
+        return len(self._taken)
+
+    def give_back(self, since: int = 0) -> None:
+        """The transaction failed, or a part of it: so did what it took on."""
+        for room, seat in self._taken[since:]:
+            room.give(seat)
+        del self._taken[since:]
+
+    def _admit(self, head: Delivery) -> Wait | None:
+        rate = Rate.parse(head.rate) if head.rate else None
+        gates = [
+            (self.gates.get(host_key(head.host)), None),
+            (
+                self.gate(account_key(head.account)) if rate else self.gates.get(account_key(head.account)),
+                rate,
+            ),
+        ]
+        for gate, limit in gates:
+            if gate is not None and not gate.admits(self.now, limit):
+                self.changed(gate)
+                return Wait(behind=gate.key)
+        seat = _seat(head)
+        wait = self.terms.room.take(seat)
+        if wait is not None:
+            return wait
+        self._taken.append((self.terms.room, seat))
+        for gate, limit in gates:
+            if gate is not None and gate.pass_through(self.now, self.terms.lease, limit):
+                self.changed(gate)
+        return None
+
+
+def _seat(head: Delivery) -> Seat:
+    return Seat(head.host, head.hook_id, head.strikes > 0)
+
+
+def heard_from(desk: Desk, head: Delivery, *, failed: bool) -> bool:
+    """Keep the circuit of its host; whether it opened or closed."""
+    key = host_key(head.host)
+    if failed:
+        gate = desk.gate(key)
+        moved = gate.fail(desk.now, random.random())  # noqa: S311  it spreads probes
+        desk.changed(gate)
+        return moved
+    known = desk.gates.get(key)
+    if known is None or not (known.failures or known.trips):
+        return False
+    desk.changed(known)
+    return known.succeed(desk.now)
+
+
+def works(desk: Desk, hook_id: str) -> None:
+    facts = desk.hook(hook_id)
+    if facts.failing_since >= 0:
+        desk.change_hook(hook_id, replace(facts, failing_since=-1))
+
+
+def fails(desk: Desk, hook_id: str) -> bool:
+    """Whether it has done nothing else for longer than anybody's patience: then it is paused."""
+    facts = desk.hook(hook_id)
+    if facts.failing_since < 0:
+        desk.change_hook(hook_id, replace(facts, failing_since=desk.now))
+        return False
+    return not facts.paused and desk.now - facts.failing_since >= desk.terms.patience

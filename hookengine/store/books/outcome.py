@@ -1,0 +1,75 @@
+"""What came of one call, gathered while its transaction is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hookengine.domain.delivery import Delivery
+from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release
+from hookengine.store.books.page import Page
+from hookengine.store.contract import (
+    Accepted,
+    Claimed,
+    Ending,
+    Finished,
+    Intake,
+    Leased,
+    Notice,
+    NoticeKind,
+)
+
+
+@dataclass(slots=True)
+class Outcome:
+    failure: Exception | None = None
+    accepted: tuple[Accepted, ...] = ()
+    leased: list[Leased] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    rescued: list[str] = field(default_factory=list)
+    stuck: list[int] = field(default_factory=list)
+    more: bool = False
+    waiting_for: frozenset[str] = frozenset()
+    head: Delivery | None = None
+    status: str = ""
+    late: bool = False
+    repair_id: str | None = None
+
+    def gather(self, page: Page) -> None:
+        """What has happened to this lane since it was asked last."""
+        self.endings += page.endings()
+        self.repair_id = self.repair_id or page.new_repair()
+        if page.contested():
+            self.notices.append(Notice(kind=NoticeKind.LANE_CONTESTED, subject=page.lane.key))
+
+    def result(self, ask: Ask) -> Any:
+        if self.failure is not None:
+            return self.failure
+        told = {"endings": tuple(self.endings), "notices": tuple(self.notices)}
+        if isinstance(ask, Accept):
+            return Intake(accepted=self.accepted, leased=tuple(self.leased), **told)  # type: ignore[arg-type]
+        if isinstance(ask, Claim):
+            return Claimed(
+                leased=tuple(self.leased),
+                rescued=tuple(self.rescued),
+                stuck=tuple(self.stuck),
+                more=self.more,
+                waiting_for=self.waiting_for,
+                **told,  # type: ignore[arg-type]
+            )
+        if isinstance(ask, Finish):
+            return self._finished()
+        return tuple(self.endings) if isinstance(ask, Release) else self.status
+
+    def _finished(self) -> Finished:
+        head = self.head
+        return Finished(
+            status="" if head is None else head.status,
+            because="" if head is None else head.because,
+            late=self.late,
+            following=self.leased[0] if self.leased else None,
+            endings=tuple(ending for ending in self.endings if head is None or ending.delivery_id != head.id),
+            notices=tuple(self.notices),
+            repair_id=self.repair_id,
+        )

@@ -1,0 +1,140 @@
+"""One lane within a transaction: its book, and what the transaction will write about it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import ENDED, Delivery
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Lane, Terms
+from hookengine.domain.lane_book import LaneBook
+from hookengine.store.books.steps import (
+    WAITING,
+    ClosedAttempt,
+    LateResult,
+    LoadDeliveries,
+    OpenedAttempt,
+    Write,
+)
+from hookengine.store.contract import Ending
+
+
+@dataclass(slots=True)
+class Page:
+    """`doubts`: some may open in this transaction; `since`: answered ones may open again from then on.
+
+    `touched` are the asks that have to do with it, by index, in order.
+    """
+
+    lane: Lane
+    before: Lane
+    touched: list[int] = field(default_factory=list)
+    doubts: bool = False
+    since: Millis | None = None
+    claimed: bool = False
+    rows: dict[str, Delivery] = field(default_factory=dict)
+    waiting_found: int = 0
+    told: set[str] = field(default_factory=set)
+    opened: OpenedAttempt | None = None
+    closed: list[ClosedAttempt] = field(default_factory=list)
+    late: list[LateResult] = field(default_factory=list)
+    taken_back: list[int] = field(default_factory=list)
+    _book: LaneBook | None = None
+
+    @classmethod
+    def of(cls, lane: Lane) -> Page:
+        return cls(lane=lane, before=copy.copy(lane))
+
+    def needs(self) -> tuple[list[str], bool, Millis | None]:
+        """(deliveries by id, whether those that wait, since when those in doubt or None)."""
+        lane = self.lane
+        ids = [] if lane.head_id is None else [lane.head_id]
+        answered = lane.cleared_to if self.since is None else min(lane.cleared_to, self.since)
+        doubted = answered if self.doubts or lane.doubt_until > answered else None
+        if doubted is not None and lane.shown_id is not None:
+            ids.append(lane.shown_id)
+        return ids, self._may_have_more(), doubted
+
+    def _may_have_more(self) -> bool:
+        """Where only the newest counts, nothing waits behind a head that waits itself."""
+        if self.lane.policy is LanePolicy.LATEST:
+            return self.lane.token is not None
+        return self.lane.policy is LanePolicy.ORDERED and self.lane.head_id is not None
+
+    def book(self, terms: Terms) -> LaneBook:
+        if self._book is None:
+            complete = self.waiting_found < WAITING
+            self._book = LaneBook(self.lane, self.rows, terms, complete=complete)
+        return self._book
+
+    def give_up(self, due_at: Millis) -> None:
+        """Its rows contradict each other: leave them alone until then."""
+        self.lane = copy.copy(self.before)
+        self.lane.due_at = due_at
+        self._book, self.opened = None, None
+        self.closed, self.late, self.taken_back = [], [], []
+
+    def endings(self) -> list[Ending]:
+        """What ended since this was asked last."""
+        ended = [row for row in self._changed() if row.status in ENDED and row.id not in self.told]
+        self.told.update(row.id for row in ended)
+        return [Ending(delivery_id=row.id, status=row.status, because=row.because) for row in ended]
+
+    def new_repair(self) -> str | None:
+        for row in self._changed():
+            if row.repair_of is not None and row.id not in self.rows and row.id not in self.told:
+                self.told.add(row.id)
+                return row.id
+        return None
+
+    def contested(self) -> bool:
+        """Once: whether two are writing the same thing."""
+        if self._book is None or not self._book.contested:
+            return False
+        self._book.contested = False
+        return True
+
+    def write_into(self, write: Write, now: Millis) -> None:
+        lane = self.lane
+        if lane.head_id is None and (self.before.head_id is not None or lane.next_seq != self.before.next_seq):
+            lane.due_at = now  # it came to rest
+        for row in self._changed():
+            if row.id in self.rows:
+                write.changed_deliveries[row.id] = row
+            else:
+                write.new_deliveries[row.id] = (lane.id, row)
+        if lane != self.before:
+            write.lanes[lane.id] = lane
+        if self.opened is not None:
+            write.opened.append(self.opened)
+        write.closed += self.closed
+        write.late += self.late
+        write.taken_back += self.taken_back
+
+    def _changed(self) -> list[Delivery]:
+        return [] if self._book is None else list(self._book.changed.values())
+
+
+def loading(pages: dict[int, Page], extra: dict[str, int]) -> LoadDeliveries:
+    """What all pages need to see; `extra` are deliveries (and their lanes) that calls are about."""
+    ids, waiting, doubted = set(extra), set(), {}
+    for lane_id, page in pages.items():
+        of_page, more, since = page.needs()
+        ids.update(of_page)
+        if more:
+            waiting.add(lane_id)
+        if since is not None:
+            doubted[lane_id] = since
+    return LoadDeliveries(ids=ids, waiting_in=waiting, doubted_in=doubted)
+
+
+def put_in(pages: dict[int, Page], found: list[tuple[int, Delivery]]) -> None:
+    for lane_id, row in found:
+        page = pages[lane_id]
+        if row.id not in page.rows:
+            page.rows[row.id] = row
+    for page in pages.values():
+        if page.lane.policy is LanePolicy.ORDERED:
+            page.waiting_found = sum(row.waiting for row in page.rows.values())
