@@ -34,7 +34,7 @@ fmt: $(READY) ## format the code
 
 bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/rendering.py
-	@$(BIN)/python bench/flow.py
+	@$(BIN)/python bench/endtoend.py
 
 WORKERS ?= 2
 
