@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import orjson
 
 Form = Literal["plain", "base64"]
 
@@ -65,20 +66,13 @@ class RenderedRequest:
 
     def to_json(self) -> str:
         """Equal requests have equal texts, whatever their secrets are by the time they are sent."""
-        return json.dumps(
-            [
-                self.method,
-                self.url,
-                [[name, _parts_out(value)] for name, value in self.headers],
-                None if self.body is None else _parts_out(self.body),
-            ],
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        headers = [[name, _parts_out(value)] for name, value in self.headers]
+        body = None if self.body is None else _parts_out(self.body)
+        return orjson.dumps([self.method, self.url, headers, body]).decode()
 
     @classmethod
     def from_json(cls, text: str) -> RenderedRequest:
-        method, url, headers, body = json.loads(text)
+        method, url, headers, body = orjson.loads(text)
         return cls(
             method=method,
             url=url,

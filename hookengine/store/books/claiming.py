@@ -48,7 +48,8 @@ class Claims:
         """Close the attempts of leases that have expired."""
         outcome = self._outcomes[index]
         for page in self._claimed or ():
-            if index not in page.touched or page.lane.token is None or page.lane.token != page.before.token:
+            lane = page.lane
+            if index not in page.touched or lane.token is None or lane.due_at > self._desk.now:
                 continue
             try:
                 rescued = working.rescue(self._desk, page)
@@ -58,7 +59,7 @@ class Claims:
             outcome.rescued += [rescued] if rescued is not None else []
 
     def hand_out(self, page: Page, index: int) -> Delivery | None:
-        if page.lane.id in self._outcomes[index].stuck:
+        if page.stuck:
             return None
         taken = self._desk.taken
         try:
@@ -67,6 +68,11 @@ class Claims:
             self._desk.give_back(since=taken)
             self._give_up(page, self._outcomes[index])
             return None
+
+    def put_off(self) -> Generator[Step, Answer, None]:
+        stuck = [page.lane.id for page in self._claimed or () if page.stuck]
+        if stuck:
+            yield PutOff(stuck, self._desk.now + HOUR)
 
     def _that_waited(self, outcome: Outcome, ask: Claim) -> Generator[Step, Answer, list[Lane]]:
         waited_for: dict[str, bool] = yield WaitedFor(self._desk.now)
@@ -93,5 +99,5 @@ class Claims:
         """Leave the lane alone for an hour, unless another call has to do with it: that one must know."""
         if not page.claimed:
             raise ValueError(f"the rows of lane {page.lane.key!r} contradict each other")
-        page.give_up(self._desk.now + HOUR)
+        page.stuck = True
         outcome.stuck.append(page.lane.id)

@@ -45,6 +45,7 @@ def converse(asks: Sequence[Ask], desk: Desk) -> Conversation:
         if group.outcomes[index].failure is None:
             group.decide(index, ask)
     yield from group.hand_out()
+    yield from group.claims.put_off()
     for page in desk.pages.values():
         page.write_into(desk.write, desk.now)
     yield desk.write
@@ -58,7 +59,7 @@ class _Group:
         self.outcomes = [Outcome() for _ in asks]
         self._known = Known({}, {}, {})
         self._arrivals = Arrivals.of(desk.now, {}, {})
-        self._claims = Claims(desk, self.outcomes)
+        self.claims = Claims(desk, self.outcomes)
         self._by_key: dict[str, Page] = {}
         self._reported: set[int] = set()
 
@@ -99,7 +100,7 @@ class _Group:
                     self._expect(page, index)
         for index, ask in enumerate(self.asks):
             if isinstance(ask, Claim):
-                yield from self._claims.find(index, ask)
+                yield from self.claims.find(index, ask)
 
     def load(self) -> Generator[Step, Answer, None]:
         desk, pages = self.desk, self.desk.pages
@@ -130,7 +131,7 @@ class _Group:
             for owed in self._arrivals.fresh.get(index, ()):
                 accepting.owe(desk, self._arrivals, owed, self._by_key, index)
         elif isinstance(ask, Claim):
-            self._claims.rescue(index)
+            self.claims.rescue(index)
         elif isinstance(ask, Finish):
             self._finish(outcome, ask)
         elif isinstance(ask, Release):
@@ -151,7 +152,7 @@ class _Group:
                 if self.outcomes[index].failure is not None or isinstance(ask, (Release, Cancel)):
                     continue
                 desk.terms = ask.terms
-                head = self._claims.hand_out(page, index) if page.claimed else desk.hand_out(page)
+                head = self.claims.hand_out(page, index) if page.claimed else desk.hand_out(page)
                 self.outcomes[index].gather(page)
                 if head is not None:
                     given.append((index, page, head))

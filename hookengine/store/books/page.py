@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import ENDED, Delivery
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane, Terms
 from hookengine.domain.lane_book import LaneBook
+from hookengine.store.books.columns import lane_changes
 from hookengine.store.books.steps import (
     WAITING,
     ClosedAttempt,
@@ -25,15 +26,17 @@ from hookengine.store.contract import Ending
 class Page:
     """`doubts`: some may open in this transaction; `since`: answered ones may open again from then on.
 
-    `touched` are the asks that have to do with it, by index, in order.
+    `touched` are the calls that have to do with it, by index, in order. `claimed`: a claim opened it.
+    `stuck`: its rows contradict each other; nothing is written about it.
     """
 
     lane: Lane
-    before: Lane
+    before: tuple[Any, ...]
     touched: list[int] = field(default_factory=list)
     doubts: bool = False
     since: Millis | None = None
     claimed: bool = False
+    stuck: bool = False
     rows: dict[str, Delivery] = field(default_factory=dict)
     waiting_found: int = 0
     told: set[str] = field(default_factory=set)
@@ -45,7 +48,7 @@ class Page:
 
     @classmethod
     def of(cls, lane: Lane) -> Page:
-        return cls(lane=lane, before=copy.copy(lane))
+        return cls(lane=lane, before=lane_changes(lane))
 
     def needs(self) -> tuple[list[str], bool, Millis | None]:
         """(deliveries by id, whether those that wait, since when those in doubt or None)."""
@@ -69,13 +72,6 @@ class Page:
             self._book = LaneBook(self.lane, self.rows, terms, complete=complete)
         return self._book
 
-    def give_up(self, due_at: Millis) -> None:
-        """Its rows contradict each other: leave them alone until then."""
-        self.lane = copy.copy(self.before)
-        self.lane.due_at = due_at
-        self._book, self.opened = None, None
-        self.closed, self.late, self.taken_back = [], [], []
-
     def endings(self) -> list[Ending]:
         """What ended since this was asked last."""
         ended = [row for row in self._changed() if row.status in ENDED and row.id not in self.told]
@@ -97,21 +93,27 @@ class Page:
         return True
 
     def write_into(self, write: Write, now: Millis) -> None:
+        if self.stuck:
+            return
         lane = self.lane
-        if lane.head_id is None and (self.before.head_id is not None or lane.next_seq != self.before.next_seq):
-            lane.due_at = now  # it came to rest
+        if lane.head_id is None and self._came_to_rest():
+            lane.due_at = now
         for row in self._changed():
             if row.id in self.rows:
                 write.changed_deliveries[row.id] = row
             else:
                 write.new_deliveries[row.id] = (lane.id, row)
-        if lane != self.before:
+        if lane_changes(lane) != self.before:
             write.lanes[lane.id] = lane
         if self.opened is not None:
             write.opened.append(self.opened)
         write.closed += self.closed
         write.late += self.late
         write.taken_back += self.taken_back
+
+    def _came_to_rest(self) -> bool:
+        head_id, next_seq = self.before[0], self.before[5]
+        return head_id is not None or next_seq != self.lane.next_seq
 
     def _changed(self) -> list[Delivery]:
         return [] if self._book is None else list(self._book.changed.values())

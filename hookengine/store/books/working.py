@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
+
+import orjson
 
 from hookengine.domain.attempt import Accept as Applied
-from hookengine.domain.attempt import Certainty, GiveUp, TryAgain
+from hookengine.domain.attempt import Certainty, GiveUp, TryAgain, Unknown
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import account_key
 from hookengine.store.books.asks import Cancel, Finish, Release
@@ -14,6 +15,8 @@ from hookengine.store.books.desk import Desk, fails, heard_from, works
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import AttemptFacts, ClosedAttempt, LateResult
 from hookengine.store.contract import Notice, NoticeKind, Report
+
+_WENT_AWAY = orjson.dumps(Unknown(reason="the node went away while sending")).decode()
 
 
 def finish(desk: Desk, page: Page, ask: Finish, attempt: AttemptFacts) -> list[Notice]:
@@ -44,7 +47,7 @@ def rescue(desk: Desk, page: Page) -> str | None:
     page.closed.append(
         ClosedAttempt(
             outcome="Unknown",
-            detail=json.dumps({"reason": "the node went away while sending"}),
+            detail=_WENT_AWAY,
             certainty=Certainty.DOUBTFUL,
             verdict=None,
             because=None,
@@ -98,7 +101,7 @@ def _closing(report: Report) -> ClosedAttempt:
     verdict = report.verdict
     return ClosedAttempt(
         outcome=type(report.outcome).__name__,
-        detail=json.dumps(asdict(report.outcome)),
+        detail=orjson.dumps(report.outcome).decode(),
         certainty=report.certainty,
         verdict=type(verdict).__name__,
         because=verdict.because,

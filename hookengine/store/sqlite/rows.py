@@ -36,7 +36,7 @@ ON CONFLICT (key) DO UPDATE SET open_at = excluded.open_at, failures = excluded.
     trips = excluded.trips, probed_at = excluded.probed_at, recovering_since = excluded.recovering_since,
     passed = excluded.passed, updated_at = excluded.updated_at
 """
-_SAVE_SECRET = """
+_SAVE_SEALED = """
 INSERT INTO context_secret (pipeline_id, path, sealed, updated_at) VALUES (?, ?, ?, ?)
 ON CONFLICT (pipeline_id, path) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at
 """
@@ -44,6 +44,7 @@ _CLOSE_ATTEMPT = """
 UPDATE attempt SET outcome = ?, detail = ?, certainty = ?, verdict = ?, because = ?, next_at = ?,
     finished_at = ?, closed_by = ? WHERE token = ? AND finished_at IS NULL
 """
+_LAST_ACTION = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'action'), 0)"
 _WAITED_FOR = """
 WITH RECURSIVE waited(name) AS (
   SELECT min(waits_for) FROM lane WHERE waits_for IS NOT NULL
@@ -102,14 +103,15 @@ def write_actions(connection: sqlite3.Connection, step: steps.WriteActions) -> d
         " WHERE first_seq = ?",
         step.moved,
     )
-    made = {}
-    for row in step.new:
-        cursor = connection.execute(
-            "INSERT INTO action (pipeline_id, action_id, revision, context, updated_at, open_since, ended_number)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
-        made[row.pipeline_id, row.action_id] = int(cursor.lastrowid or 0)
+    made = dict[ActionKey, int]()
+    if step.new:
+        (last,) = connection.execute(_LAST_ACTION).fetchone()
+        made = {(row.pipeline_id, row.action_id): last + place for place, row in enumerate(step.new, 1)}
+    connection.executemany(
+        "INSERT INTO action (first_seq, pipeline_id, action_id, revision, context, updated_at, open_since,"
+        " ended_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(made[row.pipeline_id, row.action_id], *row) for row in step.new],
+    )
     return made
 
 
@@ -225,7 +227,7 @@ def write(connection: sqlite3.Connection, step: steps.Write) -> None:
         _INSERT_DELIVERY,
         [columns.delivery_values(row, lane_id) for lane_id, row in step.new_deliveries.values()],
     )
-    many(_SAVE_SECRET, step.secrets)
+    many(_SAVE_SEALED, step.secrets)
     many(_UPDATE_DELIVERY, [columns.delivery_changes(row) for row in step.changed_deliveries.values()])
     many(_UPDATE_LANE, [columns.lane_changes(lane) for lane in step.lanes.values()])
     many(_CLOSE_ATTEMPT, step.closed)
