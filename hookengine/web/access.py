@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,15 +33,23 @@ class Tokens:
 
 
 class AccessMiddleware:
-    """401 without a known bearer token, 413 for a body above `largest_body` bytes.
+    """401 without a known bearer token except at `open_paths`, 413 for a body above `largest_body` bytes.
 
     Incoming hooks have no token: their URL, and their signature if they ask for one, is what lets in.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, largest_body: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens,
+        largest_body: int,
+        open_paths: Collection[str] = OPEN_PATHS,
+    ) -> None:
         self._app = app
         self._tokens = tokens
         self._largest = largest_body
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +58,7 @@ class AccessMiddleware:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
-        if not _is_open(scope["path"]) and not self._tokens.admit(headers.get("authorization", "")):
+        if not self._is_open(scope["path"]) and not self._tokens.admit(headers.get("authorization", "")):
             refusal = error_response(
                 401,
                 "Unauthenticated: send `Authorization: Bearer TOKEN` with one of the engine's tokens.",
@@ -76,6 +84,9 @@ class AccessMiddleware:
             return
         await self._app(scope, _replayed(body, receive), send)
 
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or (path.startswith("/hooks/") and path.endswith("/trigger"))
+
     async def _body(self, declared: str, receive: Receive) -> bytes | None:
         """The whole body; None when it is larger than allowed, by its own word or in fact."""
         if declared.isdecimal() and int(declared) > self._largest:
@@ -94,10 +105,6 @@ class AccessMiddleware:
             chunks.append(chunk)
             more = message.get("more_body", False)
         return b"".join(chunks)
-
-
-def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or (path.startswith("/hooks/") and path.endswith("/trigger"))
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -11,21 +11,26 @@ from starlette.responses import JSONResponse, Response
 from hookengine.engine.intake import Intake
 from hookengine.engine.triggers import Triggers
 from hookengine.store.records import Records
-from hookengine.web.access import AccessMiddleware, Tokens
+from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Tokens
 from hookengine.web.api.deliveries import deliveries_router
 from hookengine.web.api.events import events_route
 from hookengine.web.api.hooks import hooks_router
+from hookengine.web.api.metrics import PATH as METRICS
+from hookengine.web.api.metrics import Tells, metrics_route
 from hookengine.web.errors import add_error_handlers, error_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """What the routes talk to. `ready` raises when the engine cannot accept events now."""
+    """What the routes talk to. `ready` raises when the engine cannot accept events now; `metrics_public`:
+    the figures are for everybody."""
 
     intake: Intake
     triggers: Triggers
     records: Records
     ready: Callable[[], Awaitable[None]]
+    metrics: Tells
+    metrics_public: bool
     tokens: Tokens
     largest_body: int
     version: str
@@ -36,6 +41,7 @@ def create_web(doors: Doors) -> FastAPI:
         title="hookengine", version=doors.version, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(events_route(doors.intake))
+    app.router.routes.append(metrics_route(doors.metrics))
     app.include_router(hooks_router(doors.triggers))
     app.include_router(deliveries_router(doors.records))
 
@@ -54,5 +60,10 @@ def create_web(doors: Doors) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     add_error_handlers(app)
-    app.add_middleware(AccessMiddleware, tokens=doors.tokens, largest_body=doors.largest_body)
+    app.add_middleware(
+        AccessMiddleware,
+        tokens=doors.tokens,
+        largest_body=doors.largest_body,
+        open_paths=(*OPEN_PATHS, METRICS) if doors.metrics_public else OPEN_PATHS,
+    )
     return app

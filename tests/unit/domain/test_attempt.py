@@ -15,6 +15,7 @@ from hookengine.domain.attempt import (
     Unrenderable,
     certainty_of,
     describe,
+    kind_of,
 )
 
 APPLIED, REFUSED, UNSENT, DOUBTFUL = Certainty
@@ -73,3 +74,23 @@ def test_each_outcome_has_its_certainty(outcome: Outcome, accepted: bool, certai
 )
 def test_each_outcome_is_described_in_a_line(outcome: Outcome, line: str) -> None:
     assert describe(outcome) == line
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (Answered(status=204), "2xx"),
+        (Answered(status=302), "3xx"),
+        (Answered(status=404), "4xx"),
+        (Answered(status=429), "429"),
+        (Answered(status=503), "5xx"),
+        (TimedOut(phase="connect", seconds=5), "timeout_connect"),
+        (TimedOut(phase="total", seconds=30, written=True), "timeout_total"),
+        (Unreachable(reason="no route"), "unreachable"),
+        (Blocked(reason="10.0.0.1"), "blocked"),
+        (Unrenderable(reason="no sha"), "unrenderable"),
+        (Unknown(reason="gone"), "unknown"),
+    ],
+)
+def test_each_outcome_is_of_a_kind_of_which_there_are_few(outcome: Outcome, kind: str) -> None:
+    assert kind_of(outcome) == kind

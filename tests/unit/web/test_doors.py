@@ -35,6 +35,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.metrics_public = False
         self.accepted: list[Any] = []
         self.triggered: list[tuple[str, bytes, Mapping[str, str]]] = []
         self.started = Triggered(action_id=7, answer={"id": "evt_1", "action": {"id": 7}, "hooks": []})
@@ -64,12 +65,18 @@ class Engine:
     async def ready(self) -> None:
         self._raise()
 
+    async def text(self, accept: str) -> tuple[bytes, str]:
+        self._raise()
+        return f"as {accept}".encode(), "text/plain; version=0.0.4; charset=utf-8"
+
     def doors(self, tokens: Tokens) -> Doors:
         return Doors(
             intake=self,  # type: ignore[arg-type]
             triggers=self,  # type: ignore[arg-type]
             records=self,  # type: ignore[arg-type]
             ready=self.ready,
+            metrics=self,
+            metrics_public=self.metrics_public,
             tokens=tokens,
             largest_body=LARGEST,
             version="0",
@@ -262,6 +269,28 @@ async def test_it_is_ready_when_the_database_answers(engine: Engine, client: htt
 
     assert (before.status_code, after.status_code, alive.status_code) == (200, 503, 200)
     assert after.json() == {"message": "The database does not answer."}
+
+
+# Figures
+
+
+async def test_figures_are_told_in_the_format_that_is_asked_for(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+
+    assert (answer.status_code, answer.text) == (200, "as application/openmetrics-text")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize(("public", "statuses"), [(False, [401, 401]), (True, [200, 401])])
+async def test_figures_need_a_token_unless_they_are_public(
+    engine: Engine, public: bool, statuses: list[int]
+) -> None:
+    engine.metrics_public = public
+
+    async with client_of(engine, Tokens(["secret"])) as stranger:
+        answers = [await stranger.get(path) for path in ("/metrics", "/metrics/")]
+
+    assert [answer.status_code for answer in answers] == statuses
 
 
 # Who comes in, with how much
