@@ -163,6 +163,11 @@ class Retention(_Group):
     """Deliveries that did not arrive."""
 
 
+class Watchdog(_Group):
+    after: Annotated[Duration, Field(ge=1_000)] = 6 * 3_600_000
+    """An action of which nothing was heard for so long, after it was queued or started, has timed out."""
+
+
 class Metrics(_Group):
     public: bool = False
     """Whether /metrics may be read without a token."""
@@ -196,6 +201,7 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery()
     events: Events = Events()
     secrets: Secrets = Secrets()
+    watchdog: Watchdog = Watchdog()
     retention: Retention = Retention()
     metrics: Metrics = Metrics()
     logging: Logging = Logging()

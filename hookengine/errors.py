@@ -91,6 +91,10 @@ class NotFound(HookEngineError):
         super().__init__(f"no {kind} {identity!r}")
 
 
+class ActionMovedOn(HookEngineError):
+    """An event that counts only while its action stands still came too late."""
+
+
 class StoreError(HookEngineError):
     """The database failed; nothing was acknowledged, and trying again later is safe."""
 

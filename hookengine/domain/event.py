@@ -24,8 +24,11 @@ RESERVED = frozenset({"event", "secrets", "params", "captured"})
 DEEPEST = 50
 """Levels of objects and lists in an event, so that whatever walks over it may recurse."""
 
-OWN_ID = "trigger:"
+TRIGGER_ID = "trigger:"
 """Begins the ids of events that incoming hooks make of requests, so that one sent twice is known again."""
+
+WATCHDOG_ID = "watchdog:"
+"""Begins the ids of events that the watchdog makes, the same on every node."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -89,7 +92,7 @@ class Event:
 
     `data` is everything the event brought to the context: `action`, `application` and other objects.
     `number` orders the actions of one pipeline and holds the platform's number and attempt; None if the
-    platform sent no number.
+    platform sent no number. One with `if_open_since` counts only while its action has been open since then.
     """
 
     id: str | None
@@ -99,6 +102,7 @@ class Event:
     pipeline: int | str
     number: int | None
     data: Mapping[str, Any]
+    if_open_since: Millis | None = None
 
     @property
     def rank(self) -> Rank:
@@ -161,8 +165,8 @@ class _Reading:
         value = self._document.get("id")
         if value is None:
             return None
-        if isinstance(value, str) and value.startswith(OWN_ID):
-            self._wrong("id", f"Ids that begin with {OWN_ID} are the engine's own.")
+        if isinstance(value, str) and value.startswith((TRIGGER_ID, WATCHDOG_ID)):
+            self._wrong("id", f"Ids that begin with {value.partition(':')[0]}: are the engine's own.")
             return None
         if isinstance(value, str) and _ID.fullmatch(value):
             return value

@@ -15,7 +15,7 @@ from hookengine.store.contract import Definitions
 
 
 class Catalogue:
-    """Kept in memory; `load` replaces all of it at once."""
+    """Kept in memory; `load` replaces all of it at once. Leases must outlive the `longest_deadline` of all hooks."""
 
     def __init__(self, definitions: Definitions = Definitions()) -> None:  # noqa: B008  frozen and empty
         self._prepared: dict[tuple[str, int], PreparedHook] = {}
@@ -32,6 +32,9 @@ class Catalogue:
         self._pipelines = {pipeline.id: pipeline for pipeline in definitions.pipelines}
         self._names = {pipeline.name: pipeline for pipeline in definitions.pipelines}
         self._incoming = {hook.id: hook for hook in definitions.incoming_hooks}
+        self.longest_deadline: Millis = max(
+            (round(hook.timeout * 1000) for hook in definitions.hooks), default=0
+        )
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -40,11 +43,6 @@ class Catalogue:
     @property
     def incoming_hooks(self) -> tuple[IncomingHook, ...]:
         return tuple(self._incoming.values())
-
-    @property
-    def longest_deadline(self) -> Millis:
-        """Of all its hooks; leases must outlive it."""
-        return max((round(hook.timeout * 1000) for hook in self._hooks.values()), default=0)
 
     def find_pipeline(self, reference: int | str) -> Pipeline | None:
         if isinstance(reference, int):
@@ -85,7 +83,8 @@ class Catalogue:
             raise NotFound("incoming hook", hook_id)
         return hook
 
-    def switch_off(self, hook_id: str) -> None:
+    def switch(self, hook_id: str, state: HookState) -> None:
+        """Until it is loaded anew."""
         hook = self._hooks.get(hook_id)
         if hook is not None:
-            self._hooks[hook_id] = replace(hook, state=HookState.DISABLED)
+            self._hooks[hook_id] = replace(hook, state=state)

@@ -11,7 +11,7 @@ import tenacity
 from hookengine.domain.attempt import Outcome, certainty_of, describe, host_failed, kind_of
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import ENDED
-from hookengine.domain.hook import Hook
+from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import Trial, judge, next_try
 from hookengine.domain.status_call import recognise
@@ -101,9 +101,7 @@ class Recorder:
                 return await write()
         raise AssertionError("tenacity goes on until it is written")
 
-    def _tell(
-        self, leased: Leased, hook: Hook, report: Report, finished: Finished, seconds: float
-    ) -> None:
+    def _tell(self, leased: Leased, hook: Hook, report: Report, finished: Finished, seconds: float) -> None:
         facts = {
             "delivery": leased.delivery_id,
             "hook": leased.hook_id,
@@ -134,7 +132,7 @@ class Recorder:
                 because=finished.because,
             )
         if getattr(report.verdict, "gone", False):
-            self._catalogue.switch_off(leased.hook_id)
+            self._catalogue.switch(leased.hook_id, HookState.DISABLED)
         if finished.repair_id is not None:
             self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
         self._signals.announce_endings(finished.endings)

@@ -11,7 +11,7 @@ import orjson
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import too_deep
-from hookengine.domain.event import DEEPEST, OWN_ID, Event, Lifecycle
+from hookengine.domain.event import DEEPEST, TRIGGER_ID, Event, Lifecycle
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
@@ -134,4 +134,4 @@ def _event_id(hook: IncomingHook, headers: Mapping[str, str]) -> str | None:
     named = next((headers[name] for name in ONCE_HEADERS if headers.get(name)), None)
     if named is None:
         return None
-    return f"{OWN_ID}{hook.id}:{hashlib.sha256(named.encode()).hexdigest()}"
+    return f"{TRIGGER_ID}{hook.id}:{hashlib.sha256(named.encode()).hexdigest()}"

@@ -61,11 +61,14 @@ class ScheduledAlarm:
 
 
 class Upkeep:
-    def __init__(self, store: Store, signals: Signals, clock: Clock, retention: Retention) -> None:
+    def __init__(
+        self, store: Store, signals: Signals, clock: Clock, retention: Retention, settle: Millis = 60_000
+    ) -> None:
         self._store = store
         self._signals = signals
         self._clock = clock
         self._retention = retention
+        self._settle = settle
 
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
         scheduler.add_job(self.prune, IntervalTrigger(seconds=PRUNE_EVERY), id="prune")
@@ -91,7 +94,7 @@ class Upkeep:
     async def sweep(self) -> int:
         """Mend lanes that were left without a head; how many, which should be none."""
         try:
-            mended = await self._store.sweep(self._clock.now())
+            mended = await self._store.sweep(self._clock.now(), self._settle)
         except StoreError as error:
             self._signals.announce(signals.STORE_FAILED, doing="sweeping", error=str(error))
             return 0

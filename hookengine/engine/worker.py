@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -37,21 +37,23 @@ class Alarm(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`in_flight` requests at a time; a lease outlives the longest deadline by `lease_margin`. A hook that
-    does nothing but fail is paused after `patience`. `poll` is how long work of other nodes may go unseen;
-    None if there are none."""
+    """`in_flight` requests at a time; a lease outlives the `longest_deadline` of any hook by `lease_margin`.
+
+    A hook that does nothing but fail is paused after `patience`. `poll` is how long work of other nodes may
+    go unseen; None if there are none.
+    """
 
     in_flight: InFlight = field(default_factory=InFlight)
     lease_margin: Millis = 20_000
     settle: Millis = 60_000
-    longest_deadline: Millis = 30_000
+    longest_deadline: Callable[[], Millis] = lambda: 30_000
     patience: Millis = 5 * DAY
     poll: Millis | None = None
     node: str = "node"
 
     @property
     def lease(self) -> Millis:
-        return self.longest_deadline + self.lease_margin
+        return self.longest_deadline() + self.lease_margin
 
 
 class Worker:

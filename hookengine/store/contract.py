@@ -23,7 +23,7 @@ is taken only from the holder of the lease's token; any other is kept on its att
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -264,10 +264,20 @@ class Figures:
     wal_bytes: int = 0
 
 
+CommitListener = Callable[[float, int], None]
+"""Told after each transaction how many seconds it took and how many calls shared it; perhaps in a thread."""
+
+
 class Store(Protocol):
     """All methods raise StoreError when the database fails; then nothing was done, or its commit is unsure."""
 
     async def close(self) -> None: ...
+
+    def on_commit(self, listener: CommitListener) -> None: ...
+
+    async def writable(self) -> None:
+        """Raises StoreError unless something can be written durably now."""
+        ...
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered: ...
 
@@ -339,7 +349,7 @@ class Store(Protocol):
         """
         ...
 
-    async def sweep(self, now: Millis) -> int:
+    async def sweep(self, now: Millis, settle: Millis) -> int:
         """Mend lanes that wait without a head, and deliveries that are sent by nobody; how many there were,
         which should be none."""
         ...

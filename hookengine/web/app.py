@@ -22,9 +22,10 @@ from hookengine.web.errors import add_error_handlers, error_response
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """What the routes talk to. `ready` raises when the engine cannot accept events now; `metrics_public`:
-    the figures are for everybody."""
+    """What the routes talk to. Without `api` there are health and figures only. `ready` raises when the engine
+    cannot accept events now; `metrics_public`: the figures are for everybody."""
 
+    api: bool
     intake: Intake
     triggers: Triggers
     records: Records
@@ -40,10 +41,11 @@ def create_web(doors: Doors) -> FastAPI:
     app = FastAPI(
         title="hookengine", version=doors.version, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    app.router.routes.append(events_route(doors.intake))
     app.router.routes.append(metrics_route(doors.metrics))
-    app.include_router(hooks_router(doors.triggers))
-    app.include_router(deliveries_router(doors.records))
+    if doors.api:
+        app.router.routes.append(events_route(doors.intake))
+        app.include_router(hooks_router(doors.triggers))
+        app.include_router(deliveries_router(doors.records))
 
     @app.get("/healthz", operation_id="health")
     async def health() -> dict[str, str]:

@@ -10,7 +10,7 @@ from hookengine.domain.delivery import Delivery, DeliveryStatus
 from hookengine.domain.documents import digest
 from hookengine.domain.event import watched
 from hookengine.domain.hook import LanePolicy
-from hookengine.errors import EventConflict, StaleContext
+from hookengine.errors import ActionMovedOn, EventConflict, StaleContext
 from hookengine.store.books.asks import Accept
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.page import Page
@@ -66,6 +66,9 @@ class Arrivals:
             action = actions.get(owed.action) or self.actions.get(owed.action)
             if (action.revision if action else 0) != owed.known_revision:
                 return StaleContext(f"action {owed.action} changed meanwhile")
+            since = owed.event.if_open_since
+            if since is not None and (action is None or action.open_since != since):
+                return ActionMovedOn(f"action {owed.action} has moved on")
             actions[owed.action] = self._moved(action, owed)
             events[owed.id] = owed.digest, owed.answer
             fresh.append(owed)

@@ -19,6 +19,7 @@ from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
 from hookengine.store.contract import (
     ActionKey,
     Claimed,
+    CommitListener,
     Definitions,
     Ending,
     Figures,
@@ -32,11 +33,13 @@ from hookengine.store.contract import (
 )
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import actions as action_rows
-from hookengine.store.sqlite import upkeep
 from hookengine.store.sqlite import definitions as definition_rows
-from hookengine.store.sqlite.writer import CommitListener, GroupWriter
+from hookengine.store.sqlite import upkeep
+from hookengine.store.sqlite.writer import GroupWriter
 
 T = TypeVar("T")
+
+_TOUCH = "UPDATE definitions SET version = version"
 
 BUSY_TIMEOUT = 5.0  # seconds another process may hold the file, a backup for instance
 
@@ -73,6 +76,9 @@ class SqliteStore:
     def on_commit(self, listener: CommitListener) -> None:
         """It is told of every transaction, from the writer's thread."""
         self._writer.on_commit = listener
+
+    async def writable(self) -> None:
+        await self._writer.run(lambda connection: connection.execute(_TOUCH))
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
         return await self._read(lambda connection: action_rows.remember(connection, events, actions))
@@ -138,7 +144,7 @@ class SqliteStore:
             lambda connection: upkeep.prune(connection, delivered_before, failed_before, limit)
         )
 
-    async def sweep(self, now: Millis) -> int:
+    async def sweep(self, now: Millis, settle: Millis) -> int:
         return await self._writer.run(lambda connection: upkeep.sweep(connection, now))
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:

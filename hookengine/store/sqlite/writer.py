@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
+from hookengine.store.contract import CommitListener
 from hookengine.store.sqlite.transactions import run_group
 
 T = TypeVar("T")
@@ -22,9 +23,6 @@ Result = Any
 """What came of a call; an exception is raised where it was called."""
 
 LARGEST_GROUP = 256
-
-CommitListener = Callable[[float, int], None]
-"""Told after each transaction how many seconds it took and how many calls shared it; from the thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""The engine as a library."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from fastapi import FastAPI
+
+from hookengine import __version__
+from hookengine.app.parts import Parts, assemble, tokens
+from hookengine.config import Settings, read_config
+from hookengine.domain.clock import Clock, SystemClock
+from hookengine.domain.event_list import parse_all
+from hookengine.engine.connections import LONGEST_IDLE
+from hookengine.engine.reloading import RELOAD_EVERY
+from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
+from hookengine.engine.upkeep import ScheduledAlarm, new_scheduler
+from hookengine.engine.watchdog import WATCH_EVERY
+from hookengine.errors import InvalidEvent
+from hookengine.manifest import Manifest
+from hookengine.web.access import Tokens
+from hookengine.web.app import Doors, create_web
+
+GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
+
+
+class HookEngine:
+    """An engine that accepts events and delivers what they owe, for as long as it is open.
+
+    async with HookEngine.open("config.yaml") as engine:
+        await engine.accept({"type": "action.started", "action": {"id": 41, "pipeline": 1}})
+    """
+
+    def __init__(
+        self, parts: Parts, signals: Signals, settings: Settings, environ: Mapping[str, str]
+    ) -> None:
+        self.parts = parts
+        self.signals = signals
+        self.settings = settings
+        self._environ = environ
+        self._scheduler: AsyncIOScheduler
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        config: str | Path | tuple[Settings, Manifest],
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        signals: Signals | None = None,
+        deliver: bool = True,
+        apply: bool = True,
+    ) -> AsyncIterator[HookEngine]:
+        """`config` is a configuration file, or what `read_config` made of one. With `deliver` False
+        events are accepted, but nothing is sent until another start, or another node, delivers it. With
+        `apply` False the file's pipelines and hooks are left alone: what the database has counts.
+
+        Raises ConfigError, StoreBusy, StoreError.
+        """
+        chosen = os.environ if environ is None else environ
+        settings, manifest = config if isinstance(config, tuple) else read_config(Path(config), chosen)
+        clock, signals = clock or SystemClock(), signals or Signals()
+        async with contextlib.AsyncExitStack() as stack:
+            parts = await assemble(settings, manifest if apply else None, clock, signals, stack, chosen)
+            engine = cls(parts, signals, settings, chosen)
+            await stack.enter_async_context(engine._cared_for(deliver=deliver))
+            if deliver:
+                await stack.enter_async_context(engine._delivering(clock))
+            yield engine
+
+    async def accept(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What was accepted and which hooks matched, once it is durable. Raises InvalidEvent, EventConflict."""
+        (answer,) = await self.accept_all([event])
+        return answer
+
+    async def accept_all(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """All of them, or none."""
+        return await self.parts.intake.accept(parse_all([_plain(event) for event in events]))
+
+    def web(self, *, api: bool = True) -> FastAPI:
+        """The HTTP API over this engine, an ASGI application; without `api` only its health and figures.
+
+        Raises ConfigError if a token cannot be read.
+        """
+        auth = self.settings.auth
+        return create_web(
+            Doors(
+                api=api,
+                intake=self.parts.intake,
+                triggers=self.parts.triggers,
+                records=self.parts.records,
+                ready=self._ready,
+                metrics=self.parts.exposition,
+                metrics_public=self.settings.metrics.public,
+                tokens=Tokens(list(tokens(self.settings, self._environ)) if auth.enabled else None),
+                largest_body=self.settings.server.max_body,
+                version=__version__,
+            )
+        )
+
+    async def _ready(self) -> None:
+        """What can be read only is no place to accept events at."""
+        await self.parts.store.writable()
+
+    @asynccontextmanager
+    async def _cared_for(self, *, deliver: bool) -> AsyncIterator[None]:
+        """The care that every node gives; that of the database only from nodes that deliver."""
+        scheduler = self._scheduler = new_scheduler()
+        parts = self.parts
+        if parts.reloader is not None:
+            scheduler.add_job(parts.reloader.keep_up, IntervalTrigger(seconds=RELOAD_EVERY))
+        if deliver:
+            parts.upkeep.schedule(scheduler)
+            scheduler.add_job(parts.watchdog.watch, IntervalTrigger(seconds=WATCH_EVERY))
+            scheduler.add_job(parts.connections.close_idle, IntervalTrigger(seconds=LONGEST_IDLE / 2))
+        scheduler.start()
+        try:
+            yield
+        finally:
+            scheduler.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def _delivering(self, clock: Clock) -> AsyncIterator[None]:
+        """Where one process owns the database, the holder of whatever lease is found at the start is gone."""
+        worker, store = self.parts.worker, self.parts.store
+        if self.parts.reloader is None:
+            await store.expire_leases(clock.now())
+        alarm = ScheduledAlarm(self._scheduler, worker.wake, clock)
+        running = asyncio.create_task(worker.run(alarm), name="worker")
+        self.signals.announce(WORKER_STARTED, in_flight=self.settings.delivery.concurrency)
+        try:
+            yield
+        finally:
+            await worker.stop(GRACE)
+            await running
+            self.signals.announce(WORKER_STOPPED)
+
+
+def _plain(event: Mapping[str, Any]) -> Any:
+    """A copy in plain JSON values, so that what the caller does to its own later is its own affair."""
+    try:
+        return orjson.loads(orjson.dumps(event))
+    except TypeError as error:
+        raise InvalidEvent({"event": [f"An event holds JSON values only: {error}."]}) from error

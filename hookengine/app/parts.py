@@ -1,0 +1,195 @@
+"""The engine's inside, built from settings."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+
+from hookengine.app.stores import open_memory
+from hookengine.config import Secrets, Settings
+from hookengine.domain.clock import Clock
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.connections import ONE, Connections
+from hookengine.engine.intake import Intake, Limits
+from hookengine.engine.recording import Recorder
+from hookengine.engine.reloading import Reloader
+from hookengine.engine.room import InFlight
+from hookengine.engine.sending import Manners, Sender
+from hookengine.engine.signals import Signals
+from hookengine.engine.triggers import Triggers
+from hookengine.engine.upkeep import Retention, Upkeep
+from hookengine.engine.watchdog import Watchdog
+from hookengine.engine.worker import Capacity, Worker
+from hookengine.errors import ConfigError, Problem
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.connect import GuardedTransport
+from hookengine.guard.keys import KeyRing
+from hookengine.guard.resolver import Resolver
+from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
+from hookengine.manifest import Manifest, shipped_presets
+from hookengine.metrics import Exposition, Tallies
+from hookengine.store.contract import Definitions, Store
+from hookengine.store.records import Records
+
+STATUS_PRESETS = {
+    "github": "github/commit-status",
+    "gitlab": "gitlab/commit-status",
+    "bitbucket": "bitbucket/commit-status",
+}
+"""Whose response rules a recognised commit-status call gets, whoever wrote its hook."""
+
+POLL = 200  # milliseconds that work of other nodes may go unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """For those who embed and test it."""
+
+    store: Store
+    records: Records
+    catalogue: Catalogue
+    worker: Worker
+    intake: Intake
+    triggers: Triggers
+    upkeep: Upkeep
+    watchdog: Watchdog
+    reloader: Reloader | None  # None: nobody else changes what is defined
+    vault: Vault
+    connections: Connections
+    exposition: Exposition
+
+
+async def assemble(
+    settings: Settings,
+    manifest: Manifest | None,
+    clock: Clock,
+    signals: Signals,
+    stack: AsyncExitStack,
+    environ: Mapping[str, str],
+) -> Parts:
+    """Closed with the stack. The manifest is applied; without one, what is defined already counts."""
+    memory = await open_memory(settings, stack)
+    store = memory.store
+    vault = _vault(settings, _seal(settings), store, environ)
+    catalogue = Catalogue()
+    reloader = Reloader(store, catalogue, signals)
+    if manifest is not None:
+        await store.apply(_defined(manifest), "file", clock.now())
+    await reloader.reload()
+    tallies = Tallies(signals)
+    stack.callback(tallies.close)
+    store.on_commit(tallies.on_commit)
+    policy = _policy(settings)
+    connections = _connections(policy, clock, stack)
+    sender = Sender(vault, policy, connections, clock, _manners(settings))
+    rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
+    recorder = Recorder(store, catalogue, signals, clock, rules)
+    capacity = _capacity(settings, catalogue, shared=memory.shared)
+    worker = Worker(store, sender, recorder, signals, clock, capacity)
+    intake = Intake(store, catalogue, vault, worker, signals, clock, _limits(settings))
+    return Parts(
+        store=store,
+        records=memory.records,
+        catalogue=catalogue,
+        worker=worker,
+        intake=intake,
+        triggers=Triggers(store, catalogue, intake, clock, vault.value),
+        upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
+        watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
+        reloader=reloader if memory.shared else None,
+        vault=vault,
+        connections=connections,
+        exposition=Exposition(tallies, store.figures, worker, clock),
+    )
+
+
+def tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    for name, source in settings.auth.tokens.items():
+        try:
+            yield NamedSecret(env=source.env, file=source.file, environ=environ).value(name)
+        except SecretMissing as error:
+            raise ConfigError([Problem(place=f"auth.tokens.{name}", message=str(error))]) from error
+
+
+def _defined(manifest: Manifest) -> Definitions:
+    return Definitions(
+        pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
+    )
+
+
+def _seal(settings: Settings) -> KeyRing | PlainSeal:
+    return PlainSeal() if settings.secrets.insecure_plaintext else KeyRing.read(settings.secrets.key_file)
+
+
+def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store, environ: Mapping[str, str]) -> Vault:
+    secrets: Secrets = settings.secrets
+    named = {
+        name: NamedSecret(env=secret.env, file=secret.file, hosts=frozenset(secret.hosts), environ=environ)
+        for name, secret in secrets.named.items()
+    }
+    return Vault(
+        named,
+        seal,
+        store.sealed,
+        context_paths=secrets.context_paths,
+        context_hosts=secrets.context_hosts,
+    )
+
+
+def _policy(settings: Settings) -> AddressPolicy:
+    delivery = settings.delivery
+    return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
+
+
+def _connections(policy: AddressPolicy, clock: Clock, stack: AsyncExitStack) -> Connections:
+    resolver = Resolver()
+    stack.callback(resolver.close)
+    tls = httpx.create_ssl_context(trust_env=False)
+    connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)
+    stack.push_async_callback(connections.close)
+    return connections
+
+
+def _manners(settings: Settings) -> Manners:
+    delivery = settings.delivery
+    return Manners(
+        connect_timeout=delivery.connect_timeout / 1000,
+        response_excerpt=delivery.response_excerpt,
+        user_agent=delivery.user_agent,
+    )
+
+
+def _capacity(settings: Settings, catalogue: Catalogue, *, shared: bool) -> Capacity:
+    delivery = settings.delivery
+    return Capacity(
+        in_flight=InFlight(node=delivery.concurrency, host=delivery.per_host, hook=delivery.per_hook),
+        lease_margin=delivery.lease_margin,
+        settle=delivery.settle,
+        longest_deadline=lambda: catalogue.longest_deadline,
+        patience=delivery.pause_failing_after,
+        poll=POLL if shared else None,
+        node=node_name(),
+    )
+
+
+def node_name() -> str:
+    """Of this process, and of no other, also after a restart."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        largest_batch=settings.events.max_batch,
+        context_bytes=settings.events.context_limit,
+        create_pipelines=settings.events.create_pipelines,
+    )
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(delivered=settings.retention.delivered, failed=settings.retention.failed)

@@ -1,0 +1,35 @@
+"""Noticing that pipelines or hooks were changed, by this node or another."""
+
+from __future__ import annotations
+
+from hookengine.engine import signals
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.signals import Signals
+from hookengine.errors import StoreError, TemplateError
+from hookengine.store.contract import Store
+
+RELOAD_EVERY = 1  # seconds
+
+
+class Reloader:
+    def __init__(self, store: Store, catalogue: Catalogue, signals: Signals) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._signals = signals
+        self._version = 0
+
+    async def reload(self) -> None:
+        """Raises StoreError, and TemplateError for a hook that this version cannot run."""
+        version, definitions = await self._store.definitions(self._version)
+        if definitions is not None:
+            self._catalogue.load(definitions)
+            self._version = version
+
+    async def keep_up(self) -> None:
+        """What cannot be loaded now is tried again; until then what was loaded last counts."""
+        try:
+            await self.reload()
+        except StoreError as error:
+            self._signals.announce(signals.STORE_FAILED, doing="reloading", error=str(error))
+        except TemplateError as error:
+            self._signals.announce(signals.WORKER_FAILED, doing="reloading", error=str(error))
