@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -22,6 +21,10 @@ LEVELS: Final[Mapping[str, int]] = {
     signals.ATTEMPT_LATE: logging.WARNING,
     signals.ATTEMPT_RESCUED: logging.WARNING,
     signals.HOOK_SWITCHED_OFF: logging.WARNING,
+    signals.HOOK_PAUSED: logging.WARNING,
+    signals.CIRCUIT_OPENED: logging.WARNING,
+    signals.LANE_CONTESTED: logging.WARNING,
+    signals.ACTION_TIMED_OUT: logging.WARNING,
     signals.SECRET_MISSING: logging.WARNING,
     signals.STORE_FAILED: logging.ERROR,
     signals.WORKER_FAILED: logging.ERROR,
@@ -63,14 +66,15 @@ def _level(name: str, facts: Facts) -> int:
 
 
 def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
-    """In plain values, and without those that say nothing. A whole request is for debugging only."""
+    """In plain values, and without those that say nothing. A whole request is for debugging only, and the
+    kind of an outcome for counting."""
+    hidden = {"kind"} if debug else {"kind", "request"}
     shown = {
         key: value.value if isinstance(value, Enum) else value
         for key, value in facts.items()
-        if value is not None and (debug or key != "request")
+        if value is not None and key not in hidden
     }
-    if name == signals.ATTEMPT_FINISHED and "request" in facts:
-        shown["host"] = urlsplit(facts["request"]["url"]).hostname
+    if name in (signals.ATTEMPT_FINISHED, signals.ATTEMPT_LATE):
         outcome = str(facts["outcome"])
         if shown.get("because") == outcome:
             del shown["because"]

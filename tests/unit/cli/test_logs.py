@@ -18,6 +18,9 @@ from hookengine.engine import signals
 FINISHED = {
     "delivery": "dlv_1",
     "event": "evt_1",
+    "host": "api.github.com",
+    "seconds": 0.2413,
+    "kind": "5xx",
     "outcome": "503",
     "verdict": "TryAgain",
     "because": "503 is worth a retry",
@@ -59,13 +62,16 @@ def test_a_line_has_time_level_and_name_and_then_the_facts(told: Told) -> None:
     assert line["time"].endswith("Z")
 
 
-def test_an_attempt_says_host_and_status_and_keeps_the_request_for_debugging(told: Told) -> None:
-    log_to_stderr("json", "info")(signals.ATTEMPT_FINISHED, FINISHED)
-    log_to_stderr("json", "debug")(signals.ATTEMPT_FINISHED, FINISHED)
+@pytest.mark.parametrize("name", [signals.ATTEMPT_FINISHED, signals.ATTEMPT_LATE])
+def test_an_attempt_says_host_time_and_status_and_keeps_the_request_for_debugging(
+    name: str, told: Told
+) -> None:
+    log_to_stderr("json", "info")(name, FINISHED)
+    log_to_stderr("json", "debug")(name, FINISHED)
 
     line, debugging = told()
-    assert (line["host"], line["status"]) == ("api.github.com", 503)
-    assert not {"request", "outcome", "next_try"} & line.keys()
+    assert (line["host"], line["seconds"], line["status"]) == ("api.github.com", 0.2413, 503)
+    assert not {"request", "outcome", "kind", "next_try"} & line.keys()
     assert debugging["request"] == FINISHED["request"]
 
 
@@ -89,6 +95,11 @@ def test_members_of_enumerations_are_plain_text(capsys: pytest.CaptureFixture[st
     [
         (signals.DELIVERY_ENDED, {"status": DeliveryStatus.FAILED}, "warning"),
         (signals.HOOK_SWITCHED_OFF, {}, "warning"),
+        (signals.HOOK_PAUSED, {}, "warning"),
+        (signals.CIRCUIT_OPENED, {}, "warning"),
+        (signals.CIRCUIT_CLOSED, {}, "info"),
+        (signals.LANE_CONTESTED, {}, "warning"),
+        (signals.ACTION_TIMED_OUT, {}, "warning"),
         (signals.STORE_FAILED, {}, "error"),
         (signals.ATTEMPT_STARTED, {}, "debug"),
         (signals.WORKER_STARTED, {}, "info"),

@@ -35,6 +35,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.api = True
         self.metrics_public = False
         self.accepted: list[Any] = []
         self.triggered: list[tuple[str, bytes, Mapping[str, str]]] = []
@@ -71,6 +72,7 @@ class Engine:
 
     def doors(self, tokens: Tokens) -> Doors:
         return Doors(
+            api=self.api,
             intake=self,  # type: ignore[arg-type]
             triggers=self,  # type: ignore[arg-type]
             records=self,  # type: ignore[arg-type]
@@ -291,6 +293,21 @@ async def test_figures_need_a_token_unless_they_are_public(
         answers = [await stranger.get(path) for path in ("/metrics", "/metrics/")]
 
     assert [answer.status_code for answer in answers] == statuses
+
+
+async def test_without_its_api_a_node_tells_its_health_and_its_figures_only(engine: Engine) -> None:
+    engine.api = False
+
+    async with client_of(engine, Tokens(None)) as client:
+        there = [await client.get(path) for path in ("/healthz", "/readyz", "/metrics")]
+        gone = [
+            await client.post("/api/events", json=event_document()),
+            await client.post("/hooks/h-1/trigger", json={}),
+            await client.get("/api/deliveries"),
+        ]
+
+    assert [answer.status_code for answer in there] == [200, 200, 200]
+    assert [answer.status_code for answer in gone] == [404, 404, 404]
 
 
 # Who comes in, with how much
