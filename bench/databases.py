@@ -31,7 +31,7 @@ def kinds(folder: Path, stack: ExitStack) -> Iterator[Kind]:
     numbers = itertools.count()
     yield Kind("sqlite", lambda: f"sqlite:///{folder}/{next(numbers)}.db")
     try:
-        from hookengine.store import postgres  # noqa: F401
+        from hookengine.store.postgres import PostgresStore  # noqa: F401
 
         yield Kind("postgres", stack.enter_context(stage.postgres()))
     except (ImportError, stage.Missing) as error:

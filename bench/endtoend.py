@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,8 @@ from ours import PATIENCE, Result
 EVENTS = 16_000
 WARM = 500  # deliveries before the clock starts
 ROUNDS = 3
+KEEPING_UP, BEHIND = 256, 4000  # events that may be undelivered while more are emitted
+TARGETS = 64  # ports of nginx
 LIGHT = 50.0  # events a second: one is long done when the next one comes
 STEADY = 1000.0
 SECONDS = 5  # of a light or steady load
@@ -47,26 +48,29 @@ class Row:
     measure: Measure
     trace: Trace
     goal: str = ""
-    steady: bool = True  # whether it can keep up with STEADY
+    peer: bool = False  # a queue worker, which cannot keep up with STEADY
+    delayed: bool = True  # whether its delays are another story than those of its neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`nginx` and `sink` are the ports of the target that only counts and of the one that notes times."""
+    """`nginx` and `sink` are the ports of the targets that only count and of the one that notes times."""
 
     folder: Path
-    nginx: int
+    nginx: Sequence[int]
     sink: int
 
 
-def engine(name: str, stage_: Stage, database: Callable[[], str], ahead: int, goal: str = "") -> Row:
+def engine(
+    name: str, stage_: Stage, database: Callable[[], str], ahead: int, goal: str = "", targets: int = 1
+) -> Row:
     """`ahead`: events that may be undelivered while more are emitted in process; 0: they come over HTTP."""
 
-    def run(sink: int, mode: tuple[str, float], count: int) -> tuple[Result, int]:
+    def run(sinks: Sequence[int], mode: tuple[str, float], count: int) -> tuple[Result, int]:
         """What came of it, and when the first event was emitted."""
         address = database()
         config = stage_.folder / "config.yaml"
-        config.write_text(job.config(address, sink))
+        config.write_text(job.config(address, sinks))
         way = ("http",) if not ahead else (mode[0], str(mode[1]))
         command = [sys.executable, "ours.py", str(config), str(WARM), str(count), *way]
         with stage.running(command, core=stage.MEASURED, stdout=subprocess.PIPE) as process:
@@ -80,18 +84,19 @@ def engine(name: str, stage_: Stage, database: Callable[[], str], ahead: int, go
         return result, min(result.emitted)
 
     def measure(count: int) -> Run:
-        before = stage.count_of(stage_.nginx)
-        result, began = run(stage_.nginx, ("within", ahead), count)
-        got = stage.count_of(stage_.nginx) - before - 1
+        before = stage.count_of(stage_.nginx[0])
+        result, began = run(stage_.nginx[:targets], ("within", ahead), count)
+        got = stage.count_of(stage_.nginx[0]) - before - 1
         assert got == WARM + count, f"{name}: the target got {got} requests of {WARM + count}"
         return Run(rate=count / (result.ended - began) * 1e9, cpu=result.cpu / count * 1e6)
 
     def trace(rate: float, count: int) -> list[float]:
         arrivals(stage_.sink)
-        result, _ = run(stage_.sink, ("paced", rate), count)
+        result, _ = run([stage_.sink], ("paced", rate), count)
         return delays(result.emitted, WARM, arrivals(stage_.sink))
 
-    return Row(name=name, measure=measure, trace=trace, goal=goal)
+    delayed = targets == 1 and ahead != BEHIND
+    return Row(name=name, measure=measure, trace=trace, goal=goal, delayed=delayed)
 
 
 def load(process: subprocess.Popen[str], count: int, rate: float) -> list[int]:
@@ -119,9 +124,9 @@ def queue(peer: peers.Peer, stage_: Stage) -> Row:
         return delays(emitted, peers.WARM, arrivals(stage_.sink))
 
     def measure(count: int) -> Run:
-        return peers.measure(peer, stage_.nginx, min(count, peers.JOBS))
+        return peers.measure(peer, stage_.nginx[0], min(count, peers.JOBS))
 
-    return Row(name=peer.name, measure=measure, trace=trace, steady=False)
+    return Row(name=peer.name, measure=measure, trace=trace, peer=True)
 
 
 def arrivals(sink: int) -> dict[str, int]:
@@ -140,26 +145,32 @@ def delays(emitted: Sequence[int], first: int, arrived: dict[str, Any]) -> list[
 def open_stage() -> Iterator[Stage]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (port,) = stack.enter_context(stage.nginx(folder))
+        ports = stack.enter_context(stage.nginx(folder, TARGETS))
         sink = stack.enter_context(stage.running([sys.executable, "sink.py"], stdout=subprocess.PIPE))
         assert sink.stdout is not None
-        yield Stage(folder, port, int(sink.stdout.readline()))
+        yield Stage(folder, ports, int(sink.stdout.readline()))
 
 
 def rows(stage_: Stage, stack: ExitStack, words: Sequence[str]) -> list[Row]:
     """Those that can be had; why another one cannot is said."""
+
+    def wanted(name: str) -> bool:
+        return not words or any(word in name for word in words)
+
     found = sqlite_rows(stage_)
     try:
         if not words or any("postgres" in word for word in words):
             found += postgres_rows(stage_, stack)
-    except stage.Missing as error:
+    except (ImportError, stage.Missing) as error:
         print(f"  left out, PostgreSQL: {error}")
     try:
-        stage.program("redis-server")
-        found += [queue(peer, stage_) for peer in peers.BEST if peers.python()]
+        queues = [peer for peer in peers.BEST if wanted(peer.name)]
+        if queues:
+            peers.prepare()
+        found += [queue(peer, stage_) for peer in queues]
     except stage.Missing as error:
         print(f"  left out, queue workers: {error}")
-    return [row for row in found if not words or any(word in row.name for word in words)]
+    return [row for row in found if wanted(row.name)]
 
 
 def sqlite_rows(stage_: Stage) -> list[Row]:
@@ -168,19 +179,24 @@ def sqlite_rows(stage_: Stage) -> list[Row]:
     def database() -> str:
         return f"sqlite:///{stage_.folder}/{next(numbers)}.db"
 
+    name = "hookengine, sqlite"
     return [
-        engine("hookengine, sqlite, in process", stage_, database, 256, "8,000/s"),
-        engine("hookengine, sqlite, in process, 4,000 waiting", stage_, database, 4000),
-        engine("hookengine, sqlite, over HTTP", stage_, database, 0, "3,500/s"),
+        engine(f"{name}, in process", stage_, database, KEEPING_UP, "8,000/s"),
+        engine(f"{name}, in process, {TARGETS} targets", stage_, database, KEEPING_UP, targets=TARGETS),
+        engine(f"{name}, in process, {BEHIND:,} waiting", stage_, database, BEHIND),
+        engine(f"{name}, over HTTP", stage_, database, 0, "3,500/s"),
     ]
 
 
 def postgres_rows(stage_: Stage, stack: ExitStack) -> list[Row]:
+    from hookengine.store.postgres import PostgresStore  # noqa: F401
+
     database = stack.enter_context(stage.postgres())
+    name = "hookengine, postgres"
     return [
-        engine("hookengine, postgres, in process", stage_, database, 256, "4,000/s"),
-        engine("hookengine, postgres, in process, 4,000 waiting", stage_, database, 4000),
-        engine("hookengine, postgres, over HTTP", stage_, database, 0),
+        engine(f"{name}, in process", stage_, database, KEEPING_UP, "4,000/s"),
+        engine(f"{name}, in process, {BEHIND:,} waiting", stage_, database, BEHIND),
+        engine(f"{name}, over HTTP", stage_, database, 0),
     ]
 
 
@@ -191,7 +207,7 @@ def throughput(chosen: Sequence[Row], events: int, rounds: int) -> None:
             runs[row.name].append(row.measure(events))
             say(f"round {number + 1}: {row.name}: {runs[row.name][-1].rate:,.0f}/s")
     middle = {name: median_of(each) for name, each in runs.items()}
-    best = max((middle[row.name].rate for row in chosen if not row.steady), default=0.0)
+    best = max((middle[row.name].rate for row in chosen if row.peer), default=0.0)
     show(
         f"Deliveries a second, {events:,} events a run",
         ("design", "median (rounds)", "CPU us a delivery", "times the best queue worker", "goal"),
@@ -208,21 +224,16 @@ def throughput(chosen: Sequence[Row], events: int, rounds: int) -> None:
     )
 
 
-def delay(chosen: Sequence[Row], rounds: int) -> None:
-    """The round in the middle, by its median."""
-
+def delay(chosen: Sequence[Row]) -> None:
     def of(row: Row, rate: float) -> str:
-        count = int(rate * SECONDS)
-        traced = [row.trace(rate, count) for _ in range(rounds)]
-        say(
-            f"{row.name} at {rate:.0f}/s: {', '.join(f'{statistics.median(each):.2f} ms' for each in traced)}"
-        )
-        return p50_p99(sorted(traced, key=statistics.median)[rounds // 2])
+        traced = p50_p99(row.trace(rate, int(rate * SECONDS)))
+        say(f"{row.name} at {rate:.0f}/s: {traced} ms")
+        return traced
 
     show(
         "From emitting to arriving, p50 / p99 milliseconds (goal: p50 under 3 at light load)",
         ("design", f"{LIGHT:.0f} events/s", f"{STEADY:,.0f} events/s"),
-        [(row.name, of(row, LIGHT), of(row, STEADY) if row.steady else "") for row in chosen],
+        [(row.name, of(row, LIGHT), "" if row.peer else of(row, STEADY)) for row in chosen],
     )
 
 
@@ -241,8 +252,7 @@ def main() -> None:
             return
         chosen = rows(stage_, stack, said.words)
         throughput(chosen, said.events, said.rounds)
-        # In processes that accept at any pace, how much may wait makes no difference here.
-        delay([row for row in chosen if "waiting" not in row.name], 1)
+        delay([row for row in chosen if row.delayed])
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 TOKEN = "bench-token"  # noqa: S105  opens nothing
 KEY = "whsec_YmVuY2gtc2lnbmluZy1rZXktb2YtMzItYnl0ZXM="
-ENVIRON = {"BENCH_TOKEN": TOKEN, "BENCH_KEY": KEY}
+ENVIRON = {"BENCH_TOKEN": TOKEN}
 
 PATH = "/repos/{{ application.repo }}/statuses/{{ action.triggered_from.hook_parsed_variables.commit_hash }}"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json", "X-Action": "{{ action.id }}"}
@@ -29,16 +30,16 @@ def commit_of(number: int) -> str:
     return hashlib.sha1(b"commit %d" % number, usedforsecurity=False).hexdigest()
 
 
-def event(number: int) -> dict[str, Any]:
+def event(number: int, pipelines: int = 1) -> dict[str, Any]:
     """The event of this number: always the same one. Each is of an action and a commit of its own, so that
-    no delivery supersedes another and all have to arrive."""
+    no delivery supersedes another and all have to arrive. Pipelines take turns."""
     return {
         "id": f"evt_{number:012d}",
         "type": "action.completed",
         "action": {
             "id": number,
             "number": number,
-            "pipeline": 1,
+            "pipeline": 1 + number % pipelines,
             "type": "deploy",
             "status": "completed",
             "triggered_by": {"name": "Ada Lovelace", "email": "ada@example.com", "id": 4711},
@@ -70,10 +71,24 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
-def config(database: str, sink: int, *, concurrency: int = 512) -> str:
-    """A configuration file of hookengine; JSON is YAML."""
+def config(database: str, sinks: Sequence[int]) -> str:
+    """A configuration file of hookengine; JSON is YAML. There is a pipeline for each port of a target."""
+    settings = {
+        "database": database,
+        "auth": {"enabled": False},
+        "delivery": {"allow_networks": ["127.0.0.0/8"]},
+        "secrets": {"insecure_plaintext": True, "host": {"env": "BENCH_TOKEN", "hosts": ["127.0.0.1"]}},
+        "pipelines": [
+            {"id": number, "name": f"bench {number}", "hooks": [_hook(sink)]}
+            for number, sink in enumerate(sinks, 1)
+        ],
+    }
+    return json.dumps(settings, indent=1)
+
+
+def _hook(sink: int) -> dict[str, Any]:
     headers = {**HEADERS, "Authorization": "Bearer {{ secrets.host }}"}
-    hook = {
+    return {
         "name": "CI(build)",
         "target_url": f"http://127.0.0.1:{sink}{PATH}",
         "settings": {
@@ -82,11 +97,3 @@ def config(database: str, sink: int, *, concurrency: int = 512) -> str:
         },
         "trigger_when": {"events": ["action.completed"]},
     }
-    settings = {
-        "database": database,
-        "auth": {"enabled": False},
-        "delivery": {"allow_networks": ["127.0.0.0/8"], "concurrency": concurrency},
-        "secrets": {"insecure_plaintext": True, "host": {"env": "BENCH_TOKEN", "hosts": ["127.0.0.1"]}},
-        "pipelines": [{"id": 1, "name": "bench", "hooks": [hook]}],
-    }
-    return json.dumps(settings, indent=1)

@@ -77,12 +77,12 @@ class Progress:
 async def produce(
     engine: HookEngine, progress: Progress, numbers: range, ahead: int, emitted: list[int]
 ) -> None:
-    left = iter(numbers)
+    left, pipelines = iter(numbers), len(engine.parts.catalogue.pipelines)
 
     async def one_after_another() -> None:
         for number in left:
             await progress.room(number, ahead)
-            event = job.event(number)
+            event = job.event(number, pipelines)
             emitted.append(time.monotonic_ns())
             await engine.accept(event)
 

@@ -72,6 +72,12 @@ TUNING = (
 )
 
 
+def prepare() -> None:
+    """Raises Missing when a queue worker cannot be run here."""
+    stage.program("redis-server")
+    python()
+
+
 def python() -> Path:
     """That of the queue workers' environment. Raises Missing when it cannot be made."""
     found, wanted = HOME / "bin" / "python", _wanted()

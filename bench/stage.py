@@ -25,6 +25,12 @@ BENCH = REPOSITORY / "bench"
 _CORES = sorted(os.sched_getaffinity(0))
 REST, MEASURED = _CORES[0], _CORES[min(1, len(_CORES) - 1)]
 PACKAGES = {"nginx": "nginx-light", "redis-server": "redis-server", "taskset": "util-linux"}
+POSTGRES = {
+    "autovacuum": "on",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+}
 READY_WITHIN = 30.0  # seconds
 
 NGINX = """
@@ -145,20 +151,15 @@ def postgres() -> Iterator[Callable[[], str]]:
     """Makes databases on a server that flushes what it commits, and returns their URLs. Raises Missing."""
     sys.path.insert(0, str(REPOSITORY))
     try:
-        server_class = importlib.import_module("tests.postgres").PostgresServer
-    except ImportError as error:
-        raise Missing(f"there is no PostgreSQL for tests: {error}") from error
+        servers = importlib.import_module("tests.postgres")
+        server = servers.PostgresServer(fsync=True, settings=POSTGRES)
+    except servers.PostgresMissing as error:
+        raise Missing(str(error)) from error
     finally:
         sys.path.remove(str(REPOSITORY))
     numbers = itertools.count()
-    with server_class(fsync=True) as server:
-
-        def database() -> str:
-            name = f"bench_{next(numbers)}"
-            server.create_database(name)
-            return str(server.url(name))
-
-        yield database
+    with server:
+        yield lambda: str(server.create_database(f"bench_{next(numbers)}"))
 
 
 def cpu_of(session: int) -> float:
