@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.lane import Lane
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import RenderedRequest
+
+if TYPE_CHECKING:  # most tests want no database, and need not wait for what it takes
+    from tests.postgres import PostgresServer, SharedDatabase
 
 NOW: Millis = 1_795_000_000_000
 """When tests begin, unless they say otherwise: 2026-11-18T11:06:40Z."""
@@ -57,6 +60,40 @@ class Receiver:
             if at <= now:
                 self.shown = state
         self._coming = [coming for coming in self._coming if coming[0] > now]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One for all tests of this process. Tests that stop or kill it make their own."""
+    from tests.postgres import PostgresServer
+
+    with PostgresServer(fsync=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database, to be copied by `create_database`."""
+    from hookengine.store.migrations import upgrade
+
+    upgrade(postgres_server.create_database("template_migrated"))
+    return "template_migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres_shared(postgres_server: PostgresServer, postgres_template: str) -> Iterator[SharedDatabase]:
+    from tests.postgres import SharedDatabase
+
+    shared = SharedDatabase(postgres_server, "shared", postgres_template)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def postgres_database(postgres_shared: SharedDatabase) -> SharedDatabase:
+    """Migrated, with no rows but those of the migrations. Tests that change its tables make their own."""
+    postgres_shared.restore()
+    return postgres_shared
 
 
 @pytest.fixture
