@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hookengine.cli.failing import NO, Misused
 from hookengine.cli.options import config_option
 from hookengine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hookengine.config import Settings
 
 
 @click.command()
@@ -47,27 +52,33 @@ def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
 @click.pass_context
 def migrate(ctx: click.Context, config: Path, check: bool) -> None:
     """Bring the database to the newest tables. `serve` does so too, when it starts."""
-    from hookengine.app import database_path
     from hookengine.config import load_settings
+    from hookengine.store.migrations import pending
 
-    path = database_path(load_settings(config, os.environ))
-    missing = _pending(path)
+    place, url, apply = _database(load_settings(config, os.environ))
+    missing = pending(url)
     if not missing:
-        click.echo(f"{path}: up to date")
+        click.echo(f"{place}: up to date")
         return
     if not check:
-        asyncio.run(_open_once(path))
+        apply()
     for name in missing:
         click.echo(f"{'pending' if check else 'applied'}: {name}")
     if check:
         ctx.exit(NO)
 
 
-def _pending(path: Path) -> list[str]:
-    """Looking must not make the file: a database in memory has applied as little as none at all."""
-    from hookengine.store.migrations import pending
+def _database(settings: Settings) -> tuple[str, str, Callable[[], None]]:
+    """What to call it, its URL, and how its migrations are applied."""
+    from hookengine.app import database_path
+    from hookengine.store.database_url import is_postgres, shown
+    from hookengine.store.migrations import upgrade
 
-    return pending(f"sqlite:///{path}" if path.exists() else "sqlite://")
+    url = settings.database
+    if is_postgres(url):
+        return shown(url), url, lambda: upgrade(url)
+    path = database_path(settings)
+    return str(path), f"sqlite:///{path}", lambda: asyncio.run(_open_once(path))
 
 
 async def _open_once(path: Path) -> None:

@@ -1,25 +1,21 @@
-"""Run by Alembic."""
+"""Run by Alembic, on the connection that `hookengine.store.migrations` hands to it."""
 
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import create_engine, pool
 from sqlmodel import SQLModel
 
 from hookengine.store import tables as _tables  # noqa: F401  registers the tables
 
-url = context.config.get_main_option("sqlalchemy.url")
-if url is None:
-    raise ValueError("hookengine migrations need the database's URL")
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise ValueError("migrations are run by hookengine.store.migrations, with a connection")
 
-engine = create_engine(url, poolclass=pool.NullPool)
-with engine.connect() as connection:
-    context.configure(
-        connection=connection,
-        target_metadata=SQLModel.metadata,
-        render_as_batch=True,
-        transaction_per_migration=True,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-engine.dispose()
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.postgres import PostgresServer
 
 
 def test_a_file_that_is_right_is_counted_and_needs_no_secret_to_be_set(config: Path, run: Any) -> None:
@@ -79,3 +82,38 @@ def test_a_database_in_use_is_not_migrated(config: Path, run: Any, monkeypatch: 
 
     assert result.exit_code == 2
     assert "is in use by process" in result.stderr
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    yield postgres_server.create_database("of_the_cli")
+    postgres_server.drop_database("of_the_cli")
+
+
+def test_a_postgresql_database_is_migrated_as_a_file_is(config: Path, postgres_url: str, run: Any) -> None:
+    env = {"HOOKENGINE_DATABASE": postgres_url}
+
+    pending, first, second, check = (
+        run("migrate", *options, env=env) for options in (["--check"], [], [], ["--check"])
+    )
+
+    assert pending.exit_code == 1
+    assert pending.stdout.startswith("pending: 0001 ")
+    assert first.exit_code == second.exit_code == check.exit_code == 0
+    assert first.stdout == pending.stdout.replace("pending:", "applied:")
+    assert second.stdout == check.stdout
+    assert second.stdout.startswith("PostgreSQL database 'of_the_cli' at 127.0.0.1:")
+    assert second.stdout.endswith(": up to date\n")
+    assert not list(Path().glob("test.db*"))
+
+
+def test_a_postgresql_database_that_does_not_exist_is_told(
+    config: Path, postgres_server: PostgresServer, run: Any
+) -> None:
+    result = run(
+        "migrate", "--check", env={"HOOKENGINE_DATABASE": postgres_server.url("nowhere", "hookengine:sesame")}
+    )
+
+    assert result.exit_code == 2
+    assert "`createdb`" in result.stderr
+    assert "sesame" not in result.stderr
