@@ -19,6 +19,10 @@ _SIZE = re.compile(r"([0-9]{1,12})\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 _SQLITE = "sqlite:///"
+_POSTGRES = "postgresql://user:password@host:5432/name"
+_PLACE = r"([A-Za-z0-9_.%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_WHO_AND_WHERE = re.compile(rf"([^/?#@]*@)?({_PLACE}(,{_PLACE})*)?")  # no place: a socket, or as $PGHOST says
+_SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]{1,255}")
 
 
@@ -73,9 +77,23 @@ def _network(text: str) -> str:
 
 
 def _database(url: str) -> str:
-    if not url.startswith((_SQLITE, "postgresql://")):
+    """Says nothing of the URL itself, which may hold a password."""
+    if url.startswith(_SQLITE):
+        return url
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"postgresql", "postgres"}:
         raise ValueError("must begin with sqlite:/// or postgresql://")
-    return url
+    address, _, query = rest.partition("?")
+    who_and_where, _, name = address.partition("/")
+    if not _WHO_AND_WHERE.fullmatch(who_and_where) or "/" in name or re.search("[@#]", name + query):
+        raise ValueError(
+            f"must be such as {_POSTGRES}; a password's @ is written %40, : %3A, / %2F, ? %3F, # %23"
+        )
+    if not name:
+        raise ValueError(f"names no database; must be such as {_POSTGRES}")
+    if not set(re.findall(r"(?:^|&)sslmode=([^&]*)", query)) <= _SSL_MODES:
+        raise ValueError(f"sslmode must be one of {', '.join(sorted(_SSL_MODES))}")
+    return f"postgresql://{rest}"
 
 
 Texts = Annotated[list[str], BeforeValidator(_listed)]

@@ -11,6 +11,8 @@ from hookengine.errors import ConfigError
 from hookengine.manifest import load
 
 SECRET = "ghp_a-value-nobody-may-see"
+POSTGRES = "postgresql://user:password@host:5432/name"
+IN_PERCENT = "a password's @ is written %40, : %3A, / %2F, ? %3F, # %23"
 
 
 def settings(text: str = "", **environ: str) -> Settings:
@@ -223,9 +225,48 @@ def test_relative_paths_are_counted_from_the_folder_of_the_file(tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("url", ["sqlite:////var/lib/h.db", "sqlite:///:memory:", "postgresql://u@db/h"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/lib/h.db",
+        "sqlite:///:memory:",
+        "postgresql://u@db/h",
+        "postgresql://u:p%40w:x@[::1]:5432/h?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgresql://u:p@one.example:5432,two.example:5433/h",
+        "postgresql:///h?host=/run/postgresql",
+    ],
+)
 def test_a_database_that_is_not_relative_stays_as_it_is(url: str) -> None:
     assert settings(f"database: '{url}'").database == url
+
+
+def test_the_short_name_of_the_scheme_means_the_same() -> None:
+    assert settings("database: postgres://u:p@db/h").database == "postgresql://u:p@db/h"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mysql://u@db/h", "must begin with sqlite:/// or postgresql://"),
+        ("sqlite://h.db", "must begin with sqlite:/// or postgresql://"),
+        ("postgresql+asyncpg://u@db/h", "must begin with sqlite:/// or postgresql://"),
+        (f"postgresql://u:{SECRET}@db", f"names no database; must be such as {POSTGRES}"),
+        (f"postgresql://u:{SECRET}@db/", f"names no database; must be such as {POSTGRES}"),
+        (
+            f"postgresql://u:{SECRET}@db/h?sslmode=always",
+            "sslmode must be one of allow, disable, prefer, require, verify-ca, verify-full",
+        ),
+        *[
+            (f"postgresql://u:{password}@db:5432/h", f"must be such as {POSTGRES}; {IN_PERCENT}")
+            for password in (f"{SECRET}@1", f"{SECRET}/1", f"{SECRET}#1", f"{SECRET}?1", f"1/{SECRET}")
+        ],
+        (f"postgresql://u:{SECRET}@db:many/h", f"must be such as {POSTGRES}; {IN_PERCENT}"),
+    ],
+)
+def test_a_database_that_cannot_be_meant_is_refused_without_showing_its_password(
+    url: str, expected: str
+) -> None:
+    assert problems(f"database: '{url}'") == [f"config.yaml:1:11: database: {expected}"]
 
 
 def test_a_group_with_nothing_in_it_means_its_defaults() -> None:
