@@ -31,6 +31,9 @@ from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
 
 GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
+ROUND_EVERY = (
+    60.0  # seconds after which a loop that is well has gone round again, whether something is due or not
+)
 
 
 class HookEngine:
@@ -135,6 +138,11 @@ class HookEngine:
         worker, store = self.parts.worker, self.parts.store
         if self.parts.reloader is None:
             await store.expire_leases(clock.now())
+
+        async def go_round() -> None:
+            worker.wake()
+
+        self._scheduler.add_job(go_round, IntervalTrigger(seconds=ROUND_EVERY), id="round")
         alarm = ScheduledAlarm(self._scheduler, worker.wake, clock)
         running = asyncio.create_task(worker.run(alarm), name="worker")
         self.signals.announce(WORKER_STARTED, in_flight=self.settings.delivery.concurrency)

@@ -19,6 +19,7 @@ from hookengine.web.server import answering, listening
 from tests.acceptance.conftest import (
     API_TOKEN,
     GITHUB,
+    PATIENCE,
     TOKEN,
     Opened,
     Server,
@@ -140,6 +141,18 @@ async def test_the_figures_say_what_is_under_way(tmp_path: Path) -> None:
     assert rest["hookengine_requests_in_flight"] == rest["hookengine_lanes_leased"] == 0
     assert sending["hookengine_oldest_due_age_seconds"] == rest["hookengine_oldest_due_age_seconds"] == 0
     assert HEARTBEAT in sending
+
+
+async def test_the_worker_goes_round_now_and_then_though_nothing_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookengine.app.engine.ROUND_EVERY", 0.05)
+    async with opened(tmp_path, a_config()) as engine, read_from(engine) as read:
+        for _ in range(3):
+            engine.clock.advance(seconds=90)
+            async with asyncio.timeout(PATIENCE):
+                while (await read())[HEARTBEAT] > 0:
+                    pass
 
 
 async def test_the_figures_say_how_late_it_is(tmp_path: Path) -> None:
