@@ -148,3 +148,6 @@ def _armed(text: str) -> Reach:
 
 reach: Reach = _armed(os.environ.get(VARIABLE, ""))
 """`reach("accept.before_commit", event_id)`, at the place of that name."""
+
+ARMED = reach is not _nothing
+"""Whether there are orders: what a point is about need not be found out otherwise."""

@@ -6,7 +6,6 @@ request, and may lose a slot when a request is cancelled. A client whose request
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +15,6 @@ import httpx
 
 from hookengine.domain.clock import Clock
 
-MOST_AT_ONCE = 16  # requests to one origin
 MOST_ORIGINS = 256  # with connections kept
 LONGEST_IDLE = 60.0  # seconds
 
@@ -25,7 +23,6 @@ ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_exp
 
 @dataclass(slots=True)
 class _Origin:
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
     idle: list[tuple[float, httpx.AsyncClient]] = field(default_factory=list)  # (since, client), newest last
     users: int = 0
 
@@ -51,19 +48,17 @@ class Connections:
 
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncIterator[httpx.AsyncClient]:
-        """Waits while as many requests to this origin are under way as may be."""
         kept = self._kept(origin)
         kept.users += 1
         try:
             await self._make_room()
-            async with kept.slots:
-                client = kept.idle.pop()[1] if kept.idle else self._new()
-                try:
-                    yield client
-                except BaseException:
-                    await client.aclose()
-                    raise
-                kept.idle.append((self._clock.ticks(), client))
+            client = kept.idle.pop()[1] if kept.idle else self._new()
+            try:
+                yield client
+            except BaseException:
+                await client.aclose()
+                raise
+            kept.idle.append((self._clock.ticks(), client))
         finally:
             kept.users -= 1
             if not kept.users and self._origins.get(origin) is not kept:

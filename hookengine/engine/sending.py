@@ -15,6 +15,7 @@ from hookengine.domain.clock import Clock
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.connections import Connections
 from hookengine.errors import StoreError
+from hookengine.failpoints import reach
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import refusal_in
 from hookengine.guard.hostname import Refused
@@ -78,11 +79,12 @@ class Sender:
         headers: Iterable[tuple[str, str]],
         deadline: float,
         stop: float = float("inf"),
+        subject: str = "",
     ) -> Outcome:
         """`headers` go with the request's own; `deadline` is how many seconds it may take until the last byte.
 
-        No byte leaves after `stop`, a time of the clock's ticks. Raises NotBegun, and CancelledError only if
-        no byte has left.
+        No byte leaves after `stop`, a time of the clock's ticks. `subject` names it to fail-points. Raises
+        NotBegun, and CancelledError only if no byte has left.
         """
         try:
             target = check_url(request.url, self._policy)
@@ -98,7 +100,7 @@ class Sender:
             secrets.add(fill(ref, values))
             return fill(ref, values)
 
-        progress = _Progress(clock=self._clock, stop=stop, deadline=deadline)
+        progress = _Progress(clock=self._clock, stop=stop, deadline=deadline, subject=subject)
         try:
             outgoing = self._outgoing(request.method, target, request.filled(filled), headers, progress)
         except UnfitError as error:
@@ -148,7 +150,6 @@ class Sender:
         started = self._clock.ticks()
         try:
             async with asyncio.timeout(progress.deadline), self._connections.lend(target.origin) as client:
-                progress.phase = "connect"
                 await self._read(client, outgoing, progress)
         except NotBegun:
             raise
@@ -210,7 +211,8 @@ class _Progress:
     clock: Clock
     stop: float
     deadline: float
-    phase: str = "queue"
+    subject: str = ""
+    phase: str = "connect"
     written: bool = False
     status: int = 0  # until there is an answer
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -220,7 +222,12 @@ class _Progress:
         if event == "http11.send_request_headers.started":
             if self.clock.ticks() > self.stop:
                 raise NotBegun("its lease has ended")
+            reach("send.before_write", self.subject)
             self.phase, self.written = "total", True
+        elif event == "http11.send_request_body.complete":
+            reach("send.after_write", self.subject)
+        elif event == "http11.receive_response_headers.complete":
+            reach("send.after_answer", self.subject)
 
 
 def _fits_a_header(value: str) -> bool:
@@ -233,8 +240,6 @@ def _failure(error: Exception, progress: _Progress, seconds: float) -> Outcome:
     if refusal is not None:
         return Blocked(reason=str(refusal))
     if isinstance(error, TimeoutError):
-        if progress.phase == "queue":
-            raise NotBegun("other requests to this host took all the time there was") from error
         return TimedOut(phase=progress.phase, seconds=progress.deadline, written=progress.written)
     written = progress.written or isinstance(error, _ONCE_CONNECTED)
     if isinstance(error, httpx.TimeoutException):

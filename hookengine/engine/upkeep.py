@@ -81,7 +81,7 @@ class Upkeep:
         try:
             while True:
                 gone = await self._store.prune(
-                    now - self._retention.delivered, now - self._retention.failed, PRUNE_AT_ONCE
+                    now - self._retention.delivered, now - self._retention.failed, now, PRUNE_AT_ONCE
                 )
                 pruned += gone
                 if gone < PRUNE_AT_ONCE:

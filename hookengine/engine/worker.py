@@ -21,6 +21,7 @@ from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.engine.sending import NotBegun, Sender
 from hookengine.engine.signals import Signals
 from hookengine.errors import HookEngineError, StoreError
+from hookengine.failpoints import reach
 from hookengine.store.contract import Claimed, Leased, LeaseTerms, Seat, Store
 
 RECONNECT = 1.0  # seconds until claiming is tried again after the database failed
@@ -171,6 +172,7 @@ class Worker:
             offer = self.offer()
             held = frozenset(self._under_way.values())
             claimed = await self._store.claim(self._clock.now(), offer.terms, held)
+            reach("claim.after_commit")
             offer.take(claimed.leased)
             self._waiting_for = claimed.waiting_for
             self._tell(claimed)
@@ -212,7 +214,8 @@ class Worker:
         assert task is not None  # noqa: S101  a coroutine runs in a task
         self._sending.add(task)
         try:
-            return await self._sender.send(leased.request, headers, deadline, stop)
+            subject = f"{leased.delivery_id} {leased.event_id}"
+            return await self._sender.send(leased.request, headers, deadline, stop, subject)
         finally:
             self._sending.discard(task)
 

@@ -75,6 +75,7 @@ def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int
         "pipeline_id": pipeline_id,
         "action_type": text.action_type,
         "conditions": tuple(condition.condition() for condition in text.trigger_when.conditions),
+        "rate": text.rate or "",
         "state": HookState.ACTIVE if text.active else HookState.DISABLED,
     }
 

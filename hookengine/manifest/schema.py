@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from hookengine.domain.event import RESERVED, STATUS_CHANGED, Lifecycle
 from hookengine.domain.hook import Condition, LanePolicy, LaneSpec
 from hookengine.domain.pipeline import Variable, VariableType
+from hookengine.domain.rate import Rate
 from hookengine.domain.response import ResponseRule, Ruling, compiled
 from hookengine.domain.retry import RetryPolicy
 from hookengine.manifest.checking import Checked, MisplacedError
@@ -89,6 +90,12 @@ Name = Annotated[str, Field(min_length=1, max_length=60)]
 Path = Annotated[str, Field(min_length=1, max_length=500)]
 EventName = Annotated[str, AfterValidator(_event)]
 Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
+
+
+def _rate(text: str | None) -> str | None:
+    return None if text is None else str(Rate.parse(text))
+
+
 Timeout = Annotated[Duration, AfterValidator(_timeout)]
 Method = Annotated[
     Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
@@ -258,6 +265,8 @@ class HookText(Checked):
     retry: RetryText = RetryText()
     timeout: Timeout | None = None
     """From connecting to the last byte read."""
+    rate: Annotated[str | None, AfterValidator(_rate)] = None
+    """How many requests the credential it uses may carry, such as 10/min, on all nodes together."""
     responses: list[ResponseText] = Field(default_factory=list)
     """Looked at in order, before the rules of the preset and the engine."""
 

@@ -25,7 +25,7 @@ class Doors:
     """What the routes talk to. Without `api` there are health and figures only. `ready` raises when the engine
     cannot accept events now; `metrics_public`: the figures are for everybody."""
 
-    api: bool
+    api: bool = True
     intake: Intake
     triggers: Triggers
     records: Records

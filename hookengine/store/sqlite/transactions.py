@@ -13,6 +13,7 @@ from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask, Claim
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import converse
+from hookengine.store.books.moments import after_commit, before_commit
 from hookengine.store.contract import Claimed
 from hookengine.store.sqlite.rows import STEPS
 
@@ -41,6 +42,7 @@ def _transaction(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[An
                 step = conversation.send(STEPS[type(step)](connection, step))
         except StopIteration as ended:
             results: list[Any] = ended.value
+        before_commit(asks, desk)
         connection.execute("COMMIT")
     except BaseException:
         desk.give_back()
@@ -48,6 +50,7 @@ def _transaction(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[An
             with suppress(sqlite3.Error):  # the first error counts
                 connection.execute("ROLLBACK")
         raise
+    after_commit(asks, desk)
     return results
 
 
