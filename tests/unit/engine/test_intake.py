@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hookengine.store.contract import Definitions, Leased, LeaseTerms, OwedEvent
 from hookengine.store.contract import Intake as Written
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline
+from tests.contract.conftest import Seats, terms
 
 pytestmark = pytest.mark.anyio
 
@@ -33,14 +33,12 @@ class Hands:
     """A worker that only remembers what it was handed."""
 
     def __init__(self) -> None:
-        self.capacity = 10
+        self.room = Seats(10)
         self.taken: list[Leased] = []
         self.woken = 0
 
-    @contextmanager
-    def offer(self, at_most: int) -> Iterator[Offer]:
-        terms = LeaseTerms(capacity=min(self.capacity, at_most), lease=50_000, settle=60_000)
-        yield Offer(terms, self.taken.extend)
+    def offer(self) -> Offer:
+        return Offer(terms(room=self.room), self.taken.extend)
 
     def wake(self) -> None:
         self.woken += 1
@@ -90,13 +88,13 @@ async def test_what_an_event_owes_is_handed_to_the_worker(stage: Stage) -> None:
 
 
 async def test_what_a_busy_worker_cannot_take_is_left_due(stage: Stage, clock: Clock) -> None:
-    stage.hands.capacity = 0
+    stage.hands.room.free = 0
 
     await stage.accept(started())
 
     assert stage.hands.taken == []
     assert stage.hands.woken == 1
-    assert await stage.store.next_due() == clock.now()
+    assert await stage.store.next_due(clock.now()) == clock.now()
 
 
 async def test_an_event_is_rendered_from_what_the_action_is_remembered_by(stage: Stage) -> None:

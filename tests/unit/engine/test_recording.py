@@ -23,12 +23,22 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.recording import Recorder
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import Definitions, Ending, Finished, Leased, LeaseTerms, Report
+from hookengine.store.contract import (
+    Definitions,
+    Ending,
+    Finished,
+    Leased,
+    LeaseTerms,
+    Notice,
+    NoticeKind,
+    Report,
+    Seat,
+)
 from tests.conftest import NOW, Clock, make_hook, make_request
+from tests.contract.conftest import terms
 
 pytestmark = pytest.mark.anyio
 
-TERMS = LeaseTerms(capacity=1, lease=50_000, settle=60_000)
 STATUS = make_request(url="https://gitlab.com/api/v4/projects/1/statuses/abc", body=('{"name":"ci"}',))
 BENIGN = ResponseRule(statuses=("400",), body="from :running", then=Ruling.SUCCESS, because="says so already")
 HOOK = make_hook(retry=RetryPolicy(waits=(5_000,), jitter=0))
@@ -62,7 +72,7 @@ class Desk:
         self.signals.listen(lambda name, facts: self.told.append((name, facts)))
 
     async def record(self, outcome: Outcome, leased: Leased | None = None, hook: Hook = HOOK) -> Finished:
-        return await self.recorder.record(leased or a_lease(), hook, outcome, lambda: TERMS)
+        return await self.recorder.record(leased or a_lease(), hook, outcome, terms(), seconds=0.25)
 
     def names(self) -> list[str]:
         return [name for name, _ in self.told]
@@ -82,6 +92,7 @@ def a_lease(request: RenderedRequest | None = None, **changes: Any) -> Leased:
         "lane_key": "a lane",
         "position": (1, 2, 1),
         "request": request or make_request(),
+        "seat": Seat("api.example", "hook_1", suspect=False),
     }
     return Leased(**{**values, **changes})
 
@@ -92,30 +103,44 @@ def desk(clock: Clock) -> Desk:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "verdict", "certainty"),
+    ("outcome", "verdict", "certainty", "host_failed"),
     [
-        (Answered(status=201), Accept(because="201: the target took it"), Certainty.APPLIED),
+        (Answered(status=201), Accept(because="201: the target took it"), Certainty.APPLIED, False),
         (
             Answered(status=503),
             TryAgain(at=NOW + 5_000, because="503: the target has a fault that may pass"),
             Certainty.DOUBTFUL,
+            True,
         ),
-        (Answered(status=404), GiveUp(because="404: the target refuses this request"), Certainty.REFUSED),
-        (Blocked(reason="private"), GiveUp(because="blocked: private"), Certainty.UNSENT),
+        (
+            Answered(status=404),
+            GiveUp(because="404: the target refuses this request"),
+            Certainty.REFUSED,
+            False,
+        ),
+        (Blocked(reason="private"), GiveUp(because="blocked: private"), Certainty.UNSENT, None),
         (
             TimedOut(phase="connect", seconds=5.0),
             TryAgain(at=NOW + 5_000, because="timed out after 5.0 s (connect)"),
             Certainty.UNSENT,
+            True,
         ),
     ],
 )
 async def test_an_outcome_is_judged_and_written(
-    desk: Desk, outcome: Outcome, verdict: Any, certainty: Certainty
+    desk: Desk, outcome: Outcome, verdict: Any, certainty: Certainty, host_failed: bool | None
 ) -> None:
     await desk.record(outcome)
 
     assert desk.store.reports == [
-        Report(token=7, outcome=outcome, certainty=certainty, verdict=verdict, finished_at=NOW)
+        Report(
+            token=7,
+            outcome=outcome,
+            certainty=certainty,
+            verdict=verdict,
+            finished_at=NOW,
+            host_failed=host_failed,
+        )
     ]
 
 
@@ -182,7 +207,8 @@ async def test_a_delivery_that_ended_is_told(desk: Desk) -> None:
 
     (name, facts), (ended, _) = desk.told
     assert (name, ended) == ("attempt.finished", "delivery.ended")
-    assert facts["outcome"] == "200"
+    assert (facts["outcome"], facts["kind"]) == ("200", "2xx")
+    assert (facts["host"], facts["seconds"]) == ("api.example", 0.25)
     assert facts["request"]["headers"] == [{"name": "authorization", "value": "<secrets.host>"}]
     assert desk.told[1][1]["status"] == "delivered"
 
@@ -217,7 +243,8 @@ async def test_a_result_that_came_late_is_told_as_that_only(desk: Desk) -> None:
 
 
 async def test_a_target_that_is_gone_switches_its_hook_off(desk: Desk) -> None:
-    desk.store.answers = [Finished(status="failed")]
+    notice = Notice(kind=NoticeKind.HOOK_GONE, subject="hook_1", because="410")
+    desk.store.answers = [Finished(status="failed", notices=(notice,))]
 
     await desk.record(Answered(status=410))
 
@@ -240,3 +267,20 @@ async def test_what_else_happened_in_the_lane_is_told(desk: Desk) -> None:
             {"delivery": "dlv_0", "status": "cancelled", "because": "its hook was switched off"},
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "subject"),
+    [
+        (NoticeKind.CIRCUIT_OPENED, "circuit.opened", "host"),
+        (NoticeKind.CIRCUIT_CLOSED, "circuit.closed", "host"),
+        (NoticeKind.HOOK_PAUSED, "hook.paused", "hook"),
+        (NoticeKind.LANE_CONTESTED, "lane.contested", "lane"),
+    ],
+)
+async def test_what_the_store_noticed_is_told(desk: Desk, kind: NoticeKind, name: str, subject: str) -> None:
+    desk.store.answers = [Finished(notices=(Notice(kind=kind, subject="it", because="so"),))]
+
+    await desk.record(Answered(status=200))
+
+    assert desk.told[-1] == (name, {subject: "it", "because": "so"})

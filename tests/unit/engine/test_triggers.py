@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,10 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import ONCE_HEADERS, BadSignature, Triggers
 from hookengine.errors import InvalidEvent, NotFound
 from hookengine.guard.vault import PlainSeal, SecretMissing, Vault
-from hookengine.store.contract import Definitions, LeaseTerms
+from hookengine.store.contract import Definitions
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_hook, make_pipeline
+from tests.contract.conftest import NO_LEASE
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +45,8 @@ PUSH = {"ref": "main", "head": {"sha": "abc"}}
 class Idle:
     """A worker that takes nothing."""
 
-    @contextmanager
-    def offer(self, at_most: int) -> Iterator[Offer]:
-        yield Offer(LeaseTerms(capacity=0, lease=50_000, settle=60_000), lambda leased: None)
+    def offer(self) -> Offer:
+        return Offer(NO_LEASE, lambda leased: None)
 
     def wake(self) -> None: ...
 
