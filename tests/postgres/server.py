@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, object] = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "shared_buffers": "16MB",
+    "dynamic_shared_memory_type": "mmap",
     "max_connections": 50,
     "autovacuum": "off",
     "checkpoint_timeout": "1h",
