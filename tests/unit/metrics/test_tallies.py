@@ -178,12 +178,13 @@ def test_the_tallies_of_two_engines_know_nothing_of_each_other() -> None:
     assert second.tallies.attempts.read() == {}
 
 
-def test_listening_costs_at_most_two_microseconds_a_signal(told: Told) -> None:
-    """The dearest one: an attempt with outcome, host and time."""
+def test_listening_costs_little(told: Told) -> None:
+    """The dearest signal: an attempt with outcome, host and time. On a machine with nothing else to do it takes
+    one microsecond; the limit is five."""
     facts = {"delivery": "dlv_1", "kind": "2xx", "host": "a.example", "seconds": 0.2}
 
     def hear() -> None:
         for _ in range(50_000):
             told.tallies.hear(names.ATTEMPT_FINISHED, facts)
 
-    assert least_cpu(hear, enough=0.1) < 0.1
+    assert least_cpu(hear, enough=0.25) < 0.25
