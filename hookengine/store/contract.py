@@ -208,7 +208,7 @@ class Intake:
 class Claimed:
     """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour.
 
-    `more`: others were due that were not looked at. `waiting_for`: what lanes have been set aside for.
+    `more`: others are due that were not looked at, or left. `waiting_for`: what lanes have been set aside for.
     """
 
     leased: tuple[Leased, ...] = ()
@@ -222,7 +222,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written."""
+    """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written.
+    `waits`: the lane has a next one that was not leased, whether it is due or not."""
 
     status: str = ""
     because: str = ""
@@ -231,6 +232,7 @@ class Finished:
     endings: tuple[Ending, ...] = ()
     notices: tuple[Notice, ...] = ()
     repair_id: str | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +257,8 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """`oldest_due` is None while nothing is due; `circuits` maps hosts to `open` or `half-open`."""
+    """`waiting` is counted up to 100,000, that many or more. `oldest_due` is None while nothing is due.
+    `circuits` maps hosts to `open` or `half-open`."""
 
     waiting: int
     oldest_due: Millis | None
@@ -341,17 +344,18 @@ class Store(Protocol):
         """The hook as it was when something was rendered with it."""
         ...
 
-    async def prune(self, delivered_before: Millis, failed_before: Millis, limit: int) -> int:
-        """Delete lanes at rest whose deliveries all ended before then, with all that belongs to them.
+    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
+        """Delete lanes at rest whose deliveries all ended before then, with all that belongs to them; events
+        and actions that owe nothing; gates that have held nothing back for a day.
 
         At most `limit` rows of each kind. The result is how many of the most frequent kind went: when it is
-        less than `limit`, nothing is left to delete.
+        less than `limit`, nothing is left to delete, but for what another transaction has locked.
         """
         ...
 
     async def sweep(self, now: Millis, settle: Millis) -> int:
         """Mend lanes that wait without a head, and deliveries that are sent by nobody; how many there were,
-        which should be none."""
+        which should be none. What those were sent may still take effect: that is a doubt, which settles."""
         ...
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:

@@ -198,7 +198,7 @@ async def test_a_lane_stays_in_order_and_ends_right(
         await history.rest()
 
         history.check_at_rest()
-        assert await store.sweep(history.now) == 0
+        assert await store.sweep(history.now, SETTLE) == 0
     finally:
         await store.close()
         database.close()

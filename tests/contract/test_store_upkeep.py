@@ -39,10 +39,15 @@ async def _deliver(store: Store, name: str = "a", now: int = NOW, **changes: obj
     await store.finish(delivered(leased, now + 1), now + 1, NO_LEASE)
 
 
+async def _prune(store: Store, delivered_before: int, failed_before: int, limit: int = 100) -> int:
+    now = max(delivered_before, failed_before)
+    return await store.prune(delivered_before, failed_before, now, limit)
+
+
 async def test_what_ended_long_ago_is_pruned_with_all_that_belongs_to_it(store: Store, look: Look) -> None:
     await _deliver(store)
 
-    pruned = await store.prune(NOW + DAY, NOW + DAY, 100)
+    pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
     assert pruned == 1
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
@@ -51,7 +56,7 @@ async def test_what_ended_long_ago_is_pruned_with_all_that_belongs_to_it(store: 
 async def test_what_ended_lately_is_kept(store: Store, look: Look) -> None:
     await _deliver(store)
 
-    pruned = await store.prune(NOW, NOW, 100)
+    pruned = await _prune(store, NOW, NOW)
 
     assert pruned == 0
     assert [look.count(table) for table in TABLES] == [1] * len(TABLES)
@@ -63,7 +68,7 @@ async def test_what_has_not_ended_is_kept_however_old(store: Store, look: Look) 
     retrying = await _leased(store, "retrying", lane_key="3")
     await store.finish(try_again(retrying, NOW + 1), NOW + 1, NO_LEASE)
 
-    pruned = await store.prune(NOW + DAY, NOW + DAY, 100)
+    pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
     assert pruned == 0
     assert look.statuses() == {"dlv_queued": "queued", "dlv_retrying": "retrying", "dlv_sending": "sending"}
@@ -73,7 +78,7 @@ async def test_a_lane_is_kept_with_all_its_deliveries_while_one_of_them_is(store
     await _deliver(store, "a", state="a")
     await _deliver(store, "b", now=NOW + DAY, state="b")
 
-    pruned = await store.prune(NOW + DAY, NOW + DAY, 100)
+    pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
     assert pruned == 0
     assert look.statuses() == {"dlv_a": "delivered", "dlv_b": "delivered"}
@@ -81,7 +86,7 @@ async def test_a_lane_is_kept_with_all_its_deliveries_while_one_of_them_is(store
 
 async def test_no_older_event_gets_out_after_a_prune_that_kept_the_newest(store: Store, look: Look) -> None:
     await _deliver(store, "done", type="action.completed")
-    await store.prune(NOW, NOW, 100)
+    await _prune(store, NOW, NOW)
 
     await accept(store, owed("late"), now=NOW + SECOND)
 
@@ -94,9 +99,9 @@ async def test_failures_are_kept_longer(store: Store, look: Look) -> None:
     unrenderable = owed_delivery("dlv_b", request=None, unrenderable="no")
     await accept(store, owed("b", unrenderable), now=NOW)
 
-    early = await store.prune(NOW + DAY, NOW - DAY, 100)
+    early = await _prune(store, NOW + DAY, NOW - DAY)
     kept = look.statuses()
-    late = await store.prune(NOW + DAY, NOW + DAY, 100)
+    late = await _prune(store, NOW + DAY, NOW + DAY)
 
     assert (early, late) == (0, 2)
     assert kept == {"dlv_a": "failed", "dlv_b": "failed"}
@@ -107,8 +112,8 @@ async def test_a_lane_is_kept_until_its_doubts_have_settled(store: Store) -> Non
     leased = await _leased(store)
     await store.finish(timed_out(leased, NOW + 1, out_of_time=True), NOW + 1, NO_LEASE)
 
-    early = await store.prune(NOW + SETTLE, NOW + SETTLE, 100)
-    late = await store.prune(NOW + 1 + SETTLE, NOW + 1 + SETTLE, 100)
+    early = await _prune(store, NOW + SETTLE, NOW + SETTLE)
+    late = await _prune(store, NOW + 1 + SETTLE, NOW + 1 + SETTLE)
 
     assert (early, late) == (0, 1)
 
@@ -117,7 +122,7 @@ async def test_no_more_lanes_are_pruned_than_asked_for(store: Store, look: Look)
     for name in "abc":
         await _deliver(store, name, lane_key=name, action_id=name)
 
-    pruned = [await store.prune(NOW + DAY, NOW + DAY, 2) for _ in range(3)]
+    pruned = [await _prune(store, NOW + DAY, NOW + DAY, 2) for _ in range(3)]
 
     assert pruned == [2, 1, 0]
     assert look.count("lane") == 0
@@ -126,7 +131,7 @@ async def test_no_more_lanes_are_pruned_than_asked_for(store: Store, look: Look)
 async def test_an_event_that_owes_nothing_is_pruned_with_its_action(store: Store, look: Look) -> None:
     await store.accept([replace(owed("a"), deliveries=())], NOW, NO_LEASE)
 
-    await store.prune(NOW + 1, NOW + 1, 100)
+    await _prune(store, NOW + 1, NOW + 1)
 
     assert (look.count("event"), look.count("action")) == (0, 0)
 
@@ -134,7 +139,7 @@ async def test_an_event_that_owes_nothing_is_pruned_with_its_action(store: Store
 async def test_a_pruned_lanes_number_is_not_used_again(store: Store, look: Look) -> None:
     await _deliver(store, "a")
     before = look.lane()["id"]
-    await store.prune(NOW + DAY, NOW + DAY, 100)
+    await _prune(store, NOW + DAY, NOW + DAY)
 
     await accept(store, owed("b"), now=NOW + DAY)
 
@@ -145,14 +150,14 @@ async def test_there_is_nothing_to_sweep_in_a_lane_that_moves(store: Store) -> N
     await accept(store, owed("a", policy=LanePolicy.ORDERED), owed("b"), now=NOW)
     await store.cancel("dlv_a", "no", NOW + 1, NO_LEASE)
 
-    assert await store.sweep(NOW + 2) == 0
+    assert await store.sweep(NOW + 2, SETTLE) == 0
 
 
 async def test_a_lane_of_many_deliveries_is_pruned_bit_by_bit(store: Store, look: Look) -> None:
     for later, name in enumerate("abcde"):
         await _deliver(store, name, now=NOW + later * SECOND, policy=LanePolicy.ORDERED, action_id=name)
 
-    pruned = [await store.prune(NOW + DAY, NOW + DAY, 2) for _ in range(4)]
+    pruned = [await _prune(store, NOW + DAY, NOW + DAY, 2) for _ in range(4)]
 
     assert pruned == [2, 2, 1, 0]
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
@@ -162,7 +167,7 @@ async def test_a_lane_that_lost_what_it_shows_to_a_prune_goes_on(store: Store, l
     for later, name in enumerate("abc"):
         await _deliver(store, name, now=NOW + later * SECOND)
     shown = look.lane()["shown_id"]
-    await store.prune(NOW + DAY, NOW + DAY, 2)
+    await _prune(store, NOW + DAY, NOW + DAY, 2)
     again = await _leased(store, "d", now=NOW + DAY)
 
     finished = await store.finish(timed_out(again, NOW + DAY + 1, out_of_time=True), NOW + DAY + 1, NO_LEASE)
@@ -178,7 +183,7 @@ async def test_events_that_owe_nothing_are_pruned_no_more_at_a_time_than_asked_f
         [replace(owed(name, action_id=name), deliveries=()) for name in "abcde"], NOW, NO_LEASE
     )
 
-    pruned = [await store.prune(NOW + 1, NOW + 1, 3) for _ in range(3)]
+    pruned = [await _prune(store, NOW + 1, NOW + 1, 3) for _ in range(3)]
 
     assert pruned == [3, 2, 0]
     assert (look.count("event"), look.count("action")) == (0, 0)
@@ -188,7 +193,7 @@ async def test_what_rests_since_long_is_found_though_a_late_one_came_lately(stor
     await _deliver(store, "done", type="action.completed")
     await accept(store, owed("late"), now=NOW + DAY)
 
-    pruned = [await store.prune(before, before, 100) for before in (NOW + DAY - 1, NOW + DAY)]
+    pruned = [await _prune(store, before, before) for before in (NOW + DAY - 1, NOW + DAY)]
 
     assert (pruned[0], look.lane_exists()) == (0, False)
 
@@ -203,7 +208,7 @@ async def test_what_nobody_sends_any_more_is_tried_again(
     await _leased(store)
     _lose_the_lease(database)
 
-    mended = await store.sweep(NOW + SECOND)
+    mended = await store.sweep(NOW + SECOND, SETTLE)
 
     (leased,) = (await store.claim(NOW + SECOND, terms())).leased
     assert mended == 2  # the delivery, and its lane
@@ -219,13 +224,13 @@ async def test_what_nobody_sends_any_more_is_superseded_by_a_newer_state(
     await accept(store, owed("b"), now=NOW + 1)
     _lose_the_lease(database)
 
-    await store.sweep(NOW + SECOND)
+    await store.sweep(NOW + SECOND, SETTLE)
 
     (leased,) = (await store.claim(NOW + SECOND, terms())).leased
     assert leased.delivery_id == "dlv_b"
     assert look.statuses() == {"dlv_a": "superseded", "dlv_b": "sending"}
     assert look.delivery("dlv_a")["ended_at"] == NOW + SECOND
-    assert await store.sweep(NOW + SECOND) == 0
+    assert await store.sweep(NOW + SECOND, SETTLE) == 0
     look.check()
 
 
@@ -236,7 +241,7 @@ async def test_in_an_ordered_lane_what_nobody_sends_any_more_goes_first_again(
     await accept(store, owed("b"), now=NOW + 1)
     _lose_the_lease(database)
 
-    await store.sweep(NOW + SECOND)
+    await store.sweep(NOW + SECOND, SETTLE)
 
     assert look.lane()["head_id"] == "dlv_a"
     assert look.statuses() == {"dlv_a": "retrying", "dlv_b": "queued"}

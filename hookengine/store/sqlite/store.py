@@ -1,21 +1,23 @@
-"""The store of one process: one writer thread, one reader thread, one file."""
+"""The store of one process: one thread that writes, two that read, one file."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import os
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO, TypeVar
+
+from sqlalchemy import Connection
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
 from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
+from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     ActionKey,
     Claimed,
@@ -32,27 +34,28 @@ from hookengine.store.contract import (
     Report,
 )
 from hookengine.store.migrations import upgrade
-from hookengine.store.sqlite import actions as action_rows
-from hookengine.store.sqlite import definitions as definition_rows
-from hookengine.store.sqlite import upkeep
+from hookengine.store.sqlite.connection import connect
+from hookengine.store.sqlite.reader import Reader
+from hookengine.store.sqlite.remembering import remember
 from hookengine.store.sqlite.writer import GroupWriter
 
 T = TypeVar("T")
 
 _TOUCH = "UPDATE definitions SET version = version"
 
-BUSY_TIMEOUT = 5.0  # seconds another process may hold the file, a backup for instance
-
 
 class SqliteStore:
-    """See `hookengine.store.contract.Store`. Open it with `SqliteStore.open`."""
+    """See `hookengine.store.contract.Store`. Open it with `SqliteStore.open`.
+
+    What may take long to read is read aside, so that events and deliveries never wait for it.
+    """
 
     def __init__(self, path: Path, lock: TextIO) -> None:
         self.path = path
         self._lock = lock
         self._writer = GroupWriter(lambda: connect(path))
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="hookengine-reader")
-        self._reading: sqlite3.Connection | None = None
+        self._reader = Reader(lambda: connect(path), "hookengine-reader")
+        self._aside = Reader(lambda: connect(path), "hookengine-aside")
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -69,8 +72,8 @@ class SqliteStore:
 
     async def close(self) -> None:
         await self._writer.close()
-        await asyncio.get_running_loop().run_in_executor(self._reader, self._close_reading)
-        self._reader.shutdown()
+        await self._reader.close()
+        await self._aside.close()
         self._lock.close()
 
     def on_commit(self, listener: CommitListener) -> None:
@@ -81,10 +84,10 @@ class SqliteStore:
         await self._writer.run(lambda connection: connection.execute(_TOUCH))
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
-        return await self._read(lambda connection: action_rows.remember(connection, events, actions))
+        return await self._reader.ask(lambda connection: remember(connection, events, actions))
 
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
-        return await self._writer.run(lambda connection: action_rows.new_action(connection, pipeline_id, now))
+        return await self._write(lambda connection: actions.new_action(connection, pipeline_id, now))
 
     async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
         intake: Intake = await self._writer.ask(Accept(events, now, terms))
@@ -110,76 +113,52 @@ class SqliteStore:
         return await self._read(lambda connection: upkeep.next_due(connection, now))
 
     async def expire_leases(self, now: Millis) -> int:
-        return await self._writer.run(lambda connection: upkeep.expire_leases(connection, now))
+        return await self._write(lambda connection: upkeep.expire_leases(connection, now))
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
-        def find(connection: sqlite3.Connection) -> str | None:
-            row = connection.execute(
-                "SELECT sealed FROM context_secret WHERE pipeline_id = ? AND path = ?", (pipeline_id, path)
-            ).fetchone()
-            return None if row is None else str(row[0])
-
-        return await self._read(find)
+        return await self._read(lambda connection: actions.sealed(connection, pipeline_id, path))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
-        return await self._writer.run(
-            lambda connection: definition_rows.apply(connection, definitions, managed_by, now)
-        )
+        return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
-        return await self._read(lambda connection: definition_rows.definitions(connection, known))
+        return await self._read_aside(lambda connection: defining.definitions(connection, known))
 
     async def switch(self, hook_id: str, state: HookState, because: str, now: Millis) -> None:
-        await self._writer.run(
-            lambda connection: definition_rows.switch(connection, hook_id, state, because, now)
-        )
+        await self._write(lambda connection: defining.switch(connection, hook_id, state, because, now))
 
     async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
-        return await self._read(
-            lambda connection: definition_rows.hook_revision(connection, hook_id, revision)
-        )
+        return await self._read(lambda connection: defining.hook_revision(connection, hook_id, revision))
 
-    async def prune(self, delivered_before: Millis, failed_before: Millis, limit: int) -> int:
-        return await self._writer.run(
-            lambda connection: upkeep.prune(connection, delivered_before, failed_before, limit)
-        )
+    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
+        horizon = pruning.Horizon(delivered_before, failed_before, now)
+        found = await self._read_aside(lambda connection: pruning.find(connection, horizon, limit))
+        if not any(found):
+            return 0
+        return await self._write(lambda connection: pruning.remove(connection, found, horizon, limit))
 
     async def sweep(self, now: Millis, settle: Millis) -> int:
-        return await self._writer.run(lambda connection: upkeep.sweep(connection, now))
+        found = await self._read_aside(sweeping.find)
+        if not found:
+            return 0
+        return await self._write(lambda connection: sweeping.mend(connection, found, now, settle))
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
-        return await self._read(lambda connection: upkeep.overdue(connection, before, limit))
+        return await self._read_aside(lambda connection: actions.overdue(connection, before, limit))
 
     async def figures(self, now: Millis) -> Figures:
-        figures = await self._read(lambda connection: upkeep.figures(connection, now))
+        figures = await self._read_aside(lambda connection: upkeep.figures(connection, now))
         wal = self.path.with_name(self.path.name + "-wal")
         return replace(figures, wal_bytes=wal.stat().st_size if wal.exists() else 0)
 
-    async def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        def ask() -> T:
-            if self._reading is None:
-                self._reading = connect(self.path)
-            try:
-                return question(self._reading)
-            except sqlite3.Error as error:
-                raise StoreError(f"SQLite: {error}") from error
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await self._writer.run(lambda shared: shared.lend(work))
 
-        return await asyncio.get_running_loop().run_in_executor(self._reader, ask)
+    async def _read(self, question: Callable[[Connection], T]) -> T:
+        return await self._reader.ask(lambda shared: shared.lend(question))
 
-    def _close_reading(self) -> None:
-        if self._reading is not None:
-            self._reading.close()
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Transactions are begun by hand: a transaction that reads before it writes cannot be made to wait."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA temp_store = MEMORY")  # savepoints keep their undo pages there
-    connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
-    return connection
+    async def _read_aside(self, question: Callable[[Connection], T]) -> T:
+        return await self._aside.ask(lambda shared: shared.lend(question))
 
 
 def _own(path: Path) -> TextIO:

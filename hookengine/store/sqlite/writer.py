@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
 from hookengine.store.contract import CommitListener
+from hookengine.store.sqlite.connection import SharedConnection
 from hookengine.store.sqlite.transactions import run_group
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[[SharedConnection], Any]
 Result = Any
 """What came of a call; an exception is raised where it was called."""
 
@@ -40,12 +41,12 @@ class GroupWriter:
     cannot be undone is given up for a new one.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], SharedConnection]) -> None:
         self.on_commit: CommitListener = lambda seconds, calls: None
         self._connect = connect
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._connection: SharedConnection | None = None
         self._left: _Task | None = None
         self._ended = False
 
@@ -71,7 +72,7 @@ class GroupWriter:
         """What came of the call, once it is durable. A caller that is cancelled does not stop it."""
         return await self._do(ask)
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[SharedConnection], T]) -> T:
         """The result of `work` in a transaction of its own, once it is durable."""
         result: T = await self._do(work)
         return result
@@ -101,7 +102,7 @@ class GroupWriter:
         finally:
             self._end()
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connected(self) -> SharedConnection:
         if self._connection is not None and self._connection.in_transaction:
             broken, self._connection = self._connection, None  # it could not be rolled back
             broken.close()
@@ -153,14 +154,14 @@ class GroupWriter:
         return group
 
 
-def _results(connection: sqlite3.Connection, works: Sequence[Ask | Work]) -> list[Result]:
+def _results(connection: SharedConnection, works: Sequence[Ask | Work]) -> list[Result]:
     first = works[0]
     if callable(first):
         return [_run(connection, first)]
     return run_group(connection, works)  # type: ignore[arg-type]
 
 
-def _run(connection: sqlite3.Connection, work: Work) -> Result:
+def _run(connection: SharedConnection, work: Work) -> Result:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = work(connection)

@@ -24,8 +24,8 @@ class Store:
     async def prune(self, *asked: int) -> int:
         return self._next(asked)
 
-    async def sweep(self, now: int) -> int:
-        return self._next((now,))
+    async def sweep(self, *asked: int) -> int:
+        return self._next(asked)
 
     def _next(self, asked: tuple[int, ...]) -> int:
         self.asked.append(asked)
@@ -54,7 +54,7 @@ async def test_pruning_goes_on_until_little_is_left(clock: Clock) -> None:
     pruned = await care.prune()
 
     assert pruned == 2 * PRUNE_AT_ONCE + 7
-    assert store.asked == [(NOW - 1_000, NOW - 5_000, PRUNE_AT_ONCE)] * 3
+    assert store.asked == [(NOW - 1_000, NOW - 5_000, NOW, PRUNE_AT_ONCE)] * 3
     assert told.told == [("upkeep.done", {"task": "prune", "count": pruned})]
 
 

@@ -1,0 +1,132 @@
+"""Hooks as they are defined and switched. The row of `definitions` is locked before; hooks are, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.documents import digest, hook_to_json
+from hookengine.domain.hook import Hook, HookState
+from hookengine.errors import NotFound
+from hookengine.store.cold.tables import HOOK, HOOK_REVISION
+
+
+class _Row(NamedTuple):
+    id: str
+    revision: int
+    digest: str
+    state: str
+    because: str
+    deleted: bool
+    off_at: Millis
+    failing_since: Millis
+    managed_by: str
+
+
+_COLUMNS = tuple(HOOK.c[name] for name in _Row._fields)
+
+
+def apply(connection: Connection, hooks: Sequence[Hook], managed_by: str, now: Millis) -> bool:
+    """Whether anything changed."""
+    wanted = {hook.id: hook for hook in hooks}
+    known = _locked(connection, wanted, managed_by)
+    documents = {hook.id: hook_to_json(hook) for hook in wanted.values()}
+    rows = [
+        _defined(known.get(hook.id), hook, digest(documents[hook.id]), managed_by, now)
+        for hook in wanted.values()
+    ]
+    rows += [
+        row._replace(deleted=True, state=HookState.DISABLED.value, off_at=now)
+        for row in known.values()
+        if row.id not in wanted and not row.deleted
+    ]
+    new = [row for row in rows if row.id not in known]
+    changed = [row for row in rows if row.id in known and row != known[row.id]]
+    revised = [row for row in rows if row.id not in known or row.revision != known[row.id].revision]
+    _insert_revisions(connection, revised, documents, now)
+    if new:
+        connection.execute(insert(HOOK), [row._asdict() for row in new])
+    _update(connection, changed)
+    return bool(new or changed)
+
+
+def switch(connection: Connection, hook_id: str, state: HookState, because: str, now: Millis) -> bool:
+    """Whether it had another state. Raises NotFound."""
+    known = _locked(connection, [hook_id]).get(hook_id)
+    if known is None or known.deleted:
+        raise NotFound("hook", hook_id)
+    switched = known._replace(
+        state=state.value, because=because, off_at=_off_at(known, state, now), failing_since=-1
+    )
+    _update(connection, [switched])
+    return switched.state != known.state
+
+
+def _locked(connection: Connection, ids: Iterable[str], managed_by: str | None = None) -> dict[str, _Row]:
+    """These hooks, and all that this manager has."""
+    which = or_(HOOK.c.id.in_(list(ids)), HOOK.c.managed_by == managed_by)
+    query = select(*_COLUMNS).where(which).order_by(HOOK.c.id).with_for_update(key_share=True)
+    rows = (_Row(*row) for row in connection.execute(query))
+    return {row.id: row for row in rows}
+
+
+def _defined(known: _Row | None, hook: Hook, of_document: str, managed_by: str, now: Millis) -> _Row:
+    """What becomes of a hook that is defined like this."""
+    if known is None:
+        return _Row(hook.id, 1, of_document, hook.state.value, "", False, -1, -1, managed_by)
+    unchanged = known.digest == of_document
+    state, because = hook.state.value, ""
+    # A hook that its target sent away (410), or that was paused, stays so until its definition changes, or
+    # was written disabled.
+    kept_back = known.state != HookState.ACTIVE and known.because and not known.deleted
+    if kept_back and unchanged and hook.state == HookState.ACTIVE:
+        state, because = known.state, known.because
+    as_before = unchanged and state == known.state
+    return known._replace(
+        revision=known.revision if unchanged else known.revision + 1,
+        digest=of_document,
+        state=state,
+        because=because,
+        deleted=False,
+        off_at=_off_at(known, HookState(state), now),
+        failing_since=known.failing_since if as_before else -1,
+        managed_by=managed_by,
+    )
+
+
+def _off_at(known: _Row, state: HookState, now: Millis) -> Millis:
+    """Until when what it owes is cancelled, once it has this state."""
+    if state != HookState.DISABLED:
+        return min(known.off_at, now)  # a wall clock that was ahead then must not cancel what is new
+    return known.off_at if known.state == HookState.DISABLED else now
+
+
+def _update(connection: Connection, rows: Sequence[_Row]) -> None:
+    if rows:
+        connection.execute(
+            update(HOOK).where(HOOK.c.id == bindparam("key")), [_without_id(row) for row in rows]
+        )
+
+
+def _without_id(row: _Row) -> dict[str, Any]:
+    values = row._asdict()
+    return {"key": values.pop("id"), **values}
+
+
+def _insert_revisions(
+    connection: Connection, rows: Sequence[_Row], documents: dict[str, str], now: Millis
+) -> None:
+    revisions = [
+        {
+            "hook_id": row.id,
+            "revision": row.revision,
+            "document": documents[row.id],
+            "created_at": now,
+        }
+        for row in rows
+    ]
+    if revisions:
+        connection.execute(insert(HOOK_REVISION), revisions)

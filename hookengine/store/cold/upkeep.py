@@ -1,0 +1,77 @@
+"""What is due, and what the store holds, in numbers. Only indexes are read, however much waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, select, text
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.gate import Circuit, Gate
+from hookengine.store.cold.tables import GATE
+from hookengine.store.contract import Figures
+
+MOST_COUNTED: Final = 100_000
+"""Of deliveries that wait: so many, or more."""
+
+# A lane is leased exactly while a delivery of it is being sent; of those there are few, and an index.
+_EXPIRE = text(
+    "UPDATE lane SET due_at = :now WHERE token IS NOT NULL"
+    " AND id IN (SELECT lane_id FROM delivery WHERE status = 'sending')"
+)
+_LEASES = text("SELECT count(*) FROM delivery WHERE status = 'sending'")
+_WAITING = text(
+    "SELECT count(*) FROM"
+    " (SELECT 1 FROM delivery WHERE status IN ('queued','retrying') LIMIT :most) AS waiting"
+)
+_NEXT_DUE = text("SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL")
+_NEXT_OPENING = text(
+    "SELECT min(open_at) FROM gate WHERE open_at > :now"
+    " AND EXISTS (SELECT 1 FROM lane WHERE waits_for = gate.key)"
+)
+_OLDEST_CLAIMABLE = text(
+    "SELECT due_at FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL AND token IS NULL"
+    " AND due_at <= :now ORDER BY due_at LIMIT 1"
+)
+# From one name to the next, by the index of lanes set aside: there are few names, and many lanes.
+_OLDEST_SET_ASIDE = text("""
+WITH RECURSIVE waited(name) AS (
+  SELECT min(waits_for) FROM lane WHERE waits_for IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(waits_for) FROM lane WHERE waits_for > name) FROM waited WHERE name IS NOT NULL
+)
+SELECT min((SELECT min(due_at) FROM lane WHERE waits_for = name)) FROM waited
+""")
+
+
+def expire_leases(connection: Connection, now: Millis) -> int:
+    return connection.execute(_EXPIRE, {"now": now}).rowcount
+
+
+def next_due(connection: Connection, now: Millis) -> Millis | None:
+    """Behind a gate a lane is due when that opens; for room nobody knows when it comes."""
+    return _earliest(connection.scalar(_NEXT_DUE), connection.scalar(_NEXT_OPENING, {"now": now}))
+
+
+def figures(connection: Connection, now: Millis) -> Figures:
+    """Waiting deliveries are counted up to MOST_COUNTED."""
+    due = _earliest(connection.scalar(_OLDEST_CLAIMABLE, {"now": now}), connection.scalar(_OLDEST_SET_ASIDE))
+    return Figures(
+        waiting=connection.execute(_WAITING, {"most": MOST_COUNTED}).scalar_one(),
+        oldest_due=due if due is not None and due <= now else None,
+        leases=connection.execute(_LEASES).scalar_one(),
+        circuits=_circuits(connection, now),
+    )
+
+
+def _circuits(connection: Connection, now: Millis) -> dict[str, str]:
+    rows = connection.execute(
+        select(GATE.c.key, GATE.c.open_at, GATE.c.trips, GATE.c.probed_at).where(GATE.c.trips > 0)
+    )
+    gates = (Gate(key=row[0], open_at=row[1], trips=row[2], probed_at=row[3]) for row in rows)
+    states = {gate.key.removeprefix("host:"): gate.circuit(now) for gate in gates}
+    return {host: str(state) for host, state in states.items() if state is not Circuit.CLOSED}
+
+
+def _earliest(*instants: Millis | None) -> Millis | None:
+    return min((instant for instant in instants if instant is not None), default=None)

@@ -1,0 +1,53 @@
+"""Connections to the file, which plain statements and SQLAlchemy share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT = 5.0  # seconds another process may hold the file, a backup for instance
+
+
+class SharedConnection(sqlite3.Connection):
+    """Transactions are begun and ended by plain statements only: SQLAlchemy has no say in them."""
+
+    _engine: Engine | None = None
+
+    def commit(self) -> None:
+        """SQLAlchemy asks for it; whoever began the transaction ends it."""
+
+    def rollback(self) -> None:
+        """As `commit`."""
+
+    def lend(self, work: Callable[[Connection], T]) -> T:
+        """What `work` comes to on this connection. Raises sqlite3.Error, as plain statements do."""
+        if self._engine is None:
+            self._engine = create_engine("sqlite://", creator=lambda: self, poolclass=StaticPool)
+        try:
+            with self._engine.connect() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from None  # without the statement's values
+            raise
+
+
+def connect(path: Path) -> SharedConnection:
+    """Transactions are begun by hand: a transaction that reads before it writes cannot be made to wait."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False, factory=SharedConnection
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA temp_store = MEMORY")  # savepoints keep their undo pages there
+    connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
+    return connection
