@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -38,6 +38,9 @@ from hookengine.store.contract import (
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import make_event, make_request
+
+if TYPE_CHECKING:  # SQLite needs none of it
+    from tests.postgres import SharedDatabase
 
 SECOND = 1000
 LEASE = 50 * SECOND
@@ -76,10 +79,25 @@ class SqliteDatabase:
             self._beside.close()
 
 
-DATABASES = {"sqlite": SqliteDatabase}
+class PostgresDatabase:
+    """The one that all tests share, emptied. Time is what the tests say it is."""
+
+    def __init__(self, shared: SharedDatabase) -> None:
+        self._shared = shared
+        shared.restore()
+
+    async def open(self) -> Store:
+        from hookengine.store.postgres import PostgresStore
+
+        return await PostgresStore.open(self._shared.url, own_clock=False)
+
+    def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        return self._shared.rows(query, **values)
+
+    def close(self) -> None: ...
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -93,8 +111,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new_database(kind: str, migrated: Path) -> Callable[[Path], Database]:
-    return lambda folder: DATABASES[kind](folder, migrated)
+def new_database(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], Database]:
+    """Databases in folders; of PostgreSQL there is one at a time."""
+    if kind == "postgres":
+        shared = request.getfixturevalue("postgres_shared")
+        return lambda folder: PostgresDatabase(shared)
+    migrated = request.getfixturevalue("migrated")
+    return lambda folder: SqliteDatabase(folder, migrated)
 
 
 @pytest.fixture

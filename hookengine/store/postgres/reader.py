@@ -1,0 +1,69 @@
+"""Questions that arrive while one is answered are asked together, as calls share transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from hookengine.store.contract import ActionKey, Remembered
+from hookengine.store.postgres.failures import Fate, fate_of
+from hookengine.store.postgres.service import Service
+from hookengine.store.postgres.waiting import Call, settle
+
+_REMEMBER: Final = """
+SELECT id, digest, answer, NULL::bigint, NULL::bigint FROM event WHERE id = ANY ($1::text[])
+UNION ALL
+SELECT NULL, a.action_id, a.context, a.pipeline_id, a.revision
+FROM unnest($2::bigint[], $3::text[]) AS k (pipeline_id, action_id)
+JOIN action a ON a.pipeline_id = k.pipeline_id AND a.action_id = k.action_id
+"""
+# Rows are found by index, whatever the planner thinks of a table that was empty when it looked.
+_BY_INDEX: Final = """
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+SET plan_cache_mode = force_generic_plan
+"""
+
+
+class Question(NamedTuple):
+    events: Sequence[str]
+    actions: Sequence[ActionKey]
+
+
+class Reader(Service):
+    async def _use(self, connection: asyncpg.Connection, *, again: bool) -> None:
+        await connection.execute(_BY_INDEX)
+
+    async def _serve(self, connection: asyncpg.Connection, group: list[Call]) -> None:
+        try:
+            known = await _remember(connection, [call.ask for call in group])
+        except Exception as error:  # noqa: BLE001  whatever it is, who asked is told
+            if fate_of(error) is Fate.LOST:
+                connection.terminate()
+                self._waiting.put_back(group)
+                self._waiting.expire(self._told(error))
+            else:
+                settle(group, self._told(error))
+            return
+        for call in group:
+            call.settle(_answer(call.ask, known))
+
+
+async def _remember(connection: asyncpg.Connection, questions: Sequence[Question]) -> Remembered:
+    events = {event_id for question in questions for event_id in question.events}
+    actions = list({key for question in questions for key in question.actions})
+    rows = await connection.fetch(
+        _REMEMBER, list(events), [key[0] for key in actions], [key[1] for key in actions]
+    )
+    return Remembered(
+        events={row[0]: (row[1], row[2]) for row in rows if row[0] is not None},
+        actions={(row[3], row[1]): (row[4], row[2]) for row in rows if row[0] is None},
+    )
+
+
+def _answer(question: Question, known: Remembered) -> Remembered:
+    return Remembered(
+        events={event_id: known.events[event_id] for event_id in question.events if event_id in known.events},
+        actions={key: known.actions[key] for key in question.actions if key in known.actions},
+    )

@@ -1,0 +1,119 @@
+"""A task with a connection that serves calls in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+
+from hookengine.errors import StoreError
+from hookengine.store.postgres.connecting import leave
+from hookengine.store.postgres.waiting import Call, Waiting, settle
+
+_LONGEST_PAUSE: Final = 0.5  # seconds until connecting is tried again
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+Told = Callable[[BaseException], BaseException]
+"""What a caller is told of an error."""
+
+
+class Service(ABC):
+    """It never lingers for more: calls that arrive while a group is served are the next one.
+
+    No call is cancelled on its way; its caller may go. A connection that is lost is given up for a new one.
+    """
+
+    def __init__(self, connect: Connect, told: Told) -> None:
+        self._connect = connect
+        self._told = told
+        self._waiting = Waiting()
+        self._arrived = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    @abstractmethod
+    async def _serve(self, connection: asyncpg.Connection, group: list[Call]) -> None:
+        """Settle each call, or put it back; raises nothing."""
+        ...
+
+    async def _use(self, connection: asyncpg.Connection, *, again: bool) -> None:
+        """A connection was made; not the first one if `again`."""
+        return
+
+    async def open(self) -> None:
+        """Raises one of `failures.DRIVER`."""
+        self._connection = await self._connect()
+        await self._use(self._connection, again=False)
+        self._task = asyncio.create_task(self._live(), name=f"hookengine {type(self).__name__}")
+
+    async def close(self) -> None:
+        """What was asked before is still done."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def ask(self, ask: Any) -> Any:
+        """What came of the call. A caller that is cancelled does not stop it."""
+        if self._closing or self._task is None:
+            raise StoreError("the store is closed")
+        call = self._waiting.add(ask)
+        self._arrived.set()
+        return await call.future
+
+    async def _live(self) -> None:
+        try:
+            while self._waiting or not self._closing:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    continue
+                connection = await self._connected()
+                group = self._waiting.take_group()
+                if connection is not None and group:
+                    await self._serve_all(connection, group)
+        finally:
+            self._closing = True
+            self._waiting.end(StoreError("the store is closed"))
+            if self._connection is not None:
+                await leave(self._connection)
+
+    async def _serve_all(self, connection: asyncpg.Connection, group: list[Call]) -> None:
+        try:
+            await self._serve(connection, group)
+        except BaseException as error:
+            settle(group, StoreError("the store is closed"))
+            if not isinstance(error, Exception):
+                raise
+
+    async def _connected(self) -> asyncpg.Connection | None:
+        """None if nobody waits for it any more."""
+        pause = 0.02
+        while self._connection is None or self._connection.is_closed():
+            connecting = asyncio.ensure_future(self._connect_again())
+            while not connecting.done():
+                await asyncio.wait({connecting}, timeout=self._waiting.patience())
+                self._waiting.expire(StoreError("the database does not answer"))
+            error = connecting.exception()
+            if error is None:
+                break
+            self._waiting.expire(self._told(error))
+            if not self._waiting:
+                return None
+            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  nodes do not come all at once
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        return self._connection
+
+    async def _connect_again(self) -> None:
+        connection = await self._connect()
+        try:
+            await self._use(connection, again=True)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection

@@ -1,0 +1,193 @@
+"""The store of many nodes: each a few connections to one PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+import asyncpg
+from sqlalchemy import text
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.hook import Hook, HookState
+from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
+from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold import definitions as defining
+from hookengine.store.contract import (
+    ActionKey,
+    Claimed,
+    CommitListener,
+    Definitions,
+    Ending,
+    Figures,
+    Finished,
+    Intake,
+    LeaseTerms,
+    Overdue,
+    OwedEvent,
+    Remembered,
+    Report,
+)
+from hookengine.store.migrations import upgrade
+from hookengine.store.postgres.aside import Aside
+from hookengine.store.postgres.committer import Committer
+from hookengine.store.postgres.connecting import PATIENCE, Patience, connect
+from hookengine.store.postgres.failures import told
+from hookengine.store.postgres.reader import Question, Reader
+from hookengine.store.postgres.times import Clocks
+
+_TOUCH: Final = text(
+    "UPDATE definitions SET version = version WHERE id IN"
+    " (SELECT id FROM definitions FOR NO KEY UPDATE SKIP LOCKED)"
+)
+
+
+class PostgresStore:
+    """See `hookengine.store.contract.Store`. Open it with `PostgresStore.open`.
+
+    It goes by the database's clock. Claims have a connection of their own, so that they and what is accepted
+    and finished never wait for each other.
+    """
+
+    def __init__(self, url: str, patience: Patience, *, own_clock: bool) -> None:
+        def tell(error: BaseException) -> BaseException:
+            return told(url, error)
+
+        def connection() -> Awaitable[asyncpg.Connection]:
+            return connect(url, patience)
+
+        self._clocks = Clocks(own_clock)
+        self._committer = Committer(connection, tell, patience, self._clocks)
+        self._claimer = Committer(connection, tell, patience, self._clocks)
+        self._reader = Reader(connection, tell)
+        self._aside = Aside(url, tell, self._clocks, patience.connect)
+
+    @classmethod
+    async def open(cls, url: str, *, patience: Patience = PATIENCE, own_clock: bool = True) -> PostgresStore:
+        """Migrated to the newest tables. `own_clock=False` is for tests: then it goes by its callers' time.
+        Raises StoreError."""
+        await asyncio.get_running_loop().run_in_executor(None, upgrade, url)
+        store = cls(url, patience, own_clock=own_clock)
+        try:
+            for service in store._services:
+                await service.open()
+        except BaseException as error:
+            await store.close()
+            if (failure := told(url, error)) is error:
+                raise
+            raise failure from error
+        return store
+
+    @property
+    def _services(self) -> tuple[Committer, Committer, Reader]:
+        return self._committer, self._claimer, self._reader
+
+    async def close(self) -> None:
+        """What was asked before is still written."""
+        for service in self._services:
+            await service.close()
+        await self._aside.close()
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """It is told of every transaction with accepts, claims and results."""
+        self._committer.on_commit = self._claimer.on_commit = listener
+
+    async def writable(self) -> None:
+        await self._aside.run(lambda connection, ahead: connection.execute(_TOUCH))
+
+    async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
+        remembered: Remembered = await self._reader.ask(Question(events, actions))
+        return remembered
+
+    async def new_action(self, pipeline_id: int, now: Millis) -> int:
+        return await self._aside.run(
+            lambda connection, ahead: actions.new_action(connection, pipeline_id, now + ahead), now
+        )
+
+    async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
+        intake: Intake = await self._committer.ask(Accept(events, now, terms))
+        return intake
+
+    async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
+        claimed: Claimed = await self._claimer.ask(Claim(now, terms, held))
+        return claimed
+
+    async def finish(self, report: Report, now: Millis, terms: LeaseTerms) -> Finished:
+        finished: Finished = await self._committer.ask(Finish(report, now, terms))
+        return finished
+
+    async def release(self, token: int, now: Millis, terms: LeaseTerms, at: Millis = 0) -> tuple[Ending, ...]:
+        endings: tuple[Ending, ...] = await self._committer.ask(Release(token, now, terms, at))
+        return endings
+
+    async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
+        status: str = await self._committer.ask(Cancel(delivery_id, because, now, terms))
+        return status
+
+    async def next_due(self, now: Millis) -> Millis | None:
+        due, ahead = await self._aside.run(
+            lambda connection, ahead: (upkeep.next_due(connection, now + ahead), ahead), now
+        )
+        return None if due is None else due - ahead
+
+    async def expire_leases(self, now: Millis) -> int:
+        return await self._aside.run(
+            lambda connection, ahead: upkeep.expire_leases(connection, now + ahead), now
+        )
+
+    async def sealed(self, pipeline_id: int, path: str) -> str | None:
+        return await self._aside.run(lambda connection, ahead: actions.sealed(connection, pipeline_id, path))
+
+    async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
+        return await self._aside.run(
+            lambda connection, ahead: defining.apply(connection, definitions, managed_by, now + ahead), now
+        )
+
+    async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
+        return await self._aside.run(lambda connection, ahead: defining.definitions(connection, known))
+
+    async def switch(self, hook_id: str, state: HookState, because: str, now: Millis) -> None:
+        await self._aside.run(
+            lambda connection, ahead: defining.switch(connection, hook_id, state, because, now + ahead), now
+        )
+
+    async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
+        return await self._aside.run(
+            lambda connection, ahead: defining.hook_revision(connection, hook_id, revision)
+        )
+
+    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
+        def horizon(ahead: Millis) -> pruning.Horizon:
+            return pruning.Horizon(delivered_before + ahead, failed_before + ahead, now + ahead)
+
+        found = await self._aside.run(
+            lambda connection, ahead: pruning.find(connection, horizon(ahead), limit), now
+        )
+        if not any(found):
+            return 0
+        return await self._aside.run(
+            lambda connection, ahead: pruning.remove(connection, found, horizon(ahead), limit), now
+        )
+
+    async def sweep(self, now: Millis, settle: Millis) -> int:
+        found = await self._aside.run(lambda connection, ahead: sweeping.find(connection))
+        if not found:
+            return 0
+        return await self._aside.run(
+            lambda connection, ahead: sweeping.mend(connection, found, now + ahead, settle), now
+        )
+
+    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
+        found, ahead = await self._aside.run(
+            lambda connection, ahead: (actions.overdue(connection, before + ahead, limit), ahead)
+        )
+        return tuple(replace(action, open_since=action.open_since - ahead) for action in found)
+
+    async def figures(self, now: Millis) -> Figures:
+        figures, ahead = await self._aside.run(
+            lambda connection, ahead: (upkeep.figures(connection, now + ahead), ahead), now
+        )
+        due = figures.oldest_due
+        return replace(figures, oldest_due=None if due is None else due - ahead)

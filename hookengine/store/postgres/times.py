@@ -1,0 +1,100 @@
+"""Between a node's clock and its database's: calls come in the one's time and are decided in the other's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hookengine.domain.attempt import Accept as Applied
+from hookengine.domain.attempt import TryAgain
+from hookengine.domain.clock import Millis
+from hookengine.domain.lane import Wait
+from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
+from hookengine.store.contract import (
+    Claimed,
+    Finished,
+    Intake,
+    Leased,
+    Report,
+    Room,
+    Seat,
+)
+
+
+@dataclass(slots=True)
+class Clocks:
+    """`own`: the database's clock counts, else that of whoever calls. `ahead`: by how much it was ahead of the
+    node's when it was asked last."""
+
+    own: bool = True
+    ahead: Millis = 0
+
+    def decide(self, database: Millis, node: Millis) -> Millis:
+        """What time it is for a transaction, of what two clocks say."""
+        now = database if self.own else node
+        self.ahead = now - node
+        return now
+
+
+class MovedRoom:
+    """A node's room whose waits end in the database's time."""
+
+    def __init__(self, room: Room, by: Millis) -> None:
+        self._room = room
+        self._by = by
+
+    @property
+    def free(self) -> int:
+        return self._room.free
+
+    def take(self, seat: Seat) -> Wait | None:
+        wait = self._room.take(seat)
+        return wait if wait is None or wait.at is None else replace(wait, at=wait.at + self._by)
+
+    def give(self, seat: Seat) -> None:
+        self._room.give(seat)
+
+    def for_what_waits(self, key: str) -> int:
+        return self._room.for_what_waits(key)
+
+
+def moved(ask: Ask, by: Millis) -> Ask:
+    """The call as if it came from a node whose clock is `by` ahead of its own."""
+    if not by:
+        return ask
+    now, terms = ask.now + by, replace(ask.terms, room=MovedRoom(ask.terms.room, by))
+    match ask:
+        case Accept():
+            return Accept(ask.events, now, terms)
+        case Claim():
+            return Claim(now, terms, ask.held, ask.alone)
+        case Finish():
+            return Finish(_report(ask.report, by), now, terms)
+        case Release():
+            return Release(ask.token, now, terms, ask.at + by if ask.at else 0)
+        case Cancel():
+            return Cancel(ask.delivery_id, ask.because, now, terms)
+
+
+def moved_back(result: Any, by: Millis) -> Any:
+    """What came of a call, in the time of its node."""
+    if not by:
+        return result
+    if isinstance(result, Intake | Claimed) and result.leased:
+        return replace(result, leased=tuple(_leased(leased, by) for leased in result.leased))
+    if isinstance(result, Finished) and result.following is not None:
+        return replace(result, following=_leased(result.following, by))
+    return result
+
+
+def _report(report: Report, by: Millis) -> Report:
+    verdict = report.verdict
+    if isinstance(verdict, TryAgain):
+        verdict = replace(verdict, at=verdict.at + by)
+    if not isinstance(verdict, Applied) and verdict.pause_until is not None:
+        verdict = replace(verdict, pause_until=verdict.pause_until + by)
+    return replace(report, verdict=verdict, finished_at=report.finished_at + by)
+
+
+def _leased(leased: Leased, by: Millis) -> Leased:
+    return replace(leased, accepted_at=leased.accepted_at - by, started_at=leased.started_at - by)
