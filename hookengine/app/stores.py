@@ -14,7 +14,6 @@ from hookengine.store.records import Records
 from hookengine.store.sqlite import SqliteStore
 
 _SQLITE: Final = "sqlite:///"
-_POSTGRES: Final = "postgresql://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,14 @@ async def open_memory(settings: Settings, stack: AsyncExitStack) -> Memory:
     store: Store
     if is_postgres(url):
         from hookengine.store.postgres import PostgresStore  # asyncpg takes a while: not for SQLite
+        from hookengine.store.postgres_connection import postgres_engine
 
         store = await PostgresStore.open(url)
-        records = Records(f"postgresql+asyncpg://{url.removeprefix(_POSTGRES)}")
+        records = Records(postgres_engine(url, hide_parameters=True))
     else:
         path = database_path(settings)
         store = await SqliteStore.open(path)
-        records = Records(f"sqlite+aiosqlite:///{path}")
+        records = Records.of_sqlite(path)
     stack.push_async_callback(store.close)
     stack.push_async_callback(records.close)
     return Memory(store, records, shared=is_postgres(url))

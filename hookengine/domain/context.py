@@ -52,7 +52,7 @@ def merge(older: Context, newer: Context) -> dict[str, Any]:
 
 
 def _is_object(value: Any) -> TypeGuard[Context]:
-    return isinstance(value, Mapping) and MARK not in value
+    return isinstance(value, dict) and MARK not in value
 
 
 def paths(context: Context, prefix: str = "") -> Iterator[str]:
@@ -65,13 +65,13 @@ def paths(context: Context, prefix: str = "") -> Iterator[str]:
 
 def too_deep(value: Any, limit: int) -> bool:
     """Whether objects and lists are nested deeper than `limit`. Does not recurse: that is the point of it."""
-    level = [value] if isinstance(value, (Mapping, list)) else []
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(limit):
         level = [
             inner
             for outer in level
-            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
-            if isinstance(inner, (Mapping, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
         ]
         if not level:
             return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
+
+import orjson
 
 from hookengine.domain.clock import Millis, as_text, from_datetime
 from hookengine.domain.context import too_deep
@@ -122,7 +123,7 @@ class Event:
 def digest_of(data: Mapping[str, Any], event: Event) -> str:
     """Of what the event says, `data` being its data after secrets were taken out: a resent event is equal."""
     said = [event.type, event.occurred_at, str(event.action_id), event.pipeline, event.number, data]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 class _Reading:

@@ -10,15 +10,18 @@ from hookengine.domain.clock import Millis
 
 def new_uuid(now: Millis) -> uuid.UUID:
     """A version 7 UUID (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits."""
-    value = (now & (1 << 48) - 1) << 80 | random.getrandbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    return uuid.UUID(int=_uuid7(now))
 
 
 def new_id(prefix: str, now: Millis) -> str:
     """Such as `dlv_0192d3c4...`, without a dot: signatures over `id.timestamp.body` stay unambiguous."""
-    return f"{prefix}_{new_uuid(now).hex}"
+    return f"{prefix}_{_uuid7(now):032x}"
+
+
+def _uuid7(now: Millis) -> int:
+    value = (now & (1 << 48) - 1) << 80 | random.getrandbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return value & ~(0x3 << 62) | 0x2 << 62
 
 
 def new_token() -> int:

@@ -182,7 +182,9 @@ class LaneBook:
         """A head whose hook is paused lets others go first, as long as there are any."""
         if not self._facts(head).paused:
             return head
-        others = [row for row in self._waiting(besides=head) if not self._facts(row).paused]
+        others = [
+            row for row in self._waiting(besides=head) if not (self._facts(row).paused or self._is_off(row))
+        ]
         if others:
             head = min(others, key=lambda row: row.seq)
             self.lane.head_id = head.id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -25,7 +24,7 @@ from hookengine.engine.offer import Offer
 from hookengine.engine.selection import select
 from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
-from hookengine.errors import InvalidEvent, StaleContext, TemplateError
+from hookengine.errors import InvalidEvent, StaleContext, StoreError, TemplateError
 from hookengine.store.contract import (
     ActionKey,
     Definitions,
@@ -185,7 +184,13 @@ class Intake:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
         wanted = sum(delivery.request is not None for event in owed for delivery in event.deliveries)
         offer = self._hands.offer()
-        written = await self._store.accept(owed, now, offer.terms)
+        try:
+            written = await self._store.accept(owed, now, offer.terms)
+        except StaleContext:
+            raise
+        except StoreError:
+            self._hands.wake()  # room that was taken meanwhile is there again
+            raise
         offer.take(written.leased)
         if len(written.leased) < wanted:
             self._hands.wake()
@@ -268,7 +273,7 @@ def _owed(
         event=replace(event, number=order),
         pipeline_id=pipeline.id,
         digest=digest_of(sorted_event.data, event),
-        document=json.dumps(sorted_event.data, ensure_ascii=False, separators=(",", ":")),
+        document=orjson.dumps(sorted_event.data).decode(),
         answer=orjson.dumps(_answer(sorted_event, hooks, deliveries)).decode(),
         context=context.decode(),
         known_revision=revision,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,8 @@ def snapshot(
 
 def _with_refs(value: Any, pipeline_id: int) -> Any:
     """The context with a SecretRef in the place of each mark."""
-    if isinstance(value, Mapping):
-        if value.keys() == {MARK}:
+    if isinstance(value, dict):
+        if len(value) == 1 and MARK in value:
             name = str(value[MARK])
             return SecretRef(name if name.startswith(NAMED) else f"context:{pipeline_id}:{name}")
         return {key: _with_refs(item, pipeline_id) for key, item in value.items()}

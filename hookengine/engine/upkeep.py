@@ -52,8 +52,12 @@ class ScheduledAlarm:
         elif self._set_for is None or instant < self._set_for:
             self._set_for = instant
             self._scheduler.add_job(
-                self._ring, DateTrigger(as_datetime(instant)), id="wake", replace_existing=True
+                self._rung, DateTrigger(as_datetime(instant)), id="wake", replace_existing=True
             )
+
+    async def _rung(self) -> None:
+        """A coroutine, since the scheduler runs plain functions in a thread of their own."""
+        self._ring()
 
     def _ring(self) -> None:
         self._set_for = None

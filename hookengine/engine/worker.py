@@ -10,7 +10,6 @@ from typing import Protocol
 
 from hookengine.domain.attempt import Outcome
 from hookengine.domain.clock import Clock, Millis
-from hookengine.domain.delivery import DeliveryStatus
 from hookengine.domain.gate import hook_key, host_key
 from hookengine.domain.hook import Hook
 from hookengine.domain.retry import DAY
@@ -96,14 +95,14 @@ class Worker:
             due: Millis | None = now + round(RECONNECT * 1000)
             try:
                 await self._claim_due()
-                due = await self._store.next_due(now)
+                due = None if self._starved else await self._store.next_due(now)
             except StoreError as error:
                 self._signals.announce(signals.STORE_FAILED, doing="claiming", error=str(error))
             except Exception as error:  # noqa: BLE001  a mistake of ours must not stop deliveries for good
                 self._announce_mistake("claiming", error)
             if self._capacity.poll is not None:
                 due = min(due or now + self._capacity.poll, now + self._capacity.poll)
-            if due is not None and not self._starved:
+            if due is not None:
                 alarm.at(due)
             await self._woken.wait()
 
@@ -127,7 +126,7 @@ class Worker:
             t0 = self._clock.ticks()
             finished = await self._recorder.record(following, hook, outcome, self._terms(), t0 - began)
             following = finished.following
-            if finished.status != DeliveryStatus.DELIVERED or finished.repair_id is not None:
+            if finished.waits or finished.notices:
                 self.wake()
 
     def offer(self) -> Offer:
@@ -136,8 +135,9 @@ class Worker:
         return Offer(self._terms(), lambda leased: self._take(leased, t0))
 
     def wake(self) -> None:
-        """Something may be due."""
+        """Something may be due, or there may be room again."""
         self._woken.set()
+        self._eased.set()
 
     async def stop(self, grace: float) -> None:
         """Claim nothing more and let what is under way finish, for at most `grace` seconds.
@@ -248,7 +248,6 @@ class Worker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._announce_mistake("delivering", error)
-        if error is not None:
             self._woken.set()
 
     def _announce_mistake(self, doing: str, error: BaseException) -> None:

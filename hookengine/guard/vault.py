@@ -87,7 +87,7 @@ class Vault:
         self._named = dict(named)
         self._seal = seal
         self._sealed = sealed
-        self._paths = tuple(context_paths)
+        self._paths = _Paths(tuple(context_paths))
         self._context_hosts = frozenset(host.lower() for host in context_hosts)
         self.names = tuple(sorted(named))
 
@@ -146,9 +146,9 @@ class Vault:
             path = f"{prefix}{key}"
             if key == MARK:
                 raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
-            if value is not None and any(_covers(pattern, path) for pattern in self._paths):
+            if value is not None and self._paths.cover(path):
                 clean[key] = _taken(path, value, taken)
-            elif isinstance(value, Mapping):
+            elif isinstance(value, dict):
                 clean[key] = self._without(value, f"{path}.", taken)
             elif isinstance(value, list):
                 clean[key] = self._without_in(value, f"{path}.", taken)
@@ -159,7 +159,7 @@ class Vault:
     def _without_in(self, values: list[Any], prefix: str, taken: dict[str, str]) -> list[Any]:
         clean: list[Any] = []
         for index, value in enumerate(values):
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 clean.append(self._without(value, f"{prefix}{index}.", taken))
             elif isinstance(value, list):
                 clean.append(self._without_in(value, f"{prefix}{index}.", taken))
@@ -168,22 +168,30 @@ class Vault:
         return clean
 
 
-def secrets_in(data: Mapping[str, Any], paths: Sequence[str], prefix: str = "") -> Iterator[str]:
+def secrets_in(data: Mapping[str, Any], paths: Sequence[str]) -> Iterator[str]:
     """Where a secret stands in the open in what `paths` (as `secrets.context_paths`) are asked of."""
+    yield from _standing_open(data, _Paths(paths), "")
+
+
+def _standing_open(data: Mapping[str, Any], paths: _Paths, prefix: str) -> Iterator[str]:
     for key, value in data.items():
         path = f"{prefix}{key}"
         if isinstance(value, Mapping):
             if value.keys() != {MARK}:
-                yield from secrets_in(value, paths, f"{path}.")
-        elif value is not None and any(_covers(pattern, path) for pattern in paths):
+                yield from _standing_open(value, paths, f"{path}.")
+        elif value is not None and paths.cover(path):
             yield path
 
 
-def _covers(pattern: str, path: str) -> bool:
-    """`**.NAME` is every key of that name, anything else one path."""
-    if pattern.startswith("**."):
-        return f".{path}".endswith(pattern[2:])
-    return pattern == path
+class _Paths:
+    """`**.NAME` is every key of that name, and `**.NAME.OTHER` that key in it; anything else is one path."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._whole = frozenset(pattern for pattern in patterns if not pattern.startswith("**."))
+        self._ends = tuple(pattern[2:] for pattern in patterns if pattern.startswith("**."))
+
+    def cover(self, path: str) -> bool:
+        return path in self._whole or f".{path}".endswith(self._ends)
 
 
 def _taken(path: str, value: Any, taken: dict[str, str]) -> dict[str, str]:

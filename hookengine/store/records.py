@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -38,8 +39,13 @@ class DeliveryFilter:
 class Records:
     """Values are plain JSON ones; times RFC 3339; secrets by name only."""
 
-    def __init__(self, url: str) -> None:
-        self._engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
+    def __init__(self, engine: AsyncEngine) -> None:
+        """The engine is closed with it."""
+        self._engine = engine
+
+    @classmethod
+    def of_sqlite(cls, path: Path) -> Records:
+        return cls(create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True))
 
     async def close(self) -> None:
         await self._engine.dispose()
