@@ -252,7 +252,8 @@ def main() -> None:
             return
         chosen = rows(stage_, stack, said.words)
         throughput(chosen, said.events, said.rounds)
-        delay([row for row in chosen if row.delayed])
+        if delayed := [row for row in chosen if row.delayed]:
+            delay(delayed)
 
 
 if __name__ == "__main__":

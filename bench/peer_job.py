@@ -59,12 +59,7 @@ class Outcomes:
 
     def __init__(self, path: Path = OUTCOMES) -> None:
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS outcome"
-            " (number INTEGER PRIMARY KEY, url TEXT, body TEXT, status INTEGER, started_at REAL, finished_at REAL)"
-        )
 
     def record(self, request: Request, status: int, started_at: float) -> None:
         self._connection.execute(

@@ -15,7 +15,7 @@ import time
 import tomllib
 import venv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,12 @@ from figures import Run, median_of, say, show
 JOBS = 1200
 WARM = 100  # jobs before the clock starts
 ROUNDS = 3
+OUTCOMES = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE outcome (
+    number INTEGER PRIMARY KEY, url TEXT, body TEXT, status INTEGER, started_at REAL, finished_at REAL
+);
+"""
 HOME = stage.REPOSITORY / ".venv-bench"
 
 
@@ -121,14 +127,8 @@ class Working:
 
     def done(self) -> int:
         """How many outcomes are stored, of successes only."""
-        if not self.outcomes.exists():
-            return 0
-        with sqlite3.connect(self.outcomes, timeout=30) as connection:
-            try:
-                (count,) = connection.execute("SELECT count(*) FROM outcome WHERE status = 204").fetchone()
-            except sqlite3.OperationalError:
-                return 0  # the table is not there yet
-        connection.close()
+        with closing(sqlite3.connect(self.outcomes, timeout=30)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM outcome WHERE status = 204").fetchone()
         return int(count)
 
 
@@ -136,6 +136,8 @@ class Working:
 def working(peer: Peer, sink: int) -> Iterator[Working]:
     with tempfile.TemporaryDirectory() as name, stage.redis(Path(name)) as broker:
         outcomes = Path(name) / "outcomes.db"
+        with closing(sqlite3.connect(outcomes)) as connection:
+            connection.executescript(OUTCOMES)
         environ = {
             "BENCH_SINK": str(sink),
             "BENCH_OUTCOMES": str(outcomes),
