@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Generator, Sequence
 
 from hookengine.domain.delivery import Delivery
@@ -41,7 +43,7 @@ class Claims:
             lanes = yield LockDue(self._desk.now, limit)
         outcome.more = len(lanes) == limit
         if not (ask.alone and lanes):
-            lanes += yield from self._that_waited(outcome, ask)
+            lanes += yield from self._that_waited(outcome, ask, limit)
         self._claimed = [self._open(lane, index) for lane in lanes]
 
     def rescue(self, index: int) -> None:
@@ -69,23 +71,40 @@ class Claims:
             self._give_up(page, self._outcomes[index])
             return None
 
+    def tell(self, index: int) -> None:
+        """What of the lanes looked at is left for another claim, or was set aside."""
+        outcome = self._outcomes[index]
+        left = [page.lane for page in self._desk.pages_of.get(index, ()) if not page.stuck]
+        outcome.waiting_for |= {lane.waits_for for lane in left if lane.waits_for is not None}
+        outcome.more |= any(
+            lane.head_id is not None
+            and lane.token is None
+            and lane.waits_for is None
+            and lane.due_at <= self._desk.now
+            for lane in left
+        )
+
     def put_off(self) -> Generator[Step, Answer, None]:
         stuck = [page.lane.id for page in self._claimed or () if page.stuck]
         if stuck:
             yield PutOff(stuck, self._desk.now + HOUR)
 
-    def _that_waited(self, outcome: Outcome, ask: Claim) -> Generator[Step, Answer, list[Lane]]:
+    def _that_waited(self, outcome: Outcome, ask: Claim, most: int) -> Generator[Step, Answer, list[Lane]]:
         waited_for: dict[str, bool] = yield WaitedFor(self._desk.now)
         outcome.waiting_for = frozenset(waited_for)
-        limits = {
-            key: 1 if one_only or ask.alone else min(room, EACH)
+        wanted = {
+            key: 1 if one_only else room
             for key, one_only in waited_for.items()
-            if (room := ask.terms.room.for_what_waits(key))
+            if (room := ask.terms.room.for_what_waits(key)) > 0
         }
-        lanes: list[Lane] = []
-        if limits:
-            lanes = yield LockWaiting(limits, self._desk.now)
-            outcome.more |= len(lanes) >= EACH
+        if not wanted:
+            return []
+        chosen = random.sample(sorted(wanted), min(len(wanted), most))
+        limits = {key: min(wanted[key], EACH, max(most // len(chosen), 1)) for key in chosen}
+        lanes: list[Lane] = yield LockWaiting(limits, self._desk.now)
+        found = Counter(lane.waits_for for lane in lanes)
+        outcome.more |= any(found[key] == limits[key] < wanted[key] for key in chosen)
+        outcome.more |= bool(lanes) and len(chosen) < len(wanted)
         return lanes
 
     def _open(self, lane: Lane, index: int) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -103,26 +104,18 @@ class _Group:
                 yield from self.claims.find(index, ask)
 
     def load(self) -> Generator[Step, Answer, None]:
-        desk, pages = self.desk, self.desk.pages
+        pages = self.desk.pages
         about = {
             delivery_id: lane_id
             for ask in self.asks
             if (lane_id := self._lane_of(ask)) in pages and (delivery_id := self._delivery_of(ask))
         }
-        wanted = loading(pages, about)
+        wanted = loading(pages, about, self._cancels())
         if wanted.ids or wanted.waiting_in:
-            put_in(pages, (yield wanted))
-        hooks, hosts, accounts, rated = set[str](), set[str](), set[str](), set[str]()
-        for row in self._everything():
-            hooks.add(row.hook_id)
-            hosts.add(row.host)
-            (rated if row.rate else accounts).add(row.account)
-        if hooks:
-            desk.hooks.update((yield LoadHooks(hooks)))
-            yield from self._load_besides()
-            made = set(map(account_key, rated))
-            keys = made | set(map(host_key, hosts)) | set(map(account_key, accounts))
-            desk.gates.update((yield LockGates(keys, made)))
+            put_in(pages, (yield wanted), wanted.first)
+        yield from self._load_hooks()
+        yield from self._load_besides()
+        yield from self._lock_gates()
 
     def decide(self, index: int, ask: Ask) -> None:
         outcome, desk = self.outcomes[index], self.desk
@@ -162,12 +155,41 @@ class _Group:
             desk.requests.update((yield LoadRequests(missing)))
         for index, page, head in given:
             self.outcomes[index].leased.append(desk.leased(page, head))
+        self._tell()
+
+    def _tell(self) -> None:
+        """What is left for later."""
+        for index, ask in enumerate(self.asks):
+            if isinstance(ask, Claim):
+                self.claims.tell(index)
+            elif isinstance(ask, Finish):
+                lanes = [page.lane for page in self.desk.pages_of.get(index, ())]
+                self.outcomes[index].waits = any(lane.head_id and lane.token is None for lane in lanes)
 
     def _everything(self) -> Iterator[Delivery | OwedDelivery]:
         """All deliveries that may have to do with what is decided."""
         for page in self.desk.pages.values():
             yield from page.rows.values()
         yield from self._arrivals.owed()
+
+    def _cancels(self) -> int:
+        """The most in one lane: each may take away what would be next."""
+        of_lanes = Counter(self._lane_of(ask) for ask in self.asks if isinstance(ask, Cancel))
+        return max(of_lanes.values(), default=0)
+
+    def _load_hooks(self) -> Generator[Step, Answer, None]:
+        """Those that are not known yet."""
+        hooks = {row.hook_id for row in self._everything()} - self.desk.hooks.keys()
+        if hooks:
+            self.desk.hooks.update((yield LoadHooks(hooks)))
+
+    def _lock_gates(self) -> Generator[Step, Answer, None]:
+        hosts, accounts, made = set[str](), set[str](), set[str]()
+        for row in self._everything():
+            hosts.add(host_key(row.host))
+            (made if row.rate else accounts).add(account_key(row.account))
+        if hosts:
+            self.desk.gates.update((yield LockGates(hosts | accounts | made, made)))
 
     def _load_besides(self) -> Generator[Step, Answer, None]:
         """What may go on although the head of its lane may not, whose hook is paused."""
@@ -179,6 +201,7 @@ class _Group:
         ]
         if held_up:
             put_in(self.desk.pages, (yield LoadWaitingBesides(held_up)))
+            yield from self._load_hooks()
 
     def _expect(self, page: Page, index: int) -> None:
         """What this call may bring about in the lane."""

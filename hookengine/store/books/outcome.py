@@ -31,6 +31,7 @@ class Outcome:
     stuck: list[int] = field(default_factory=list)
     more: bool = False
     waiting_for: frozenset[str] = frozenset()
+    waits: bool = False
     head: Delivery | None = None
     status: str = ""
     late: bool = False
@@ -72,4 +73,5 @@ class Outcome:
             endings=tuple(ending for ending in self.endings if head is None or ending.delivery_id != head.id),
             notices=tuple(self.notices),
             repair_id=self.repair_id,
+            waits=self.waits,
         )

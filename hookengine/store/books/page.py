@@ -38,7 +38,7 @@ class Page:
     claimed: bool = False
     stuck: bool = False
     rows: dict[str, Delivery] = field(default_factory=dict)
-    waiting_found: int = 0
+    complete: bool = True  # all that wait are in `rows`
     told: set[str] = field(default_factory=set)
     opened: OpenedAttempt | None = None
     closed: list[ClosedAttempt] = field(default_factory=list)
@@ -68,8 +68,7 @@ class Page:
 
     def book(self, terms: Terms) -> LaneBook:
         if self._book is None:
-            complete = self.waiting_found < WAITING
-            self._book = LaneBook(self.lane, self.rows, terms, complete=complete)
+            self._book = LaneBook(self.lane, self.rows, terms, complete=self.complete)
         return self._book
 
     def endings(self) -> list[Ending]:
@@ -119,8 +118,9 @@ class Page:
         return [] if self._book is None else list(self._book.changed.values())
 
 
-def loading(pages: dict[int, Page], extra: dict[str, int]) -> LoadDeliveries:
-    """What all pages need to see; `extra` are deliveries (and their lanes) that calls are about."""
+def loading(pages: dict[int, Page], extra: dict[str, int], cancels: int) -> LoadDeliveries:
+    """What all pages need to see; `extra` are deliveries (and their lanes) that calls are about, `cancels` how
+    many of one lane may go before its next one is asked for."""
     ids, waiting, doubted = set(extra), set(), {}
     for lane_id, page in pages.items():
         of_page, more, since = page.needs()
@@ -129,14 +129,15 @@ def loading(pages: dict[int, Page], extra: dict[str, int]) -> LoadDeliveries:
             waiting.add(lane_id)
         if since is not None:
             doubted[lane_id] = since
-    return LoadDeliveries(ids=ids, waiting_in=waiting, doubted_in=doubted)
+    return LoadDeliveries(ids=ids, waiting_in=waiting, doubted_in=doubted, first=WAITING + cancels)
 
 
-def put_in(pages: dict[int, Page], found: list[tuple[int, Delivery]]) -> None:
+def put_in(pages: dict[int, Page], found: list[tuple[int, Delivery]], first: int | None = None) -> None:
+    """`first`: how many waiting ones of each lane were asked for; a lane with fewer has no others."""
     for lane_id, row in found:
         page = pages[lane_id]
         if row.id not in page.rows:
             page.rows[row.id] = row
-    for page in pages.values():
-        if page.lane.policy is LanePolicy.ORDERED:
-            page.waiting_found = sum(row.waiting for row in page.rows.values())
+    if first is not None:
+        for page in pages.values():
+            page.complete = sum(row.waiting for row in page.rows.values()) < first

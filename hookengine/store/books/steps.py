@@ -99,10 +99,11 @@ class LockLanes:
 @dataclass(frozen=True, slots=True)
 class LockDue:
     """Answer: list of Lane that may be claimed, due longest first, at most `limit`; those that another
-    transaction has locked are passed over."""
+    transaction has locked are passed over. `free_only`: so are those whose lease has expired."""
 
     now: Millis
     limit: int
+    free_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +134,13 @@ class LockWaiting:
 
 @dataclass(frozen=True, slots=True)
 class LoadDeliveries:
-    """Answer: list of (lane id, Delivery): those of `ids`, the first WAITING waiting ones of each lane in
+    """Answer: list of (lane id, Delivery): those of `ids`, the `first` waiting ones of each lane in
     `waiting_in`, and those in doubt later than the given time of the lanes in `doubted_in`."""
 
     ids: Collection[str]
     waiting_in: Collection[int]
     doubted_in: Mapping[int, Millis]
+    first: int
 
 
 WAITING = 3  # the head, the next one, and one more to know whether that is all
@@ -146,7 +148,8 @@ WAITING = 3  # the head, the next one, and one more to know whether that is all
 
 @dataclass(frozen=True, slots=True)
 class LoadWaitingBesides:
-    """Answer: list of (lane id, Delivery): in each lane the first waiting one of a hook that is not paused."""
+    """Answer: list of (lane id, Delivery): in each lane the first waiting one whose hook is neither paused nor
+    was switched off since it was accepted."""
 
     lanes: Collection[int]
 

@@ -53,7 +53,8 @@ WITH RECURSIVE waited(name) AS (
 )
 SELECT name, coalesce(trips, 0) > 0 FROM waited LEFT JOIN gate ON gate.key = name
 WHERE name IS NOT NULL AND coalesce(open_at, 0) <= ?
-  AND NOT EXISTS (SELECT 1 FROM hook WHERE 'hook:' || hook.id = name AND hook.state = 'paused')
+  AND NOT (name LIKE 'hook:%'
+    AND EXISTS (SELECT 1 FROM hook WHERE hook.id = substr(name, 6) AND hook.state = 'paused'))
 """
 
 
@@ -171,8 +172,8 @@ def load_deliveries(connection: sqlite3.Connection, step: steps.LoadDeliveries) 
         found += connection.execute(
             f"SELECT {_DELIVERY_HERE}, d.lane_id FROM json_each(?) l JOIN delivery d ON d.id IN"
             f" (SELECT id FROM delivery WHERE lane_id = l.value AND {_WAITING}"
-            f" ORDER BY seq LIMIT {steps.WAITING})",
-            (_json(step.waiting_in),),
+            " ORDER BY seq LIMIT ?)",
+            (_json(step.waiting_in), step.first),
         ).fetchall()
     for lane_id, since in step.doubted_in.items():
         found += connection.execute(
@@ -189,7 +190,8 @@ def load_waiting_besides(
     for lane_id in step.lanes:
         found += connection.execute(
             f"SELECT {DELIVERY}, lane_id FROM delivery d WHERE lane_id = ? AND {_WAITING} AND NOT EXISTS"
-            " (SELECT 1 FROM hook h WHERE h.id = d.hook_id AND h.state = 'paused') ORDER BY seq LIMIT 1",
+            " (SELECT 1 FROM hook h WHERE h.id = d.hook_id"
+            " AND (h.state = 'paused' OR d.accepted_at <= h.off_at)) ORDER BY seq LIMIT 1",
             (lane_id,),
         ).fetchall()
     return _deliveries(found)

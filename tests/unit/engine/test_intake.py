@@ -13,7 +13,7 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits, at_index
 from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
-from hookengine.errors import EventConflict, InvalidEvent, StaleContext
+from hookengine.errors import EventConflict, InvalidEvent, StaleContext, StoreError
 from hookengine.guard.vault import PlainSeal, Vault
 from hookengine.store.contract import Definitions, Leased, LeaseTerms, OwedEvent
 from hookengine.store.contract import Intake as Written
@@ -225,6 +225,20 @@ async def test_it_gives_up_when_the_action_never_stands_still(
 
     with pytest.raises(StaleContext, match="try again"):
         await stage.accept(started())
+
+
+async def test_a_worker_is_told_of_the_room_that_a_failed_write_gave_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Written:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(stage.store, "accept", fail)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        await stage.accept(started())
+
+    assert stage.hands.woken == 1
 
 
 async def test_a_caller_who_goes_away_does_not_lose_the_lease(stage: Stage) -> None:

@@ -12,22 +12,24 @@ import pytest
 
 from hookengine.domain.attempt import Answered, Outcome, Unknown, Unreachable
 from hookengine.domain.clock import Millis
+from hookengine.domain.gate import FIRST_BREAK, TRIP_AFTER
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import RetryPolicy
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.recording import Recorder
+from hookengine.engine.room import InFlight
 from hookengine.engine.signals import Facts, Signals
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import StoreError
-from hookengine.store.contract import Definitions, LeaseTerms, OwedDelivery, OwedEvent
+from hookengine.store.contract import Definitions, Finished, Leased, LeaseTerms, OwedDelivery, OwedEvent, Seat
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_event, make_hook, make_pipeline, make_request
+from tests.contract.conftest import NO_LEASE, terms
 
 pytestmark = pytest.mark.anyio
 
 DONE, BUSY = Answered(status=200), Answered(status=503)
-NOBODY = LeaseTerms(capacity=0, lease=50_000, settle=60_000)
 PATIENCE = 10
 
 
@@ -61,7 +63,12 @@ class FarEnd:
         self._news = asyncio.Event()
 
     async def send(
-        self, request: RenderedRequest, headers: Iterable[tuple[str, str]], deadline: float, stop: float
+        self,
+        request: RenderedRequest,
+        headers: Iterable[tuple[str, str]],
+        deadline: float,
+        stop: float,
+        subject: str,
     ) -> Outcome:
         self.sent.append((request, dict(headers), deadline))
         self._news.set()
@@ -98,7 +105,9 @@ class Stage:
         self.recorder = Recorder(store, catalogue, self.signals, clock, {})
         self.worker = Worker(store, self.far_end, self.recorder, self.signals, clock, capacity)  # type: ignore[arg-type]
 
-    async def owe(self, *ids: str, lane: str = "", policy: LanePolicy = LanePolicy.NONE) -> None:
+    async def owe(
+        self, *ids: str, lane: str = "", policy: LanePolicy = LanePolicy.NONE, **changes: Any
+    ) -> None:
         """Written and left due, as if another process had accepted it."""
         for delivery_id in ids:
             owed = OwedDelivery(
@@ -108,6 +117,9 @@ class Stage:
                 lane_key=lane or delivery_id,
                 policy=policy,
                 request=make_request(delivery_id),
+                host="target.example",
+                account="target.example token",
+                **changes,
             )
             event = OwedEvent(
                 id=f"evt of {delivery_id}",
@@ -120,12 +132,12 @@ class Stage:
                 known_revision=0,
                 deliveries=(owed,),
             )
-            await self.store.accept([event], self.clock.now(), NOBODY)
+            await self.store.accept([event], self.clock.now(), NO_LEASE)
 
     async def alarm_or_rest(self) -> None:
         """Until what was woken has looked whether anything is due: the store answers in order."""
         for _ in range(3):
-            await self.store.next_due()
+            await self.store.next_due(NOW)
             await asyncio.sleep(0)
 
     async def heard(self, name: str, **facts: Any) -> Facts:
@@ -224,54 +236,40 @@ async def test_a_delivery_to_be_tried_again_sets_the_alarm(stage: Stage, clock: 
 
 
 async def test_no_more_is_claimed_than_can_be_sent_at_once(tmp_path: Path, clock: Clock) -> None:
-    async with on_stage(tmp_path / "engine.db", clock, in_flight=2) as stage:
+    async with on_stage(tmp_path / "engine.db", clock, in_flight=InFlight(node=2)) as stage:
         stage.far_end.gate.clear()
         await stage.owe("dlv_a", "dlv_b", "dlv_c")
 
         async with running(stage):
             await stage.far_end.has(2)
-            with stage.worker.offer(1) as offer:
-                capacity = offer.terms.capacity
+            free = stage.worker.offer().terms.room.free
             waiting = [stage.status(delivery)[0] for delivery in ("dlv_a", "dlv_b", "dlv_c")]
             stage.far_end.gate.set()
             await stage.far_end.has(3)
             await stage.heard("delivery.ended", delivery=stage.far_end.ids[2])
 
-    assert capacity == 0
+    assert free == 0
     assert sorted(waiting) == ["queued", "sending", "sending"]
 
 
 async def test_nothing_is_leased_before_it_runs_and_after_it_stopped(stage: Stage) -> None:
-    before = offered(stage)
+    before = stage.worker.offer().terms.room.free
     async with running(stage):
-        during = await all_offered(stage)
+        during = stage.worker.offer().terms.room.free
 
-    assert (before, during, offered(stage)) == (0, 512, 0)
-
-
-def offered(stage: Stage) -> int:
-    with stage.worker.offer(1000) as offer:
-        return offer.terms.capacity
+    assert (before, during, stage.worker.offer().terms.room.free) == (0, 512, 0)
 
 
-async def all_offered(stage: Stage) -> int:
-    """Once no claim is under way any more."""
-    async with asyncio.timeout(PATIENCE):
-        while offered(stage) != 512:  # noqa: ASYNC110  a claim that finds nothing tells nobody
-            await asyncio.sleep(0)
-    return offered(stage)
+async def test_what_one_offer_took_is_not_there_for_another(stage: Stage) -> None:
+    seat = Seat("target.example", "hook_1", suspect=False)
 
-
-async def test_room_that_is_offered_is_not_offered_to_another(stage: Stage) -> None:
     async with running(stage):
-        await all_offered(stage)
-        with stage.worker.offer(500) as first, stage.worker.offer(500) as second:
-            offered = first.terms.capacity, second.terms.capacity
-        with stage.worker.offer(500) as third:
-            again = third.terms.capacity
+        first, second = stage.worker.offer(), stage.worker.offer()
+        wait = first.terms.room.take(seat)
+        left = second.terms.room.free
+        first.terms.room.give(seat)
 
-    assert offered == (500, 12)
-    assert again == 500
+    assert (wait, left) == (None, 511)
 
 
 async def test_stopping_waits_for_what_is_under_way_and_takes_nothing_more(stage: Stage) -> None:
@@ -314,15 +312,16 @@ async def test_what_is_cut_off_after_bytes_left_is_recorded_as_unknown_and_tried
     assert stage.status("dlv_a") == ("retrying", 1)
 
 
-async def test_stopping_waits_for_leases_that_were_asked_for_before(stage: Stage) -> None:
-    await stage.owe("dlv_a")
+async def test_stopping_waits_for_leases_that_a_store_is_about_to_grant(stage: Stage) -> None:
+    seat = Seat("target.example", "hook_1", suspect=False)
 
     async with running(stage):
-        await stage.heard("delivery.ended", delivery="dlv_a")
-        with stage.worker.offer(1):
-            stopping = asyncio.create_task(stage.worker.stop(PATIENCE))
-            await asyncio.sleep(0)
-            too_early = stopping.done()
+        stage.worker.room.take(seat)
+        stopping = asyncio.create_task(stage.worker.stop(PATIENCE))
+        await asyncio.sleep(0)
+        too_early = stopping.done()
+        stage.worker.room.give(seat)
+        stage.worker.wake()
         await stopping
 
     assert not too_early
@@ -334,7 +333,7 @@ async def test_a_request_never_outlasts_its_lease(
 ) -> None:
     await stage.owe("dlv_a")
     t0 = clock.ticks()
-    claimed = await stage.store.claim(clock.now(), LeaseTerms(capacity=1, lease=50_000, settle=60_000))
+    claimed = await stage.store.claim(clock.now(), terms(1))
 
     async with running(stage):
         clock.advance(seconds=passed)
@@ -346,7 +345,7 @@ async def test_a_request_never_outlasts_its_lease(
 async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, clock: Clock) -> None:
     await stage.owe("dlv_a")
     t0 = clock.ticks()
-    claimed = await stage.store.claim(clock.now(), LeaseTerms(capacity=1, lease=50_000, settle=60_000))
+    claimed = await stage.store.claim(clock.now(), terms(1))
 
     async with running(stage):
         clock.advance(seconds=47)
@@ -365,7 +364,7 @@ async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, cloc
 async def test_a_lease_that_comes_while_stopping_is_given_back(stage: Stage, clock: Clock) -> None:
     await stage.owe("dlv_a")
     t0 = clock.ticks()
-    claimed = await stage.store.claim(clock.now(), LeaseTerms(capacity=1, lease=50_000, settle=60_000))
+    claimed = await stage.store.claim(clock.now(), terms(1))
 
     await stage.worker.deliver(claimed.leased[0], t0)
 
@@ -408,7 +407,7 @@ async def test_an_attempt_that_breaks_off_is_told_and_does_not_stop_the_worker(s
 
 async def test_a_rescued_attempt_is_told(stage: Stage, clock: Clock) -> None:
     await stage.owe("dlv_a")
-    await stage.store.claim(clock.now(), LeaseTerms(capacity=1, lease=50_000, settle=60_000))
+    await stage.store.claim(clock.now(), terms(1))
     clock.advance(seconds=50)
 
     async with running(stage):
@@ -443,17 +442,24 @@ async def test_a_worker_that_is_stopped_before_its_first_step_does_not_start(sta
     assert stage.status("dlv_a") == ("queued", 0)
 
 
-async def test_room_that_was_promised_in_vain_is_used(tmp_path: Path, clock: Clock) -> None:
-    async with on_stage(tmp_path / "engine.db", clock, in_flight=2) as stage, running(stage):
+async def test_room_that_was_taken_in_vain_is_used(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction took it, and failed."""
+    seat = Seat("target.example", "hook_1", suspect=False)
+
+    async with on_stage(tmp_path / "engine.db", clock, in_flight=InFlight(node=1)) as stage, running(stage):
         await stage.alarm_or_rest()
-        with stage.worker.offer(2):
-            await stage.owe("dlv_a")
-            stage.worker.wake()
-            await stage.alarm_or_rest()
-            while_promised = stage.status("dlv_a")
+        stage.worker.room.take(seat)
+        await stage.owe("dlv_a")
+        stage.worker.wake()
+        await stage.alarm_or_rest()
+        while_taken = stage.status("dlv_a")
+        await asyncio.to_thread(stage.worker.room.give, seat)
+        stage.worker.wake()
         await stage.heard("delivery.ended", delivery="dlv_a", status="delivered")
 
-    assert while_promised == ("queued", 0)
+    assert while_taken == ("queued", 0)
 
 
 async def test_a_database_that_fails_before_sending_costs_no_attempt(
@@ -476,3 +482,82 @@ async def test_a_database_that_fails_before_sending_costs_no_attempt(
 
     assert given_back == ("queued", 0)
     assert stage.status("dlv_a") == ("delivered", 1)
+
+
+# What was set aside
+
+
+async def test_a_backlog_beyond_what_its_host_may_take_goes_on_as_requests_end(
+    tmp_path: Path, clock: Clock
+) -> None:
+    ids = [f"dlv_{number}" for number in range(5)]
+
+    async with on_stage(tmp_path / "engine.db", clock, in_flight=InFlight(host=2)) as stage:
+        await stage.owe(*ids)
+        async with running(stage):
+            for delivery_id in ids:
+                await stage.heard("delivery.ended", delivery=delivery_id, status="delivered")
+
+    assert sorted(stage.far_end.ids) == ids
+
+
+async def test_what_a_finish_left_for_lack_of_room_goes_on_as_requests_end(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: list[Leased] = []
+
+    async with on_stage(tmp_path / "engine.db", clock, in_flight=InFlight(host=1)) as stage, running(stage):
+        record = stage.recorder.record
+
+        async def record_when_its_seat_is_taken(*arguments: Any) -> Finished:
+            monkeypatch.undo()
+            await stage.owe("dlv_x")
+            other.extend((await stage.store.claim(clock.now(), terms(room=stage.worker.room))).leased)
+            return await record(*arguments)
+
+        monkeypatch.setattr(stage.recorder, "record", record_when_its_seat_is_taken)
+        await stage.owe("dlv_a", "dlv_b", lane="one", policy=LanePolicy.ORDERED)
+        stage.worker.wake()
+        await stage.heard("delivery.ended", delivery="dlv_a")
+        await stage.alarm_or_rest()
+        await stage.worker.deliver(other[0], clock.ticks())
+        await stage.heard("delivery.ended", delivery="dlv_b")
+
+    assert stage.far_end.ids == ["dlv_a", "dlv_x", "dlv_b"]
+
+
+async def test_what_waits_for_its_rate_sets_the_alarm(stage: Stage, clock: Clock) -> None:
+    await stage.owe("dlv_a", "dlv_b", lane="one", policy=LanePolicy.ORDERED, rate="1/min")
+
+    async with running(stage):
+        await stage.heard("delivery.ended", delivery="dlv_a")
+        await stage.alarm.set_for(NOW + 60_000)
+        sent_by_then = stage.far_end.ids
+        clock.advance(seconds=60)
+        stage.worker.wake()
+        await stage.heard("delivery.ended", delivery="dlv_b")
+
+    assert sent_by_then == ["dlv_a"]
+
+
+async def test_what_waits_for_a_host_goes_on_as_soon_as_its_probe_succeeds(
+    stage: Stage, clock: Clock
+) -> None:
+    failing = [f"dlv_{number}" for number in range(TRIP_AFTER)]
+    stage.far_end.outcomes.extend(Unreachable(reason="no route") for _ in failing)
+    await stage.owe(*failing)
+
+    async with running(stage):
+        await stage.heard("circuit.opened", host="target.example")
+        await stage.owe("dlv_a", "dlv_b", "dlv_c")
+        stage.worker.wake()
+        await stage.alarm_or_rest()
+        sent_by_then = len(stage.far_end.sent)
+        clock.advance(seconds=2 * FIRST_BREAK / 1000)
+        stage.worker.wake()
+        await stage.heard("circuit.closed", host="target.example")
+        await stage.heard("attempt.finished", verdict="Accept", attempt=1)
+        for number in range(3):
+            await stage.far_end.has(TRIP_AFTER + 1 + number)
+
+    assert sent_by_then == TRIP_AFTER
