@@ -16,6 +16,7 @@ from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
 from hookengine.store.contract import CommitListener
 from hookengine.store.sqlite.connection import SharedConnection
+from hookengine.store.sqlite.telling import tell
 from hookengine.store.sqlite.transactions import run_group
 
 T = TypeVar("T")
@@ -93,9 +94,9 @@ class GroupWriter:
             self._connected()
         except BaseException as error:  # noqa: BLE001  whatever it is, who opens is waiting
             self._ended = True
-            _tell([(opened, _translated(error))], loop)
+            tell([(opened, _translated(error))], loop)
             return
-        _tell([(opened, None)], loop)
+        tell([(opened, None)], loop)
         try:
             while (group := self._next_group()) is not None:
                 self._write(group)
@@ -120,7 +121,7 @@ class GroupWriter:
             results = [failure] * len(group)
         self.on_commit(time.perf_counter() - started, len(group))
         told = [(task.future, result) for task, result in zip(group, results, strict=True)]
-        _tell(told, group[0].loop)
+        tell(told, group[0].loop)
 
     def _end(self) -> None:
         self._ended = True
@@ -128,7 +129,7 @@ class GroupWriter:
             while True:
                 task = self._tasks.get_nowait()
                 if task is not None:
-                    _tell([(task.future, StoreError("the store's writer has stopped"))], task.loop)
+                    tell([(task.future, StoreError("the store's writer has stopped"))], task.loop)
         if self._connection is not None:
             self._connection.close()
 
@@ -178,19 +179,3 @@ def _run(connection: SharedConnection, work: Work) -> Result:
 
 def _translated(error: BaseException) -> BaseException:
     return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
-
-
-def _tell(told: Sequence[tuple[asyncio.Future[Any], Result]], loop: asyncio.AbstractEventLoop) -> None:
-    """One wake-up of the loop for a whole group."""
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(_settle, told)
-
-
-def _settle(told: Sequence[tuple[asyncio.Future[Any], Result]]) -> None:
-    for future, result in told:
-        if future.done():
-            continue  # its caller was cancelled meanwhile
-        if isinstance(result, BaseException):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
