@@ -53,15 +53,16 @@ def test_only_the_revision_that_runs_is_known() -> None:
     assert known.hook("nobody", 1) is None
 
 
-def test_a_hook_that_is_switched_off_stays_known_as_disabled() -> None:
+@pytest.mark.parametrize("state", [HookState.DISABLED, HookState.PAUSED])
+def test_a_hook_that_is_switched_stays_known(state: HookState) -> None:
     known = catalogue(hooks=(make_hook(),))
 
-    known.switch_off("hook_1")
-    known.switch_off("nobody")
+    known.switch("hook_1", state)
+    known.switch("nobody", state)
 
     hook = known.hook("hook_1", 1)
     assert hook is not None
-    assert hook.state is HookState.DISABLED
+    assert hook.state is state
 
 
 def test_loading_keeps_what_is_prepared_and_refuses_wrong_templates_whole() -> None:

@@ -100,11 +100,11 @@ class Bell:
     def set_for(self) -> list[datetime]:
         return [job.trigger.run_date for job in self.scheduler.get_jobs()]
 
-    def come(self) -> None:
+    async def come(self) -> None:
         """What the scheduler does when the time has come."""
         (job,) = self.scheduler.get_jobs()
         job.remove()
-        job.func()
+        await job.func()
 
 
 def moment(seconds: float) -> datetime:
@@ -129,11 +129,11 @@ def test_of_several_times_the_earliest_counts(clock: Clock) -> None:
     assert (bell.rings, bell.set_for[-1:]) == (0, [moment(5)])
 
 
-def test_an_alarm_that_rang_can_be_set_for_later(clock: Clock) -> None:
+async def test_an_alarm_that_rang_can_be_set_for_later(clock: Clock) -> None:
     bell = Bell(clock)
     bell.alarm.at(NOW + 5_000)
 
-    bell.come()
+    await bell.come()
     bell.alarm.at(NOW + 9_000)
 
     assert (bell.rings, bell.set_for) == (1, [moment(9)])
