@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
+from hookengine.failpoints import reach
 from hookengine.store import tables as _tables  # noqa: F401  registers the tables
 
 connection = context.config.attributes.get("connection")
@@ -16,6 +17,7 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
     transaction_per_migration=True,
+    on_version_apply=lambda step, **_: reach("migrate.before_commit", str(step.up_revision_id)),
 )
 with context.begin_transaction():
     context.run_migrations()

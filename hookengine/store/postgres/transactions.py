@@ -14,6 +14,7 @@ from hookengine.domain.retry import HOUR
 from hookengine.store.books.asks import Ask, Claim
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import Conversation, converse
+from hookengine.store.books.moments import after_commit, before_commit
 from hookengine.store.books.steps import LockDue, LockWaiting
 from hookengine.store.contract import Claimed
 from hookengine.store.postgres.connecting import Patience
@@ -78,7 +79,8 @@ class Transactions:
         try:
             found = await self._answer(converse(calls, desk), asks)
             results = [moved_back(result, shift) for result, shift in zip(found, shifts, strict=True)]
-            await self._commit(CommitUnsure(desk, results))
+            before_commit(calls, desk)
+            await self._commit(calls, CommitUnsure(desk, results))
         except CommitUnsure:
             raise
         except BaseException as error:
@@ -125,9 +127,10 @@ class Transactions:
         except StopIteration as ended:
             return list(ended.value)
 
-    async def _commit(self, unsure: CommitUnsure) -> None:
+    async def _commit(self, asks: Sequence[Ask], unsure: CommitUnsure) -> None:
         try:
             await self.connection.execute("COMMIT")
+            after_commit(asks, unsure.desk, ConnectionError)
         except Exception as error:
             if fate_of(error) is Fate.LOST:
                 self.connection.terminate()
