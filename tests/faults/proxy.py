@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+
+from tests.faults.sockets import Listener, reset
 
 T = TypeVar("T")
 
@@ -47,11 +48,9 @@ class Proxy:
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
-        self.connections = 0  # ever made through it
         self.struck = threading.Event()  # a snare has cut a connection
-        self._tasks: set[asyncio.Task[None]] = set()
         self._snare: _Snare | None = None
-        self._listener: socket.socket | None = None
+        self._listener = Listener(self._serve)
         self._flow = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -67,11 +66,16 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do(self._cut())
+        self._do(self._listener.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
         self._place.close()
+
+    @property
+    def connections(self) -> int:
+        """Ever made to it."""
+        return self._listener.accepted
 
     def let_pass(self) -> None:
         self._snare = None
@@ -81,7 +85,7 @@ class Proxy:
         self._do(self._listen(self._flow.clear))
 
     def cut(self) -> None:
-        self._do(self._cut())
+        self._do(self._listener.close())
 
     def cut_after(self, pattern: bytes, times: int = 1) -> None:
         """The next `times` connections on which a client sends these bytes."""
@@ -102,39 +106,17 @@ class Proxy:
 
     async def _listen(self, change: Callable[[], None]) -> None:
         change()
-        if self._listener is None:
-            self._listener = socket.create_server(("127.0.0.1", self.port))
-            self._listener.setblocking(False)
-            self._loop.add_reader(self._listener, self._accept, self._listener)
+        self._listener.open(self.port)
 
-    def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):  # who came has gone again
-            accepted, _ = listener.accept()
-            self.connections += 1
-            task = self._loop.create_task(self._serve(accepted))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _: _slam(accepted))  # also if it never began
-
-    async def _cut(self) -> None:
-        if self._listener is not None:
-            self._loop.remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, accepted: socket.socket) -> None:
-        with ExitStack() as resets:
-            reader, client = await asyncio.open_connection(sock=accepted)
-            resets.callback(_reset, client)
-            await self._flow.wait()
-            with suppress(OSError):  # the server is not there
-                answers, server = await asyncio.open_connection(*self.target)
-                resets.callback(_reset, server)
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        await self._flow.wait()
+        with suppress(OSError):  # the server is not there
+            answers, server = await asyncio.open_connection(*self.target)
+            try:
                 pair = _Pair(client, server)
                 await asyncio.gather(self._forth(reader, pair), self._back(answers, pair))
+            finally:
+                reset(server)
 
     async def _forth(self, source: asyncio.StreamReader, pair: _Pair) -> None:
         watch = _Watch()
@@ -163,8 +145,8 @@ class Proxy:
                 yield chunk
             await self._flow.wait()
         except ConnectionError:
-            _reset(pair.client)
-            _reset(pair.server)
+            reset(pair.client)
+            reset(pair.server)
 
     def _strike(self, snare: _Snare, pair: _Pair) -> None:
         """The server hears a plain end, so that it first works on all it was sent."""
@@ -172,7 +154,7 @@ class Proxy:
         if not snare.times:
             self._snare = None
         pair.muted = True
-        _reset(pair.client)
+        reset(pair.client)
         self.struck.set()
 
 
@@ -192,20 +174,3 @@ def _say_end(writer: asyncio.StreamWriter) -> None:
     if not writer.is_closing():
         with suppress(OSError):
             writer.write_eof()
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with a RST instead of a FIN."""
-    if not writer.is_closing():
-        _linger_not(writer.get_extra_info("socket"))
-    writer.transport.abort()
-
-
-def _slam(sock: socket.socket) -> None:
-    _linger_not(sock)
-    sock.close()
-
-
-def _linger_not(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -138,6 +138,14 @@ def test_one_id_with_two_bodies_is_found(run: Run) -> None:
     assert said(run) == ["I5: dlv_001 was sent with different bodies"]
 
 
+def test_a_body_that_nobody_waited_for_is_no_other_body(run: Run) -> None:
+    run.arrive()
+    change(run, sent(run, "busy"), digest="")
+    sent(run)
+
+    assert broken(run) == set()
+
+
 @pytest.mark.parametrize("elsewhere", [{"path": "/elsewhere"}, {"receiver": "another"}])
 def test_one_id_at_two_places_is_found(run: Run, elsewhere: dict[str, str]) -> None:
     run.arrive()

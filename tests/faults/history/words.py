@@ -38,8 +38,9 @@ class Received:
     """One request that reached a receiver. `number` is its place in the order in which that receiver got them.
 
     `ended_at` is when the answer had been written or the connection was gone, None while neither has come.
-    `status` is what was answered, if at least its first line was written. `applied_at` is when the receiver began to
-    show it, None if it never did.
+    `status` is what was answered, if at least its first line was written. `applied_at` is when the receiver
+    began to show it, None if it never did. `digest` is empty if the body was not waited for. `beside` are the
+    deliveries of the same lane that were under way when it came.
     """
 
     receiver: str
@@ -53,6 +54,8 @@ class Received:
     ended_at: float | None = None
     status: int | None = None
     applied_at: float | None = None
+    beside: tuple[str, ...] = ()
+    body: str = ""
 
     def __str__(self) -> str:
         ended = "open" if self.ended_at is None else f"{self.ended_at:.1f}"
