@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hookengine import __version__
 from hookengine.domain.context import merge
 from hookengine.errors import ConfigError, Problem
+from hookengine.failpoints import VARIABLE as FAILPOINTS
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
@@ -30,8 +31,8 @@ from hookengine.manifest.fields import (
 )
 from hookengine.manifest.reading import KEYS
 
-OTHER_VARIABLES = frozenset({"HOOKENGINE_SERVER", "HOOKENGINE_TOKEN", "HOOKENGINE_CONFIG"})
-"""Variables of the command line, which are no settings."""
+OTHER_VARIABLES = frozenset({"HOOKENGINE_SERVER", "HOOKENGINE_TOKEN", "HOOKENGINE_CONFIG", FAILPOINTS})
+"""Variables of the command line and of tests, which are no settings."""
 
 
 def _agent(text: str) -> str:

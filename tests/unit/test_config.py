@@ -70,10 +70,10 @@ def test_nothing_is_taken_from_the_environment_of_the_process(monkeypatch: pytes
     assert Settings().server.port == 8730
 
 
-def test_variables_of_the_command_line_are_no_settings() -> None:
-    assert (
-        settings(SERVER="http://127.0.0.1:1", TOKEN="t", CONFIG="c.yaml", SERVER__PORT="3").server.port == 3
-    )
+def test_variables_of_the_command_line_and_of_tests_are_no_settings() -> None:
+    others = {"SERVER": "http://127.0.0.1:1", "TOKEN": "t", "CONFIG": "c.yaml", "FAILPOINTS": "a.b:raise"}
+
+    assert settings(SERVER__PORT="3", **others).server.port == 3
 
 
 def test_a_variable_that_a_secret_is_read_from_is_no_setting() -> None:
