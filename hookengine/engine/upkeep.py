@@ -15,10 +15,11 @@ from hookengine.domain.retry import DAY
 from hookengine.engine import signals
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import Store
+from hookengine.store.contract import FROM_THE_START, Horizon, LeftOff, Store
 
 PRUNE_EVERY = 3600  # seconds
 SWEEP_EVERY = 300
+TIDY_EVERY = 60
 PRUNE_AT_ONCE = 500  # rows of a kind in one transaction, so that pruning never holds up deliveries
 
 
@@ -77,23 +78,22 @@ class Upkeep:
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
         scheduler.add_job(self.prune, IntervalTrigger(seconds=PRUNE_EVERY), id="prune")
         scheduler.add_job(self.sweep, IntervalTrigger(seconds=SWEEP_EVERY), id="sweep")
+        scheduler.add_job(self.tidy, IntervalTrigger(seconds=TIDY_EVERY), id="tidy")
 
     async def prune(self) -> int:
         """Delete what has ended long enough ago; about how many rows went."""
-        now = self._clock.now()
-        pruned = 0
+        now, rows = self._clock.now(), 0
+        kept = self._retention
+        horizon = Horizon(delivered=now - kept.delivered, failed=now - kept.failed, now=now)
+        place: LeftOff | None = FROM_THE_START
         try:
-            while True:
-                gone = await self._store.prune(
-                    now - self._retention.delivered, now - self._retention.failed, now, PRUNE_AT_ONCE
-                )
-                pruned += gone
-                if gone < PRUNE_AT_ONCE:
-                    break
+            while place is not None:
+                pruned = await self._store.prune(horizon, PRUNE_AT_ONCE, place)
+                rows, place = rows + pruned.rows, pruned.left_off
         except StoreError as error:
             self._signals.announce(signals.STORE_FAILED, doing="pruning", error=str(error))
-        self._signals.announce(signals.UPKEEP_DONE, task="prune", count=pruned)
-        return pruned
+        self._signals.announce(signals.UPKEEP_DONE, task="prune", count=rows)
+        return rows
 
     async def sweep(self) -> int:
         """Mend lanes that were left without a head; how many, which should be none."""
@@ -104,3 +104,9 @@ class Upkeep:
             return 0
         self._signals.announce(signals.UPKEEP_DONE, task="sweep", count=mended)
         return mended
+
+    async def tidy(self) -> None:
+        try:
+            await self._store.tidy()
+        except StoreError as error:
+            self._signals.announce(signals.STORE_FAILED, doing="tidying", error=str(error))

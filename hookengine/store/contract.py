@@ -256,6 +256,29 @@ class Overdue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """What ended at `delivered` or before then is old; what failed, at `failed`. `now` is when this is asked."""
+
+    delivered: Millis
+    failed: Millis
+    now: Millis
+
+
+LeftOff = tuple[int, Millis]
+"""Where in pruning to go on: at which kind of thing, and at how old a one."""
+
+FROM_THE_START: LeftOff = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How many `rows` of the most frequent kind went; `left_off` is None when no more are to go."""
+
+    rows: int
+    left_off: LeftOff | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """`waiting` is counted up to 100,000, that many or more. `oldest_due` is None while nothing is due.
     `circuits` maps hosts to `open` or `half-open`."""
@@ -344,18 +367,22 @@ class Store(Protocol):
         """The hook as it was when something was rendered with it."""
         ...
 
-    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
-        """Delete lanes at rest whose deliveries all ended before then, with all that belongs to them; events
-        and actions that owe nothing; gates that have held nothing back for a day.
+    async def prune(self, horizon: Horizon, limit: int, place: LeftOff = FROM_THE_START) -> Pruned:
+        """Delete lanes at rest whose deliveries all ended before the horizon, with all that belongs to them;
+        events and actions that owe nothing; gates that have held nothing back for a day.
 
-        At most `limit` rows of each kind. The result is how many of the most frequent kind went: when it is
-        less than `limit`, nothing is left to delete, but for what another transaction has locked.
+        At most `limit` rows of each kind, the oldest; to be asked again until nothing is left off. What another
+        transaction has locked stays until another time.
         """
         ...
 
     async def sweep(self, now: Millis, settle: Millis) -> int:
         """Mend lanes that wait without a head, and deliveries that are sent by nobody; how many there were,
         which should be none. What those were sent may still take effect: that is a doubt, which settles."""
+        ...
+
+    async def tidy(self) -> None:
+        """Give back what the database holds and needs no more."""
         ...
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import Leased, Store
+from hookengine.store.contract import FROM_THE_START, Horizon, Leased, LeftOff, Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     NO_LEASE,
@@ -39,9 +39,16 @@ async def _deliver(store: Store, name: str = "a", now: int = NOW, **changes: obj
     await store.finish(delivered(leased, now + 1), now + 1, NO_LEASE)
 
 
-async def _prune(store: Store, delivered_before: int, failed_before: int, limit: int = 100) -> int:
-    now = max(delivered_before, failed_before)
-    return await store.prune(delivered_before, failed_before, now, limit)
+async def _prune(store: Store, delivered: int, failed: int, limit: int = 100) -> list[int]:
+    """How many rows went at a time, as long as there were any."""
+    horizon = Horizon(delivered=delivered, failed=failed, now=max(delivered, failed))
+    place: LeftOff | None = FROM_THE_START
+    rows = []
+    while place is not None:
+        pruned = await store.prune(horizon, limit, place)
+        rows.append(pruned.rows)
+        place = pruned.left_off
+    return [count for count in rows if count]
 
 
 async def test_what_ended_long_ago_is_pruned_with_all_that_belongs_to_it(store: Store, look: Look) -> None:
@@ -49,7 +56,7 @@ async def test_what_ended_long_ago_is_pruned_with_all_that_belongs_to_it(store: 
 
     pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
-    assert pruned == 1
+    assert pruned == [1]
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
 
 
@@ -58,7 +65,7 @@ async def test_what_ended_lately_is_kept(store: Store, look: Look) -> None:
 
     pruned = await _prune(store, NOW, NOW)
 
-    assert pruned == 0
+    assert pruned == []
     assert [look.count(table) for table in TABLES] == [1] * len(TABLES)
 
 
@@ -70,7 +77,7 @@ async def test_what_has_not_ended_is_kept_however_old(store: Store, look: Look) 
 
     pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
-    assert pruned == 0
+    assert pruned == []
     assert look.statuses() == {"dlv_queued": "queued", "dlv_retrying": "retrying", "dlv_sending": "sending"}
 
 
@@ -80,7 +87,7 @@ async def test_a_lane_is_kept_with_all_its_deliveries_while_one_of_them_is(store
 
     pruned = await _prune(store, NOW + DAY, NOW + DAY)
 
-    assert pruned == 0
+    assert pruned == []
     assert look.statuses() == {"dlv_a": "delivered", "dlv_b": "delivered"}
 
 
@@ -103,7 +110,7 @@ async def test_failures_are_kept_longer(store: Store, look: Look) -> None:
     kept = look.statuses()
     late = await _prune(store, NOW + DAY, NOW + DAY)
 
-    assert (early, late) == (0, 2)
+    assert (early, late) == ([], [1, 1])
     assert kept == {"dlv_a": "failed", "dlv_b": "failed"}
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
 
@@ -115,16 +122,16 @@ async def test_a_lane_is_kept_until_its_doubts_have_settled(store: Store) -> Non
     early = await _prune(store, NOW + SETTLE, NOW + SETTLE)
     late = await _prune(store, NOW + 1 + SETTLE, NOW + 1 + SETTLE)
 
-    assert (early, late) == (0, 1)
+    assert (early, late) == ([], [1])
 
 
 async def test_no_more_lanes_are_pruned_than_asked_for(store: Store, look: Look) -> None:
     for name in "abc":
         await _deliver(store, name, lane_key=name, action_id=name)
 
-    pruned = [await _prune(store, NOW + DAY, NOW + DAY, 2) for _ in range(3)]
+    pruned = await _prune(store, NOW + DAY, NOW + DAY, 2)
 
-    assert pruned == [2, 1, 0]
+    assert pruned == [2, 1]
     assert look.count("lane") == 0
 
 
@@ -157,9 +164,9 @@ async def test_a_lane_of_many_deliveries_is_pruned_bit_by_bit(store: Store, look
     for later, name in enumerate("abcde"):
         await _deliver(store, name, now=NOW + later * SECOND, policy=LanePolicy.ORDERED, action_id=name)
 
-    pruned = [await _prune(store, NOW + DAY, NOW + DAY, 2) for _ in range(4)]
+    pruned = await _prune(store, NOW + DAY, NOW + DAY, 2)
 
-    assert pruned == [2, 2, 1, 0]
+    assert pruned == [2, 2, 1]
     assert [look.count(table) for table in TABLES] == [0] * len(TABLES)
 
 
@@ -167,7 +174,7 @@ async def test_a_lane_that_lost_what_it_shows_to_a_prune_goes_on(store: Store, l
     for later, name in enumerate("abc"):
         await _deliver(store, name, now=NOW + later * SECOND)
     shown = look.lane()["shown_id"]
-    await _prune(store, NOW + DAY, NOW + DAY, 2)
+    await store.prune(Horizon(delivered=NOW + DAY, failed=NOW + DAY, now=NOW + DAY), 2)
     again = await _leased(store, "d", now=NOW + DAY)
 
     finished = await store.finish(timed_out(again, NOW + DAY + 1, out_of_time=True), NOW + DAY + 1, NO_LEASE)
@@ -183,9 +190,9 @@ async def test_events_that_owe_nothing_are_pruned_no_more_at_a_time_than_asked_f
         [replace(owed(name, action_id=name), deliveries=()) for name in "abcde"], NOW, NO_LEASE
     )
 
-    pruned = [await _prune(store, NOW + 1, NOW + 1, 3) for _ in range(3)]
+    pruned = await _prune(store, NOW + 1, NOW + 1, 3)
 
-    assert pruned == [3, 2, 0]
+    assert pruned == [3, 2]
     assert (look.count("event"), look.count("action")) == (0, 0)
 
 
@@ -195,7 +202,7 @@ async def test_what_rests_since_long_is_found_though_a_late_one_came_lately(stor
 
     pruned = [await _prune(store, before, before) for before in (NOW + DAY - 1, NOW + DAY)]
 
-    assert (pruned[0], look.lane_exists()) == (0, False)
+    assert (pruned[0], look.lane_exists()) == ([], False)
 
 
 def _lose_the_lease(database: Database) -> None:

@@ -1,133 +1,170 @@
-"""Deleting what ended long ago.
+"""Deleting what ended long ago, one kind of thing after the other.
 
 In two steps. `find` looks, which may take long where much is kept for other reasons, and locks nothing.
 `remove` locks what was found, passing over what another transaction has locked, and looks at it again.
+Oldest first, and each time from where the last one left off: what is kept is looked at once or twice, not
+each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Column, Connection, Select, case, delete, exists, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    case,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.retry import DAY
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REQUEST
+from hookengine.store.contract import Horizon, LeftOff, Pruned
 
 Key = TypeVar("Key", int, str)
 
-GATE_KEPT: Millis = DAY
+GATE_KEPT: Final[Millis] = DAY
 
 
-class Horizon(NamedTuple):
-    """What ended at these times, or before, is deleted; `now` is when this is asked."""
+class _Kind(NamedTuple):
+    """Which things, by which key and which time of theirs; how many rows of a kind go with these keys."""
 
-    delivered: Millis
-    failed: Millis
-    now: Millis
+    key: Column[Any]
+    time: Column[Any]
+    old: Callable[[Horizon], Select[Any]]
+    remove: Callable[[Connection, Sequence[Any], Horizon, int], int]
 
 
 class Found(NamedTuple):
-    """Keys. `laneless` are deliveries that never took a lane, `events` and `actions` those without any."""
+    """Keys of one kind of thing, and their times."""
 
-    lanes: Collection[int]
-    laneless: Collection[str]
-    events: Collection[str]
-    actions: Collection[int]
-    gates: Collection[str]
-
-
-def prune(connection: Connection, horizon: Horizon, limit: int) -> int:
-    return remove(connection, find(connection, horizon, limit), horizon, limit)
+    place: LeftOff
+    keys: Sequence[Any]
+    times: Sequence[Millis]
+    full: bool
 
 
-def find(connection: Connection, horizon: Horizon, limit: int) -> Found:
-    """At most `limit` of each kind, the oldest."""
-    queries = (_lanes, _laneless, _events, _actions, _gates)
-    return Found(*(connection.execute(query(horizon).limit(limit)).scalars().all() for query in queries))
+def find(connection: Connection, horizon: Horizon, limit: int, place: LeftOff) -> Found:
+    kind = _KINDS[place[0]]
+    query = kind.old(horizon).add_columns(kind.time).where(kind.time >= place[1])
+    rows = connection.execute(query.order_by(kind.time).limit(limit)).all()
+    return Found(place, [row[0] for row in rows], [row[1] for row in rows], len(rows) == limit)
 
 
-def remove(connection: Connection, found: Found, horizon: Horizon, limit: int) -> int:
-    """At most `limit` rows of each kind; how many of the most frequent kind went.
+def remove(connection: Connection, found: Found, horizon: Horizon, limit: int) -> Pruned:
+    """A lane goes with its last delivery: without its newest position an older event could get out again."""
+    kind = _KINDS[found.place[0]]
+    locked = _lock(connection, kind.key, kind.old(horizon), found.keys, limit)
+    gone = kind.remove(connection, locked, horizon, limit)
+    return pruned(found, gone, limit)
 
-    A lane goes with its last delivery: without its newest position an older event could get out again.
-    """
-    lanes = _lock(connection, LANE.c.id, _lanes(horizon), found.lanes, limit)
-    of_lanes = _of_lanes(connection, lanes, limit)
-    laneless = _lock(connection, DELIVERY.c.id, _laneless(horizon), found.laneless, limit)
-    without = {*found.events, *_delete_deliveries(connection, [*of_lanes, *laneless])}
-    gone = [len(of_lanes), len(laneless), _delete_lanes(connection, lanes, set(of_lanes.values()))]
-    events = _lock(connection, EVENT.c.id, _events(horizon), without, limit)
-    idle = {*found.actions, *_delete_events(connection, events)}
-    actions = _lock(connection, ACTION.c.first_seq, _actions(horizon), idle, limit)
-    _delete(connection, ACTION.c.first_seq, actions)
-    gates = _lock(connection, GATE.c.key, _gates(horizon), found.gates, limit)
-    _delete(connection, GATE.c.key, gates)
-    return max(*gone, len(events), len(actions), len(gates))
+
+def pruned(found: Found, gone: int, limit: int) -> Pruned:
+    kind, since = found.place
+    if found.keys and gone == 0:
+        since = found.times[-1] + 1  # others have locked it all
+    elif found.keys:
+        since = found.times[0]
+    if found.full or gone >= limit:  # of a lane with too many deliveries some are left
+        return Pruned(rows=gone, left_off=(kind, since))
+    return Pruned(rows=gone, left_off=(kind + 1, 0) if kind + 1 < len(_KINDS) else None)
 
 
 def _lanes(horizon: Horizon) -> Select[Any]:
     """Lanes at rest; each of their deliveries ended long enough ago."""
-    latest = case((DELIVERY.c.status == "failed", horizon.failed), else_=horizon.delivered)
-    kept = exists().where(
-        DELIVERY.c.lane_id == LANE.c.id,
-        or_(DELIVERY.c.ended_at.is_(None), DELIVERY.c.ended_at > latest),
-    )
-    return (
-        select(LANE.c.id)
-        .where(
-            LANE.c.head_id.is_(None),
-            LANE.c.due_at <= max(horizon.delivered, horizon.failed),
-            LANE.c.doubt_until <= horizon.delivered,
-            ~kept,
-        )
-        .order_by(LANE.c.due_at)
+    newest = case((DELIVERY.c.status == "failed", horizon.failed), else_=horizon.delivered)
+    kept = or_(DELIVERY.c.ended_at.is_(None), DELIVERY.c.ended_at > newest)
+    return select(LANE.c.id).where(
+        LANE.c.head_id.is_(None),
+        LANE.c.due_at <= max(horizon.delivered, horizon.failed),
+        LANE.c.doubt_until <= horizon.delivered,
+        _no(DELIVERY, DELIVERY.c.lane_id == LANE.c.id, kept),
     )
 
 
-def _laneless(horizon: Horizon) -> Select[Any]:
-    return (
-        select(DELIVERY.c.id)
-        .where(DELIVERY.c.lane_id.is_(None), DELIVERY.c.ended_at <= horizon.failed)
-        .order_by(DELIVERY.c.ended_at)
-    )
+def _without_lane(horizon: Horizon) -> Select[Any]:
+    return select(DELIVERY.c.id).where(DELIVERY.c.lane_id.is_(None), DELIVERY.c.ended_at <= horizon.failed)
 
 
 def _events(horizon: Horizon) -> Select[Any]:
-    owed = exists().where(DELIVERY.c.event_id == EVENT.c.id)
-    return (
-        select(EVENT.c.id)
-        .where(EVENT.c.accepted_at <= horizon.delivered, ~owed)
-        .order_by(EVENT.c.accepted_at)
+    """Events that owe nothing any more, or never did."""
+    return select(EVENT.c.id).where(
+        EVENT.c.accepted_at <= horizon.delivered, _no(DELIVERY, DELIVERY.c.event_id == EVENT.c.id)
     )
 
 
 def _actions(horizon: Horizon) -> Select[Any]:
-    heard_of = exists().where(EVENT.c.action_seq == ACTION.c.first_seq)
-    return (
-        select(ACTION.c.first_seq)
-        .where(ACTION.c.updated_at <= horizon.delivered, ~heard_of)
-        .order_by(ACTION.c.updated_at)
+    """Actions of which no event is known any more."""
+    return select(ACTION.c.first_seq).where(
+        ACTION.c.updated_at <= horizon.delivered, _no(EVENT, EVENT.c.action_seq == ACTION.c.first_seq)
     )
 
 
 def _gates(horizon: Horizon) -> Select[Any]:
     """Gates that hold nothing back any more."""
-    waited_for = exists().where(LANE.c.waits_for == GATE.c.key)
     return select(GATE.c.key).where(
-        GATE.c.updated_at < horizon.now - GATE_KEPT, GATE.c.open_at <= horizon.now, ~waited_for
+        GATE.c.updated_at < horizon.now - GATE_KEPT,
+        GATE.c.open_at <= horizon.now,
+        _no(LANE, LANE.c.waits_for == GATE.c.key),
     )
+
+
+def _no(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is no such row. Asked by index for each row of the query: given NOT EXISTS, PostgreSQL may
+    read both tables from end to end, however little of them is old."""
+    found: Select[Any] = select(literal_column("1")).select_from(table).where(*conditions).limit(1)
+    return found.scalar_subquery().is_(None)
 
 
 def _lock(
     connection: Connection, key: Column[Any], query: Select[Any], among: Collection[Key], limit: int
 ) -> list[Key]:
-    """Those that the query still finds, and nobody else has locked."""
+    """Those that the query finds now, and nobody else has locked."""
     if not among:
         return []
     locking = query.where(key.in_(among)).limit(limit).with_for_update(skip_locked=True)
     return list(connection.execute(locking).scalars())
+
+
+def _remove_lanes(connection: Connection, lanes: Sequence[int], horizon: Horizon, limit: int) -> int:
+    lane_of = _of_lanes(connection, lanes, limit)
+    _remove_deliveries(connection, list(lane_of), horizon, limit)
+    return max(len(lane_of), _delete_lanes(connection, lanes, set(lane_of.values())))
+
+
+def _remove_deliveries(connection: Connection, ids: Sequence[str], horizon: Horizon, limit: int) -> int:
+    if not ids:
+        return 0
+    _delete(connection, ATTEMPT.c.delivery_id, ids)
+    _delete(connection, REQUEST.c.id, ids)
+    events = _delete(connection, DELIVERY.c.id, ids, DELIVERY.c.event_id)
+    _remove_events(connection, _lock(connection, EVENT.c.id, _events(horizon), events, limit), horizon, limit)
+    return len(ids)
+
+
+def _remove_events(connection: Connection, ids: Sequence[str], horizon: Horizon, limit: int) -> int:
+    actions = _delete(connection, EVENT.c.id, ids, EVENT.c.action_seq)
+    unheard_of = _lock(connection, ACTION.c.first_seq, _actions(horizon), actions, limit)
+    _delete(connection, ACTION.c.first_seq, unheard_of)
+    return len(ids)
+
+
+def _remove_actions(connection: Connection, ids: Sequence[int], horizon: Horizon, limit: int) -> int:
+    return len(_delete(connection, ACTION.c.first_seq, ids))
+
+
+def _remove_gates(connection: Connection, keys: Sequence[str], horizon: Horizon, limit: int) -> int:
+    return len(_delete(connection, GATE.c.key, keys))
 
 
 def _of_lanes(connection: Connection, lanes: Collection[int], limit: int) -> Mapping[str, int]:
@@ -140,17 +177,6 @@ def _of_lanes(connection: Connection, lanes: Collection[int], limit: int) -> Map
         .limit(limit)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def _delete_deliveries(connection: Connection, ids: Collection[str]) -> Iterable[str]:
-    """The ids of their events."""
-    if not ids:
-        return ()
-    _delete(connection, ATTEMPT.c.delivery_id, ids)
-    _delete(connection, REQUEST.c.id, ids)
-    return connection.execute(
-        delete(DELIVERY).where(DELIVERY.c.id.in_(ids)).returning(DELIVERY.c.event_id)
-    ).scalars()
 
 
 def _delete_lanes(connection: Connection, lanes: Collection[int], touched: Collection[int]) -> int:
@@ -166,15 +192,21 @@ def _delete_lanes(connection: Connection, lanes: Collection[int], touched: Colle
     return len(lanes) - len(kept)
 
 
-def _delete_events(connection: Connection, ids: Collection[str]) -> Iterable[int]:
-    """The numbers of their actions."""
-    if not ids:
+def _delete(
+    connection: Connection, key: Column[Any], values: Collection[Any], then: Column[Any] | None = None
+) -> Collection[Any]:
+    """What the deleted rows have in column `then`, each once; by default their keys."""
+    if not values:
         return ()
-    return connection.execute(
-        delete(EVENT).where(EVENT.c.id.in_(ids)).returning(EVENT.c.action_seq)
-    ).scalars()
+    returned = key if then is None else then
+    deleted = delete(key.table).where(key.in_(values)).returning(returned)
+    return set(connection.execute(deleted).scalars())
 
 
-def _delete(connection: Connection, key: Column[Any], values: Collection[Any]) -> None:
-    if values:
-        connection.execute(delete(key.table).where(key.in_(values)))
+_KINDS: Final = (
+    _Kind(LANE.c.id, LANE.c.due_at, _lanes, _remove_lanes),
+    _Kind(DELIVERY.c.id, DELIVERY.c.ended_at, _without_lane, _remove_deliveries),
+    _Kind(EVENT.c.id, EVENT.c.accepted_at, _events, _remove_events),
+    _Kind(ACTION.c.first_seq, ACTION.c.updated_at, _actions, _remove_actions),
+    _Kind(GATE.c.key, GATE.c.updated_at, _gates, _remove_gates),
+)

@@ -20,10 +20,9 @@ _EXPIRE = text(
     " AND id IN (SELECT lane_id FROM delivery WHERE status = 'sending')"
 )
 _LEASES = text("SELECT count(*) FROM delivery WHERE status = 'sending'")
-_WAITING = text(
-    "SELECT count(*) FROM"
-    " (SELECT 1 FROM delivery WHERE status IN ('queued','retrying') LIMIT :most) AS waiting"
-)
+# In the order of an index: else PostgreSQL might look for them all through the table.
+_OF_STATUS = "(SELECT count(*) FROM (SELECT 1 FROM delivery WHERE status = '{0}' ORDER BY ended_at LIMIT :most) AS {0})"
+_WAITING = text(f"SELECT {_OF_STATUS.format('queued')} + {_OF_STATUS.format('retrying')}")
 _NEXT_DUE = text("SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL")
 _NEXT_OPENING = text(
     "SELECT min(open_at) FROM gate WHERE open_at > :now"
@@ -57,7 +56,7 @@ def figures(connection: Connection, now: Millis) -> Figures:
     """Waiting deliveries are counted up to MOST_COUNTED."""
     due = _earliest(connection.scalar(_OLDEST_CLAIMABLE, {"now": now}), connection.scalar(_OLDEST_SET_ASIDE))
     return Figures(
-        waiting=connection.execute(_WAITING, {"most": MOST_COUNTED}).scalar_one(),
+        waiting=min(connection.execute(_WAITING, {"most": MOST_COUNTED}).scalar_one(), MOST_COUNTED),
         oldest_due=due if due is not None and due <= now else None,
         leases=connection.execute(_LEASES).scalar_one(),
         circuits=_circuits(connection, now),

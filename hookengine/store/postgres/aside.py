@@ -29,7 +29,8 @@ _OPEN: Final = text(f"""
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     set_config('statement_timeout', '{_PATIENCE.statement:.0f}s', true),
     set_config('lock_timeout', '{_PATIENCE.lock:.0f}s', true),
-    set_config('idle_in_transaction_session_timeout', '{_PATIENCE.idle:.0f}s', true)
+    set_config('idle_in_transaction_session_timeout', '{_PATIENCE.idle:.0f}s', true),
+    set_config('jit', 'off', true)  -- what takes long here is looking up, not computing
 """)
 
 

@@ -16,6 +16,7 @@ from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
 from hookengine.store.cold import actions, pruning, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
+    FROM_THE_START,
     ActionKey,
     Claimed,
     CommitListener,
@@ -23,10 +24,13 @@ from hookengine.store.contract import (
     Ending,
     Figures,
     Finished,
+    Horizon,
     Intake,
     LeaseTerms,
+    LeftOff,
     Overdue,
     OwedEvent,
+    Pruned,
     Remembered,
     Report,
 )
@@ -158,17 +162,19 @@ class PostgresStore:
             lambda connection, ahead: defining.hook_revision(connection, hook_id, revision)
         )
 
-    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
-        def horizon(ahead: Millis) -> pruning.Horizon:
-            return pruning.Horizon(delivered_before + ahead, failed_before + ahead, now + ahead)
+    async def prune(self, horizon: Horizon, limit: int, place: LeftOff = FROM_THE_START) -> Pruned:
+        def here(ahead: Millis) -> Horizon:
+            return Horizon(
+                delivered=horizon.delivered + ahead, failed=horizon.failed + ahead, now=horizon.now + ahead
+            )
 
         found = await self._aside.run(
-            lambda connection, ahead: pruning.find(connection, horizon(ahead), limit), now
+            lambda connection, ahead: pruning.find(connection, here(ahead), limit, place), horizon.now
         )
-        if not any(found):
-            return 0
+        if not found.keys:
+            return pruning.pruned(found, 0, limit)
         return await self._aside.run(
-            lambda connection, ahead: pruning.remove(connection, found, horizon(ahead), limit), now
+            lambda connection, ahead: pruning.remove(connection, found, here(ahead), limit), horizon.now
         )
 
     async def sweep(self, now: Millis, settle: Millis) -> int:
@@ -178,6 +184,9 @@ class PostgresStore:
         return await self._aside.run(
             lambda connection, ahead: sweeping.mend(connection, found, now + ahead, settle), now
         )
+
+    async def tidy(self) -> None:
+        """Autovacuum does it, often enough: see the migrations."""
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
         found, ahead = await self._aside.run(

@@ -19,6 +19,7 @@ from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
 from hookengine.store.cold import actions, pruning, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
+    FROM_THE_START,
     ActionKey,
     Claimed,
     CommitListener,
@@ -26,10 +27,13 @@ from hookengine.store.contract import (
     Ending,
     Figures,
     Finished,
+    Horizon,
     Intake,
     LeaseTerms,
+    LeftOff,
     Overdue,
     OwedEvent,
+    Pruned,
     Remembered,
     Report,
 )
@@ -130,11 +134,10 @@ class SqliteStore:
     async def hook_revision(self, hook_id: str, revision: int) -> Hook | None:
         return await self._read(lambda connection: defining.hook_revision(connection, hook_id, revision))
 
-    async def prune(self, delivered_before: Millis, failed_before: Millis, now: Millis, limit: int) -> int:
-        horizon = pruning.Horizon(delivered_before, failed_before, now)
-        found = await self._read_aside(lambda connection: pruning.find(connection, horizon, limit))
-        if not any(found):
-            return 0
+    async def prune(self, horizon: Horizon, limit: int, place: LeftOff = FROM_THE_START) -> Pruned:
+        found = await self._read_aside(lambda connection: pruning.find(connection, horizon, limit, place))
+        if not found.keys:
+            return pruning.pruned(found, 0, limit)
         return await self._write(lambda connection: pruning.remove(connection, found, horizon, limit))
 
     async def sweep(self, now: Millis, settle: Millis) -> int:
@@ -142,6 +145,10 @@ class SqliteStore:
         if not found:
             return 0
         return await self._write(lambda connection: sweeping.mend(connection, found, now, settle))
+
+    async def tidy(self) -> None:
+        """While somebody reads for long, the log grows; afterwards it is emptied here."""
+        await self._aside.ask(lambda shared: shared.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
         return await self._read_aside(lambda connection: actions.overdue(connection, before, limit))

@@ -9,6 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hookengine.engine.signals import Signals
 from hookengine.engine.upkeep import PRUNE_AT_ONCE, Retention, ScheduledAlarm, Upkeep, new_scheduler
 from hookengine.errors import StoreError
+from hookengine.store.contract import Horizon, Pruned
 from tests.conftest import NOW, Clock
 
 pytestmark = pytest.mark.anyio
@@ -19,15 +20,17 @@ class Store:
 
     def __init__(self, *found: int | Exception) -> None:
         self.found = list(found)
-        self.asked: list[tuple[int, ...]] = []
+        self.asked: list[tuple[Any, ...]] = []
 
-    async def prune(self, *asked: int) -> int:
-        return self._next(asked)
+    async def prune(self, *asked: Any) -> Pruned:
+        """What was found last is the last."""
+        rows = self._next(asked)
+        return Pruned(rows=rows, left_off=(0, len(self.asked)) if self.found else None)
 
     async def sweep(self, *asked: int) -> int:
         return self._next(asked)
 
-    def _next(self, asked: tuple[int, ...]) -> int:
+    def _next(self, asked: tuple[Any, ...]) -> int:
         self.asked.append(asked)
         found = self.found.pop(0)
         if isinstance(found, Exception):
@@ -47,14 +50,15 @@ def upkeep(store: Store, clock: Clock) -> tuple[Upkeep, Told]:
     return Upkeep(store, signals, clock, Retention(delivered=1_000, failed=5_000)), told  # type: ignore[arg-type]
 
 
-async def test_pruning_goes_on_until_little_is_left(clock: Clock) -> None:
+async def test_pruning_goes_on_from_where_it_left_off_until_nothing_is_left(clock: Clock) -> None:
     store = Store(PRUNE_AT_ONCE, PRUNE_AT_ONCE, 7)
     care, told = upkeep(store, clock)
 
     pruned = await care.prune()
 
     assert pruned == 2 * PRUNE_AT_ONCE + 7
-    assert store.asked == [(NOW - 1_000, NOW - 5_000, NOW, PRUNE_AT_ONCE)] * 3
+    horizon = Horizon(delivered=NOW - 1_000, failed=NOW - 5_000, now=NOW)
+    assert store.asked == [(horizon, PRUNE_AT_ONCE, place) for place in ((0, 0), (0, 1), (0, 2))]
     assert told.told == [("upkeep.done", {"task": "prune", "count": pruned})]
 
 
@@ -79,12 +83,12 @@ async def test_sweeping_tells_what_it_mended(clock: Clock) -> None:
     ]
 
 
-def test_both_are_done_periodically(clock: Clock) -> None:
+def test_all_of_it_is_done_periodically(clock: Clock) -> None:
     scheduler = new_scheduler()
 
     upkeep(Store(), clock)[0].schedule(scheduler)
 
-    assert {job.id for job in scheduler.get_jobs()} == {"prune", "sweep"}
+    assert {job.id for job in scheduler.get_jobs()} == {"prune", "sweep", "tidy"}
 
 
 class Bell:
