@@ -20,6 +20,7 @@ from hookengine.domain.attempt import (
     TryAgain,
     Unreachable,
     Verdict,
+    host_failed,
 )
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Lifecycle
@@ -251,7 +252,14 @@ def timed_out(leased: Leased, now: Millis, *, out_of_time: bool = False) -> Repo
 
 
 def _report(leased: Leased, outcome: Any, certainty: Certainty, verdict: Verdict, now: Millis) -> Report:
-    return Report(token=leased.token, outcome=outcome, certainty=certainty, verdict=verdict, finished_at=now)
+    return Report(
+        token=leased.token,
+        outcome=outcome,
+        certainty=certainty,
+        verdict=verdict,
+        finished_at=now,
+        host_failed=host_failed(outcome),
+    )
 
 
 class Look:

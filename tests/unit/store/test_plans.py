@@ -2,149 +2,217 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from hookengine.domain.attempt import Accept, Answered, Certainty
-from hookengine.domain.event import Lifecycle
-from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import LeaseTerms, OwedDelivery, OwedEvent, Report
-from hookengine.store.migrations import upgrade
-from hookengine.store.sqlite import intake, upkeep, work
-from hookengine.store.sqlite.store import connect
-from tests.conftest import NOW, make_event, make_request
+from hookengine.domain.gate import TRIP_AFTER
+from hookengine.domain.hook import HookState, LanePolicy
+from hookengine.domain.retry import DAY
+from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
+from hookengine.store.cold import definitions, pruning, upkeep
+from hookengine.store.contract import (
+    FROM_THE_START,
+    Definitions,
+    Horizon,
+    Leased,
+    OwedEvent,
+    Report,
+)
+from hookengine.store.sqlite import transactions
+from hookengine.store.sqlite.connection import SharedConnection, connect
+from hookengine.store.sqlite.rows import STEPS
+from tests.conftest import NOW, make_hook
+from tests.contract.conftest import (
+    LEASE,
+    NO_LEASE,
+    delivered,
+    owed,
+    owed_delivery,
+    refused,
+    terms,
+    timed_out,
+    try_again,
+)
 
-DAY = 86_400_000
-TERMS = LeaseTerms(capacity=10, lease=50_000, settle=60_000)
-NO_LEASE = LeaseTerms(capacity=0, lease=50_000, settle=60_000)
+SMALL = {"waited", "definitions", "sqlite_sequence"}
+"""The names that lanes wait for, the table of one row, and that of a row for each table that counts up."""
+
+READS_ALL = re.compile(r"SCAN (?!CONSTANT ROW)(?P<table>\S+)\b(?!\S| VIRTUAL TABLE)")
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    path = tmp_path / "hookengine.db"
-    upgrade(f"sqlite:///{path}")
-    connection = connect(path)
+def connection(database: Path) -> Iterator[SharedConnection]:
+    connection = connect(database)
     yield connection
     connection.close()
 
 
-def _scans(connection: sqlite3.Connection, run: Callable[[], object]) -> tuple[int, list[str]]:
-    """How many statements ran, and those that read a whole table."""
-    statements: list[str] = []
-    connection.set_trace_callback(statements.append)
-    run()
-    connection.set_trace_callback(None)
-    known = [statement for statement in statements if statement.split()[0] not in {"SAVEPOINT", "RELEASE"}]
-    scanning = []
-    for statement in known:
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
-        if any(step.startswith("SCAN ") and step != "SCAN CONSTANT ROW" for step in plan):
-            scanning.append(f"{statement}: {plan}")
-    return len(known), scanning
+class Tracing:
+    """A database in use: what it runs, and which of that reads a whole table or sorts what it found."""
+
+    def __init__(self, connection: SharedConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connection = connection
+        self.statements: list[str] = []
+        self.taken: set[type] = set()
+        for step, take in STEPS.items():
+            monkeypatch.setitem(transactions.STEPS, step, self._remembering(step, take))
+
+    def _remembering(self, step: type, take: Callable[..., Any]) -> Callable[..., Any]:
+        def taking(connection: sqlite3.Connection, asked: Any) -> Any:
+            self.taken.add(step)
+            return take(connection, asked)
+
+        return taking
+
+    def call(self, *asks: Ask) -> Any:
+        return self.traced(lambda: transactions.run_group(self.connection, asks))[-1]
+
+    def traced(self, run: Callable[[], Any]) -> Any:
+        self.connection.set_trace_callback(self.statements.append)
+        result = run()
+        self.connection.set_trace_callback(None)
+        return result
+
+    def wrong(self, small: Collection[str] = SMALL) -> list[str]:
+        """Of what ran since this was asked last; there must have been something."""
+        ran, self.statements = self.statements, []
+        assert ran
+        return [told for statement in dict.fromkeys(ran) for told in self._wrong_with(statement, small)]
+
+    def _wrong_with(self, statement: str, small: Collection[str]) -> list[str]:
+        if statement.split()[0] in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"}:
+            return []
+        plan = [row[3] for row in self.connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        scans = {found["table"] for step in plan if (found := READS_ALL.match(step))}
+        sorts = not scans and any("TEMP B-TREE" in step for step in plan)
+        return [f"{statement}: {plan}"] if sorts or scans.difference(small) else []
 
 
-def _owed(name: str) -> OwedEvent:
-    delivery = OwedDelivery(
-        id=f"dlv_{name}",
-        hook_id="hook_1",
-        hook_revision=1,
-        lane_key="a commit",
-        policy=LanePolicy.LATEST,
-        request=make_request(name),
-    )
-    unrenderable = OwedDelivery(id=f"dlv_{name}_2", hook_id="hook_2", hook_revision=1, unrenderable="no")
-    return OwedEvent(
-        id=f"evt_{name}",
-        event=make_event(id=f"evt_{name}", action_id=name, type=Lifecycle.STARTED),
-        pipeline_id=1,
-        digest=name,
-        document="{}",
-        answer="{}",
-        context="{}",
-        known_revision=0,
-        deliveries=(delivery, unrenderable),
-    )
+@pytest.fixture
+def busy(connection: SharedConnection, monkeypatch: pytest.MonkeyPatch) -> Tracing:
+    """Behind a host, a credential and a paused hook wait lanes; another lane has an open doubt, and is leased."""
+    tracing = Tracing(connection, monkeypatch)
+    hooks = (make_hook(id="hook_1"), make_hook(id="hook_2"), make_hook(id="hook_3"))
+    connection.lend(lambda lent: definitions.apply(lent, Definitions(hooks=hooks), "file", NOW))
+    connection.lend(lambda lent: definitions.switch(lent, "hook_2", HookState.PAUSED, "", NOW))
+    for number in range(TRIP_AFTER):
+        leased = _leased(tracing, f"failing_{number}", host="down")
+        tracing.call(Finish(_failed(leased), NOW, NO_LEASE))
+    tracing.call(Accept([_owed("behind a host", host="down")], NOW, terms()))
+    tracing.call(Accept([_owed("behind a hook", hook_id="hook_2")], NOW, terms()))
+    for name in ("within its rate", "beyond its rate"):
+        tracing.call(Accept([_owed(name, rate="1/min", account="rated")], NOW, terms()))
+    for name in "abcde":
+        hook = "hook_2" if name in "abcd" else "hook_3"
+        event = _owed(name, lane_key="shared", policy=LanePolicy.ORDERED, hook_id=hook)
+        tracing.call(Accept([event], NOW, NO_LEASE))
+    doubted = _leased(tracing, "doubted", lane_key="one")
+    tracing.call(Accept([_owed("newer", lane_key="one")], NOW, NO_LEASE))
+    tracing.call(Finish(timed_out(doubted, NOW, out_of_time=True), NOW, NO_LEASE))
+    assert tracing.wrong() == []
+    return tracing
 
 
-def _report(token: int, certainty: Certainty) -> Report:
-    verdict = Accept(because="200")
-    return Report(
-        token=token,
-        outcome=Answered(status=200),
-        certainty=certainty,
-        verdict=verdict,
-        finished_at=NOW,
-    )
+def _owed(name: str, **changes: Any) -> OwedEvent:
+    return owed(name, **{"action_id": name, "lane_key": name, **changes})
 
 
-def test_accepting_scans_nothing(connection: sqlite3.Connection) -> None:
-    ran, scanning = _scans(connection, lambda: intake.accept(connection, [_owed("a")], NOW, TERMS))
-
-    assert ran > 0
-    assert scanning == []
-
-
-def test_claiming_and_rescuing_scan_nothing(connection: sqlite3.Connection) -> None:
-    (leased,) = intake.accept(connection, [_owed("a")], NOW, TERMS).leased
-
-    def claim() -> None:
-        work.claim(connection, NOW + DAY, TERMS, {leased.token})
-        rescued = work.claim(connection, NOW + 2 * DAY, TERMS)
-        assert rescued.rescued == ("dlv_a",)
-
-    ran, scanning = _scans(connection, claim)
-
-    assert ran > 0
-    assert scanning == []
+def _leased(tracing: Tracing, name: str, **changes: Any) -> Leased:
+    """Accepted and taken at once."""
+    leased: Leased
+    (leased,) = tracing.call(Accept([_owed(name, **changes)], NOW, terms())).leased
+    return leased
 
 
-@pytest.mark.parametrize("certainty", [Certainty.APPLIED, Certainty.DOUBTFUL])
-def test_finishing_scans_nothing(connection: sqlite3.Connection, certainty: Certainty) -> None:
-    (leased,) = intake.accept(connection, [_owed("a")], NOW, TERMS).leased
-    report = _report(leased.token, certainty)
-
-    ran, scanning = _scans(connection, lambda: work.finish(connection, report, NOW + 1, TERMS))
-
-    assert ran > 0
-    assert scanning == []
+def _failed(leased: Leased) -> Report:
+    return try_again(leased, NOW, after=DAY)
 
 
-def test_a_late_result_scans_nothing(connection: sqlite3.Connection) -> None:
-    (leased,) = intake.accept(connection, [_owed("a")], NOW, TERMS).leased
-    work.claim(connection, NOW + DAY, TERMS)
-    report = _report(leased.token, Certainty.APPLIED)
-
-    ran, scanning = _scans(connection, lambda: work.finish(connection, report, NOW + DAY, TERMS))
-
-    assert ran > 0
-    assert scanning == []
+def accepting(busy: Tracing) -> None:
+    unrenderable = owed_delivery("none", hook_id="hook_3", request=None, unrenderable="no")
+    event = _owed("mixed", lane_key="one")
+    both = owed("two", *event.deliveries, unrenderable, action_id="two")
+    assert busy.call(Accept([both], NOW, terms())).leased
+    assert not busy.call(Accept([both], NOW, terms())).accepted[0].fresh
 
 
-def test_releasing_scans_nothing(connection: sqlite3.Connection) -> None:
-    (leased,) = intake.accept(connection, [_owed("a")], NOW, TERMS).leased
-
-    ran, scanning = _scans(connection, lambda: work.release(connection, leased.token, NOW + 1, TERMS))
-
-    assert ran > 0
-    assert scanning == []
+def claiming(busy: Tracing) -> None:
+    assert {leased.delivery_id for leased in busy.call(Claim(NOW, terms())).leased} == {"dlv_newer", "dlv_e"}
+    rescued = busy.call(Claim(NOW + DAY, terms(100))).rescued
+    assert set(rescued) == {"dlv_within its rate", "dlv_newer", "dlv_e"}
 
 
-def test_pruning_scans_nothing(connection: sqlite3.Connection) -> None:
-    (leased,) = intake.accept(connection, [_owed("a")], NOW, TERMS).leased
-    work.finish(connection, _report(leased.token, Certainty.APPLIED), NOW + 1, NO_LEASE)
-
-    ran, scanning = _scans(connection, lambda: upkeep.prune(connection, NOW + DAY, NOW + DAY, 100))
-
-    assert scanning == []
-    assert ran >= 10
-    assert connection.execute("SELECT count(*) FROM delivery").fetchone() == (0,)
+def keeping_leases(busy: Tracing) -> None:
+    leased = _leased(busy, "held")
+    assert busy.call(Claim(NOW + LEASE, terms(), {leased.token})).rescued
 
 
-def test_asking_what_is_due_scans_nothing(connection: sqlite3.Connection) -> None:
-    ran, scanning = _scans(connection, lambda: upkeep.next_due(connection))
+def finishing(busy: Tracing) -> None:
+    leased = {leased.delivery_id: leased for leased in busy.call(Claim(NOW, terms())).leased}
+    assert busy.call(Finish(delivered(leased["dlv_newer"], NOW), NOW, terms())).repair_id
+    assert busy.call(Finish(refused(leased["dlv_e"], NOW, gone=True), NOW, terms())).notices
 
-    assert ran == 1
-    assert scanning == []
+
+def finishing_late(busy: Tracing) -> None:
+    leased = _leased(busy, "lost")
+    busy.call(Claim(NOW + DAY, terms()))
+    assert busy.call(Finish(delivered(leased, NOW + DAY), NOW + DAY, terms())).late
+
+
+def releasing(busy: Tracing) -> None:
+    busy.call(Release(_leased(busy, "given back").token, NOW, terms()))
+
+
+def cancelling(busy: Tracing) -> None:
+    asks = [Cancel(f"dlv_{name}", "a person said so", NOW, terms()) for name in ("a", "b", "newer")]
+    assert busy.call(*asks) == "cancelled"
+
+
+HAPPENINGS = (accepting, claiming, keeping_leases, finishing, finishing_late, releasing, cancelling)
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS)
+def test_what_happens_all_day_reads_no_whole_table(
+    busy: Tracing, happening: Callable[[Tracing], None]
+) -> None:
+    happening(busy)
+
+    assert busy.wrong() == []
+
+
+def test_that_takes_every_step_there_is(busy: Tracing) -> None:
+    keeping_leases(busy)
+
+    assert busy.taken == set(STEPS)
+
+
+def test_asking_when_something_is_due_reads_no_whole_table(busy: Tracing) -> None:
+    due = busy.traced(lambda: busy.connection.lend(lambda lent: upkeep.next_due(lent, NOW)))
+
+    assert due == NOW
+    assert busy.wrong() == []
+
+
+def test_pruning_reads_no_whole_table(busy: Tracing) -> None:
+    busy.call(Finish(delivered(_leased(busy, "done"), NOW), NOW, terms()))
+    horizon = Horizon(delivered=NOW + DAY, failed=NOW + DAY, now=NOW + 2 * DAY)
+
+    def prune(lent: Connection) -> int:
+        gone, place = 0, FROM_THE_START
+        while True:
+            pruned = pruning.remove(lent, pruning.find(lent, horizon, 100, place), horizon, 100)
+            gone += pruned.rows
+            if pruned.left_off is None:
+                return gone
+            place = pruned.left_off
+
+    gone = busy.traced(lambda: busy.connection.lend(prune))
+
+    assert gone > 0
+    assert busy.wrong({*SMALL, "gate"}) == [], "of gates there are those of a few days"

@@ -60,7 +60,7 @@ async def test_a_second_store_in_the_same_process_is_refused(path: Path) -> None
     with pytest.raises(StoreBusy):
         await SqliteStore.open(path)
 
-    assert await store.next_due() is None
+    assert await store.next_due(0) is None
     await store.close()
 
 
@@ -112,7 +112,7 @@ async def test_a_closed_store_writes_nothing(path: Path) -> None:
     await store.close()
 
     with pytest.raises(StoreError, match="closed"):
-        await store.sweep(0)
+        await store.sweep(0, 0)
 
 
 async def test_a_folder_that_cannot_be_made_is_told_with_its_path(tmp_path: Path) -> None:

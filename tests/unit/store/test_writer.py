@@ -5,12 +5,16 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hookengine.errors import EventConflict, StoreError
-from hookengine.store.sqlite.store import connect
+from hookengine.store.books.asks import Accept, Ask
+from hookengine.store.sqlite.connection import SharedConnection, connect
 from hookengine.store.sqlite.writer import GroupWriter
+from tests.conftest import NOW
+from tests.contract.conftest import Seats, owed, owed_delivery, terms
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +75,7 @@ def _orphan(connection: sqlite3.Connection) -> None:
 
 
 class Gate:
-    """Work that holds the writer until it is opened, so that what is asked meanwhile is one group."""
+    """Work that holds the writer until it is opened, so that what is asked meanwhile waits together."""
 
     def __init__(self) -> None:
         self._entered, self._open = threading.Event(), threading.Event()
@@ -87,11 +91,11 @@ class Gate:
         self._open.set()
 
 
-async def _in_one_group(writer: GroupWriter, *work: Callable[[sqlite3.Connection], object]) -> list[object]:
+async def _while_busy(writer: GroupWriter, *calls: Ask | Callable[[sqlite3.Connection], object]) -> list[Any]:
     gate = Gate()
     held = asyncio.ensure_future(writer.run(gate))
     await gate.entered()
-    asked = [asyncio.ensure_future(writer.run(one)) for one in work]
+    asked = [asyncio.ensure_future(writer.run(one) if callable(one) else writer.ask(one)) for one in calls]
     await asyncio.sleep(0)
     gate.open()
     await held
@@ -108,14 +112,14 @@ async def test_work_is_durable_when_its_result_comes(writer: GroupWriter, path: 
 async def test_work_that_raises_undoes_itself_alone(writer: GroupWriter, path: Path) -> None:
     conflict = EventConflict("evt_1")
 
-    results = await _in_one_group(writer, _note("a"), _raise(conflict), _note("b"))
+    results = await _while_busy(writer, _note("a"), _raise(conflict), _note("b"))
 
     assert results == ["a", conflict, "b"]
     assert _notes(path) == ["a", "b"]
 
 
 async def test_work_the_database_refuses_raises_a_store_error(writer: GroupWriter, path: Path) -> None:
-    results = await _in_one_group(writer, _note("a"), _note("a"), _note("b"))
+    results = await _while_busy(writer, _note("a"), _note("a"), _note("b"))
 
     first, again, last = results
     assert (first, last) == ("a", "b")
@@ -123,11 +127,12 @@ async def test_work_the_database_refuses_raises_a_store_error(writer: GroupWrite
     assert "UNIQUE" in str(again)
 
 
-async def test_a_failing_commit_fails_all_of_its_group(writer: GroupWriter, path: Path) -> None:
-    results = await _in_one_group(writer, _note("a"), _orphan, _note("b"))
+async def test_a_failing_commit_fails_its_work_alone(writer: GroupWriter, path: Path) -> None:
+    results = await _while_busy(writer, _note("a"), _orphan, _note("b"))
 
-    assert [type(result) for result in results] == [StoreError] * 3
-    assert _notes(path) == []
+    first, failed, last = results
+    assert (first, type(failed), last) == ("a", StoreError, "b")
+    assert _notes(path) == ["a", "b"]
 
 
 async def test_after_a_failing_commit_the_writer_goes_on(writer: GroupWriter, path: Path) -> None:
@@ -139,18 +144,82 @@ async def test_after_a_failing_commit_the_writer_goes_on(writer: GroupWriter, pa
     assert _notes(path) == ["a"]
 
 
-async def test_a_transaction_the_database_undid_by_itself_fails_its_group(
+async def test_a_transaction_the_database_undid_by_itself_fails_its_work_alone(
     writer: GroupWriter, path: Path
 ) -> None:
     def undone(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise sqlite3.OperationalError("database or disk is full")
 
-    results = await _in_one_group(writer, _note("a"), undone, _note("b"))
+    first, failed, last = await _while_busy(writer, _note("a"), undone, _note("b"))
 
-    assert [type(result) for result in results] == [StoreError] * 3
-    assert _notes(path) == []
-    assert await writer.run(_note("c")) == "c"
+    assert (first, type(failed), last) == ("a", StoreError, "b")
+    assert _notes(path) == ["a", "b"]
+
+
+# Calls, which share transactions
+
+
+@pytest.fixture
+async def calls(database: Path) -> AsyncIterator[GroupWriter]:
+    writer = GroupWriter(lambda: connect(database))
+    await writer.open()
+    yield writer
+    await writer.close()
+
+
+def _accept(name: str, room: Seats | None = None, **changes: Any) -> Accept:
+    event = owed(name, action_id=name, lane_key=name, **changes)
+    return Accept([event], NOW, terms(room=room or Seats(0)))
+
+
+async def test_calls_next_to_each_other_share_a_transaction(calls: GroupWriter) -> None:
+    sizes: list[int] = []
+    calls.on_commit = lambda seconds, shared: sizes.append(shared)
+
+    results = await _while_busy(calls, _accept("a"), _accept("b"), lambda connection: "work", _accept("c"))
+
+    assert sizes == [1, 2, 1, 1]
+    assert [result.accepted[0].fresh for result in (*results[:2], results[3])] == [True] * 3
+    assert results[2] == "work"
+
+
+async def test_a_call_that_makes_a_mistake_fails_alone_and_keeps_no_seat(
+    calls: GroupWriter, database: Path
+) -> None:
+    room = Seats(5)
+    twice = Accept(
+        [owed("b", owed_delivery("same"), owed_delivery("same", hook_id="h2"))], NOW, terms(room=room)
+    )
+
+    first, failed, last = await _while_busy(calls, _accept("a", room), twice, _accept("c", room))
+
+    assert [leased.delivery_id for leased in (*first.leased, *last.leased)] == ["dlv_a", "dlv_c"]
+    assert isinstance(failed, StoreError)
+    assert [seat.hook_id for seat in room.taken] == ["hook_1", "hook_1"]
+
+
+async def test_a_commit_that_fails_fails_all_that_share_it_and_gives_their_seats_back(
+    database: Path,
+) -> None:
+    room, broken = Seats(5), [sqlite3.OperationalError("disk I/O error")]
+
+    class Failing(SharedConnection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT" and room.taken and broken:
+                raise broken.pop()
+            return super().execute(sql, *arguments)
+
+    writer = GroupWriter(lambda: sqlite3.connect(database, factory=Failing, isolation_level=None))
+    await writer.open()
+    failed = await _while_busy(writer, _accept("a", room), _accept("b", room))
+    free = room.free
+    again = await _while_busy(writer, _accept("a", room), _accept("b", room))
+    await writer.close()
+
+    assert [str(error) for error in failed] == ["SQLite: disk I/O error"] * 2
+    assert (free, room.free) == (5, 3)
+    assert [len(intake.leased) for intake in again] == [1, 1]
 
 
 async def test_closing_still_writes_what_was_asked_before(path: Path) -> None:

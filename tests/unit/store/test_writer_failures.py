@@ -67,12 +67,12 @@ async def test_a_rollback_that_fails_ends_its_connection_but_not_the_writer(
     assert await writer.run(_note) == 1
 
 
-async def test_a_mistake_after_the_database_undid_all_fails_its_group_alone(writer: GroupWriter) -> None:
+async def test_a_mistake_after_the_database_undid_all_is_told_to_its_caller(writer: GroupWriter) -> None:
     def undone(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise KeyError("no such delivery")
 
-    with pytest.raises(StoreError, match="no such delivery"):
+    with pytest.raises(KeyError, match="no such delivery"):
         await writer.run(undone)
 
     assert await writer.run(_note) == 1
