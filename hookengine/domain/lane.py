@@ -68,11 +68,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Why a head that is due is not leased: `behind` names what it waits for; else it is due again `at`,
-    or stays due if that is None (this node has no room, another may)."""
+    """Why a head that is due is not leased: `behind` names what it waits for; else it is due again so long
+    `after`, or stays due if that is 0 (this node has no room, another may)."""
 
     behind: str | None = None
-    at: Millis | None = None
+    after: Millis = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.clock import Millis
 from hookengine.domain.gate import hook_key, host_key
 from hookengine.domain.lane import Wait
 from hookengine.store.contract import Seat
@@ -30,9 +30,8 @@ class NodeRoom:
     sent at a time, so that the next death names the guilty one.
     """
 
-    def __init__(self, limits: InFlight, clock: Clock) -> None:
+    def __init__(self, limits: InFlight) -> None:
         self._limits = limits
-        self._clock = clock
         self._lock = threading.Lock()
         self._taken = 0
         self._hosts: Counter[str] = Counter()
@@ -64,7 +63,7 @@ class NodeRoom:
             if self._hooks[seat.hook_id] >= self._limits.hook:
                 return Wait(behind=hook_key(seat.hook_id))
             if seat.suspect and self._suspects:
-                return Wait(at=self._clock.now() + SUSPECT_AGAIN)
+                return Wait(after=SUSPECT_AGAIN)
             self._add(seat, 1)
             return None
 

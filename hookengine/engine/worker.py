@@ -72,7 +72,7 @@ class Worker:
         self._signals = signals
         self._clock = clock
         self._capacity = capacity
-        self.room = NodeRoom(capacity.in_flight, clock)
+        self.room = NodeRoom(capacity.in_flight)
         self._under_way: dict[asyncio.Task[None], int] = {}  # and the token each holds
         self._sending: set[asyncio.Task[None]] = set()  # those a stop may cut off
         self._woken = asyncio.Event()

@@ -8,7 +8,6 @@ from typing import Any
 from hookengine.domain.attempt import Accept as Applied
 from hookengine.domain.attempt import TryAgain
 from hookengine.domain.clock import Millis
-from hookengine.domain.lane import Wait
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
 from hookengine.store.contract import (
     Claimed,
@@ -16,8 +15,6 @@ from hookengine.store.contract import (
     Intake,
     Leased,
     Report,
-    Room,
-    Seat,
 )
 
 
@@ -36,33 +33,11 @@ class Clocks:
         return now
 
 
-class MovedRoom:
-    """A node's room whose waits end in the database's time."""
-
-    def __init__(self, room: Room, by: Millis) -> None:
-        self._room = room
-        self._by = by
-
-    @property
-    def free(self) -> int:
-        return self._room.free
-
-    def take(self, seat: Seat) -> Wait | None:
-        wait = self._room.take(seat)
-        return wait if wait is None or wait.at is None else replace(wait, at=wait.at + self._by)
-
-    def give(self, seat: Seat) -> None:
-        self._room.give(seat)
-
-    def for_what_waits(self, key: str) -> int:
-        return self._room.for_what_waits(key)
-
-
 def moved(ask: Ask, by: Millis) -> Ask:
     """The call as if it came from a node whose clock is `by` ahead of its own."""
     if not by:
         return ask
-    now, terms = ask.now + by, replace(ask.terms, room=MovedRoom(ask.terms.room, by))
+    now, terms = ask.now + by, ask.terms
     match ask:
         case Accept():
             return Accept(ask.events, now, terms)
