@@ -66,7 +66,8 @@ class Gate:
     def pass_through(self, now: Millis, lease: Millis, rate: Rate | None = None) -> bool:
         """A request passes; whether this is worth remembering.
 
-        Of a half-open circuit it is the only one, for as long as its lease lasts.
+        Of a half-open circuit it is the only one, for as long as its lease lasts. One without a rate is not
+        counted by those that have one.
         """
         if self.trips:
             self.probed_at, self.open_at = now, now + lease
@@ -74,7 +75,8 @@ class Gate:
         allowed = self._allowed(now, rate)
         if allowed is None:
             recovered = self.recovering_since >= 0
-            self.recovering_since, self.passed = -1, []
+            if recovered:
+                self.recovering_since, self.passed = -1, []
             return recovered
         self.passed = [instant for instant in self.passed if instant > now - allowed[1]] + [now]
         return True
