@@ -51,15 +51,13 @@ def moved(ask: Ask, by: Millis) -> Ask:
             return Cancel(ask.delivery_id, ask.because, now, terms)
 
 
-def moved_back(result: Any, by: Millis) -> Any:
-    """What came of a call, in the time of its node."""
-    if not by:
-        return result
-    if isinstance(result, Intake | Claimed) and result.leased:
-        return replace(result, leased=tuple(_leased(leased, by) for leased in result.leased))
-    if isinstance(result, Finished) and result.following is not None:
-        return replace(result, following=_leased(result.following, by))
-    return result
+def move_back(result: Any, by: Millis) -> None:
+    """Put what came of a call, fresh from the conversation, into the time of its node."""
+    if isinstance(result, Intake | Claimed):
+        for leased in result.leased:
+            _move_back(leased, by)
+    elif isinstance(result, Finished) and result.following is not None:
+        _move_back(result.following, by)
 
 
 def _report(report: Report, by: Millis) -> Report:
@@ -71,5 +69,7 @@ def _report(report: Report, by: Millis) -> Report:
     return replace(report, verdict=verdict, finished_at=report.finished_at + by)
 
 
-def _leased(leased: Leased, by: Millis) -> Leased:
-    return replace(leased, accepted_at=leased.accepted_at - by, started_at=leased.started_at - by)
+def _move_back(leased: Leased, by: Millis) -> None:
+    """In place, which takes a fortieth of the time: nobody has seen it yet."""
+    object.__setattr__(leased, "accepted_at", leased.accepted_at - by)
+    object.__setattr__(leased, "started_at", leased.started_at - by)

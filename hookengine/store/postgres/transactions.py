@@ -20,7 +20,7 @@ from hookengine.store.contract import Claimed
 from hookengine.store.postgres.connecting import Patience
 from hookengine.store.postgres.failures import DRIVER, Fate, fate_of
 from hookengine.store.postgres.rows import STEPS
-from hookengine.store.postgres.times import Clocks, moved, moved_back
+from hookengine.store.postgres.times import Clocks, move_back, moved
 
 # Settings of the transaction, not of the session: a pooler may give the session to others. Rows are found by
 # index whatever the planner thinks of a table that was empty when it looked.
@@ -77,8 +77,9 @@ class Transactions:
         calls = [moved(ask, shift) for ask, shift in zip(asks, shifts, strict=True)]
         desk = Desk(now, calls[0].terms)
         try:
-            found = await self._answer(converse(calls, desk), asks)
-            results = [moved_back(result, shift) for result, shift in zip(found, shifts, strict=True)]
+            results = await self._answer(converse(calls, desk), asks)
+            for result, shift in zip(results, shifts, strict=True):
+                move_back(result, shift)
             before_commit(calls, desk)
             await self._commit(calls, CommitUnsure(desk, results))
         except CommitUnsure:
