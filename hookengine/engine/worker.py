@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +21,9 @@ from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.engine.sending import NotBegun, Sender
 from hookengine.engine.signals import Signals
 from hookengine.errors import HookEngineError, StoreError
-from hookengine.failpoints import reach
 from hookengine.store.contract import Claimed, Leased, LeaseTerms, Seat, Store
 
-RECONNECT = 1.0  # seconds until claiming is tried again after the database failed
+RECONNECT = 1.0  # seconds, at most, until claiming is tried again after the database failed
 LAST_WORDS = 8.0  # seconds that recording may take of what was cut off by a stop
 PAUSE: Millis = 1000  # until a delivery that was given back may be leased again
 MARGIN = 3.0  # seconds before its lease ends in which nothing is written to a socket any more
@@ -92,7 +92,7 @@ class Worker:
             self._woken.clear()
             self.last_round = self._clock.ticks()
             now = self._clock.now()
-            due: Millis | None = now + round(RECONNECT * 1000)
+            due: Millis | None = now + round(RECONNECT * random.uniform(500, 1000))  # noqa: S311  nodes part
             try:
                 await self._claim_due()
                 due = None if self._starved else await self._store.next_due(now)
@@ -172,7 +172,6 @@ class Worker:
             offer = self.offer()
             held = frozenset(self._under_way.values())
             claimed = await self._store.claim(self._clock.now(), offer.terms, held)
-            reach("claim.after_commit")
             offer.take(claimed.leased)
             self._waiting_for = claimed.waiting_for
             self._tell(claimed)

@@ -43,7 +43,8 @@ class Claims:
             lanes = yield LockDue(self._desk.now, limit)
         outcome.more = len(lanes) == limit
         if not (ask.alone and lanes):
-            lanes += yield from self._that_waited(outcome, ask, limit)
+            waited = yield from self._that_waited(outcome, ask, limit)
+            lanes = [*waited, *lanes]  # room goes to those first: what is due now must not starve them
         self._claimed = [self._open(lane, index) for lane in lanes]
 
     def rescue(self, index: int) -> None:
