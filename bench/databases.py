@@ -15,6 +15,7 @@ import stage
 
 from hookengine.store.contract import Store
 from hookengine.store.migrations import upgrade
+from hookengine.store.postgres import PostgresStore
 from hookengine.store.sqlite import SqliteStore
 
 
@@ -31,10 +32,8 @@ def kinds(folder: Path, stack: ExitStack) -> Iterator[Kind]:
     numbers = itertools.count()
     yield Kind("sqlite", lambda: f"sqlite:///{folder}/{next(numbers)}.db")
     try:
-        from hookengine.store.postgres import PostgresStore  # noqa: F401
-
         yield Kind("postgres", stack.enter_context(stage.postgres()))
-    except (ImportError, stage.Missing) as error:
+    except stage.Missing as error:
         print(f"  left out, PostgreSQL: {error}")
 
 
@@ -48,8 +47,6 @@ def migrated(kind: Kind) -> str:
 async def opened(url: str) -> Store:
     if url.startswith("sqlite"):
         return await SqliteStore.open(_path(url))
-    from hookengine.store.postgres import PostgresStore
-
     return await PostgresStore.open(url)
 
 

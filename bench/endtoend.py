@@ -161,7 +161,7 @@ def rows(stage_: Stage, stack: ExitStack, words: Sequence[str]) -> list[Row]:
     try:
         if not words or any("postgres" in word for word in words):
             found += postgres_rows(stage_, stack)
-    except (ImportError, stage.Missing) as error:
+    except stage.Missing as error:
         print(f"  left out, PostgreSQL: {error}")
     try:
         queues = [peer for peer in peers.BEST if wanted(peer.name)]
@@ -189,8 +189,6 @@ def sqlite_rows(stage_: Stage) -> list[Row]:
 
 
 def postgres_rows(stage_: Stage, stack: ExitStack) -> list[Row]:
-    from hookengine.store.postgres import PostgresStore  # noqa: F401
-
     database = stack.enter_context(stage.postgres())
     name = "hookengine, postgres"
     return [
@@ -251,7 +249,8 @@ def main() -> None:
             print(f"end to end is left out: {error}")
             return
         chosen = rows(stage_, stack, said.words)
-        throughput(chosen, said.events, said.rounds)
+        if chosen:
+            throughput(chosen, said.events, said.rounds)
         if delayed := [row for row in chosen if row.delayed]:
             delay(delayed)
 

@@ -37,7 +37,7 @@ from hookengine.store.contract import Leased, LeaseTerms, OwedDelivery, OwedEven
 
 T = TypeVar("T")
 
-GROUPS = {1: 400, 10: 2000, 50: 6000, 200: 12_000}  # calls at a time: deliveries in a round
+GROUPS = {1: 200, 10: 1000, 50: 4000, 200: 8000}  # calls at a time: deliveries in a round
 ROUNDS = 3
 WAITING = (10_000, 100_000, 1_000_000)
 AT_ONCE = 50  # lanes that a claim may take
