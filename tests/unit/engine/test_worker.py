@@ -379,6 +379,7 @@ async def test_a_failing_database_is_told_and_asked_again_in_a_second(
         raise StoreError("the disk is full")
 
     monkeypatch.setattr(stage.store, "claim", fail)
+    monkeypatch.setattr("hookengine.engine.worker.random.uniform", lambda least, most: most)
     await stage.owe("dlv_a")
 
     async with running(stage):
