@@ -153,13 +153,6 @@ async def test_a_pruned_lanes_number_is_not_used_again(store: Store, look: Look)
     assert look.lane()["id"] > before
 
 
-async def test_there_is_nothing_to_sweep_in_a_lane_that_moves(store: Store) -> None:
-    await accept(store, owed("a", policy=LanePolicy.ORDERED), owed("b"), now=NOW)
-    await store.cancel("dlv_a", "no", NOW + 1, NO_LEASE)
-
-    assert await store.sweep(NOW + 2, SETTLE) == 0
-
-
 async def test_a_lane_of_many_deliveries_is_pruned_bit_by_bit(store: Store, look: Look) -> None:
     for later, name in enumerate("abcde"):
         await _deliver(store, name, now=NOW + later * SECOND, policy=LanePolicy.ORDERED, action_id=name)
@@ -205,50 +198,50 @@ async def test_what_rests_since_long_is_found_though_a_late_one_came_lately(stor
     assert (pruned[0], look.lane_exists()) == ([], False)
 
 
-def _lose_the_lease(database: Database) -> None:
-    database.rows("UPDATE lane SET token = NULL, head_id = NULL")
+async def test_what_is_kept_for_its_failure_is_passed_over_from_then_on(store: Store, look: Look) -> None:
+    failed = await _leased(store, "failed", lane_key="failed")
+    await store.finish(refused(failed, NOW + 1), NOW + 1, NO_LEASE)
+    for later, name in enumerate("abc", start=1):
+        await _deliver(store, name, now=NOW + later * SECOND, lane_key=name, action_id=name)
+    horizon = Horizon(delivered=NOW + DAY, failed=NOW - DAY, now=NOW + DAY)
+
+    first = await store.prune(horizon, 2)
+
+    assert (first.rows, first.left_off) == (2, (0, NOW + SECOND + 1))
+    assert await _prune(store, NOW + DAY, NOW - DAY, 2) == [1]
+    assert look.statuses() == {"dlv_failed": "failed"}
 
 
-async def test_what_nobody_sends_any_more_is_tried_again(
-    store: Store, database: Database, look: Look
+async def test_a_lane_in_use_again_is_kept_with_its_old_deliveries(store: Store, look: Look) -> None:
+    await _deliver(store)
+    await accept(store, owed("b", policy=LanePolicy.LATEST), now=NOW + DAY)
+
+    assert await _prune(store, NOW + DAY, NOW + DAY) == []
+    assert look.statuses() == {"dlv_a": "delivered", "dlv_b": "queued"}
+
+
+def _gate(database: Database, key: str, *, open_at: int, updated_at: int) -> None:
+    database.rows(
+        "INSERT INTO gate (key, open_at, failures, trips, passed, updated_at)"
+        " VALUES (:key, :open_at, 3, 0, '', :updated_at)",
+        key=key,
+        open_at=open_at,
+        updated_at=updated_at,
+    )
+
+
+async def test_a_gate_is_pruned_after_a_day_in_which_it_held_nothing_back(
+    store: Store, database: Database
 ) -> None:
-    await _leased(store)
-    _lose_the_lease(database)
+    _gate(database, "host:quiet", open_at=NOW, updated_at=NOW - DAY - 1)
+    _gate(database, "host:of today", open_at=NOW, updated_at=NOW - DAY)
+    _gate(database, "host:shut", open_at=NOW + 1, updated_at=NOW - 2 * DAY)
+    _gate(database, "host:waited for", open_at=NOW, updated_at=NOW - 2 * DAY)
+    await accept(store, owed("a"), now=NOW)
+    database.rows("UPDATE lane SET waits_for = :key", key="host:waited for")
 
-    mended = await store.sweep(NOW + SECOND, SETTLE)
+    pruned = await _prune(store, NOW - DAY, NOW)
 
-    (leased,) = (await store.claim(NOW + SECOND, terms())).leased
-    assert mended == 2  # the delivery, and its lane
-    assert (leased.delivery_id, leased.attempt) == ("dlv_a", 2)
-    assert look.attempts("dlv_a")[0]["outcome"] == "Unknown"
-    look.check()
-
-
-async def test_what_nobody_sends_any_more_is_superseded_by_a_newer_state(
-    store: Store, database: Database, look: Look
-) -> None:
-    await _leased(store, "a")
-    await accept(store, owed("b"), now=NOW + 1)
-    _lose_the_lease(database)
-
-    await store.sweep(NOW + SECOND, SETTLE)
-
-    (leased,) = (await store.claim(NOW + SECOND, terms())).leased
-    assert leased.delivery_id == "dlv_b"
-    assert look.statuses() == {"dlv_a": "superseded", "dlv_b": "sending"}
-    assert look.delivery("dlv_a")["ended_at"] == NOW + SECOND
-    assert await store.sweep(NOW + SECOND, SETTLE) == 0
-    look.check()
-
-
-async def test_in_an_ordered_lane_what_nobody_sends_any_more_goes_first_again(
-    store: Store, database: Database, look: Look
-) -> None:
-    await _leased(store, "a", policy=LanePolicy.ORDERED)
-    await accept(store, owed("b"), now=NOW + 1)
-    _lose_the_lease(database)
-
-    await store.sweep(NOW + SECOND, SETTLE)
-
-    assert look.lane()["head_id"] == "dlv_a"
-    assert look.statuses() == {"dlv_a": "retrying", "dlv_b": "queued"}
+    kept = database.rows("SELECT key FROM gate ORDER BY key")
+    assert pruned == [1]
+    assert [row["key"] for row in kept] == ["host:of today", "host:shut", "host:waited for"]

@@ -133,7 +133,7 @@ def _lock(
     if not among:
         return []
     locking = query.where(key.in_(among)).limit(limit).with_for_update(skip_locked=True)
-    return list(connection.execute(locking).scalars())
+    return list(connection.execute(locking).scalars().all())
 
 
 def _remove_lanes(connection: Connection, lanes: Sequence[int], horizon: Horizon, limit: int) -> int:
@@ -184,7 +184,7 @@ def _delete_lanes(connection: Connection, lanes: Collection[int], touched: Colle
     if not lanes:
         return 0
     left = exists().where(DELIVERY.c.lane_id == LANE.c.id)
-    kept = set(connection.execute(select(LANE.c.id).where(LANE.c.id.in_(lanes), left)).scalars())
+    kept = set(connection.execute(select(LANE.c.id).where(LANE.c.id.in_(lanes), left)).scalars().all())
     _delete(connection, LANE.c.id, [lane_id for lane_id in lanes if lane_id not in kept])
     shown = [lane_id for lane_id in kept if lane_id in touched]
     if shown:  # what they show may be gone already, and with it what a repair would send
@@ -200,7 +200,7 @@ def _delete(
         return ()
     returned = key if then is None else then
     deleted = delete(key.table).where(key.in_(values)).returning(returned)
-    return set(connection.execute(deleted).scalars())
+    return set(connection.execute(deleted).scalars().all())
 
 
 _KINDS: Final = (
