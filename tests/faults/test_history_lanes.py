@@ -247,4 +247,27 @@ def test_nothing_is_repaired_in_a_line(run: Run) -> None:
     repaired(run)
     run.lanes["main"]["policy"] = "ordered"
 
-    assert "L5: lane 1 has 1 repairs for 1 doubts" in said(run)
+    assert "L5: dlv_003 repairs in a lane that knows no repairs" in said(run)
+
+
+def test_a_repair_that_was_never_tried_leaves_its_doubt_to_another(run: Run) -> None:
+    run.arrive(rank=1)
+    sent(run, "cut_off")
+    run.arrive(rank=2)
+    sent(run)
+    run.arrive(rank=2)
+    sent(run)
+    run.come_to_rest()
+
+    repairs = [row["status"] for row in run.deliveries.values() if row["repair_of"] is not None]
+    assert repairs == ["superseded", "delivered"]
+    assert broken(run) == set()
+
+
+def test_a_repair_that_was_never_tried_needs_a_doubt_all_the_same(run: Run) -> None:
+    repaired(run).update(status="cancelled", attempts=0)
+    del run.attempts[-1], run.received[-1]
+    assert not [text for text in said(run) if text.startswith("L5")]
+
+    attempt(run, "dlv_001").update(certainty="refused", outcome="TimedOut")
+    assert "L5: lane 1 has 1 repairs for 0 doubts" in said(run)

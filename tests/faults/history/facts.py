@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.faults.history.matching import match
 from tests.faults.history.positions import LaneOrder
-from tests.faults.history.words import History, Pause, Received, Row
+from tests.faults.history.words import Emitted, Fate, History, Pause, Received, Row
 
 ENDED = frozenset({"delivered", "failed", "superseded", "cancelled"})
 WAITING = frozenset({"queued", "retrying"})
@@ -39,6 +39,15 @@ class Facts:
         self.history = history
         self.limits = history.limits
         self.rows = history.rows
+
+    @cached_property
+    def acknowledged(self) -> Mapping[str, Sequence[Emitted]]:
+        """By event."""
+        found: dict[str, list[Emitted]] = defaultdict(list)
+        for told in self.history.emitted:
+            if told.fate is Fate.ACKNOWLEDGED:
+                found[told.event_id].append(told)
+        return found
 
     @cached_property
     def events(self) -> Mapping[str, Row]:

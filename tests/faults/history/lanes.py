@@ -92,16 +92,22 @@ def what_has_finished_says_how(facts: Facts) -> Iterator[Violation]:
 
 
 def repairs_answer_doubts(facts: Facts) -> Iterator[Violation]:
-    """L5: each needs a doubt of its own, about another delivery, in a lane of the latest."""
+    """L5: each that was tried needs a doubt of its own, in a lane of the latest. One that was superseded before
+    leaves its doubt to the newer delivery's.
+    """
     repairs = [row for row in facts.rows.delivery if row["repair_of"] is not None]
     doubts: dict[int, int] = defaultdict(int)
     for lane_id, attempts in facts.attempts_in_lane.items():
         doubts[lane_id] = sum(in_doubt(row) + (row["late_outcome"] is not None) for row in attempts)
+    tried = Counter(row["lane_id"] for row in repairs if row["attempts"])
     for lane_id, count in Counter(row["lane_id"] for row in repairs).items():
-        lane = facts.lanes.get(lane_id)
-        if lane is None or lane["policy"] != "latest" or count > doubts[lane_id]:
-            yield _broken("L5", f"lane {lane_id} has {count} repairs for {doubts[lane_id]} doubts", lane)
+        if not doubts[lane_id] or tried[lane_id] > doubts[lane_id]:
+            text = f"lane {lane_id} has {count} repairs for {doubts[lane_id]} doubts"
+            yield _broken("L5", text, facts.lanes.get(lane_id))
     for row in repairs:
+        lane = facts.lanes.get(row["lane_id"])
+        if lane is not None and lane["policy"] != "latest":
+            yield _broken("L5", f"{row['id']} repairs in a lane that knows no repairs", row, lane)
         original = facts.deliveries.get(row["repair_of"])
         same = ("event_id", "hook_id", "lane_id", "digest", "number", "first_seq", "rank", "seq")
         if original is None or any(original[name] != row[name] for name in same):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tests.faults.history.facts import ENDED, Facts, in_doubt
 from tests.faults.history.matching import recorded_status
-from tests.faults.history.words import Emitted, Fate, Violation
+from tests.faults.history.words import Fate, Violation
 
 OF_THE_ENGINE = frozenset({"action.timed_out"})
 """Types of events that nobody emits: the engine's own watchdog makes them."""
@@ -106,7 +106,7 @@ def an_id_means_one_event(facts: Facts) -> Iterator[Violation]:
     for event_id, count in Counter(row["id"] for row in facts.rows.event).items():
         if count > 1:
             yield Violation(invariant="I14", text=f"there are {count} events {event_id}")
-    for event_id, told in _acknowledged(facts).items():
+    for event_id, told in facts.acknowledged.items():
         if len({one.digest for one in told}) > 1:
             text = f"{event_id} was acknowledged with different bodies"
             yield Violation(invariant="I14", text=text, evidence=tuple(told))
@@ -114,15 +114,7 @@ def an_id_means_one_event(facts: Facts) -> Iterator[Violation]:
             text = f"{event_id} was acknowledged with different answers"
             yield Violation(invariant="I14", text=text, evidence=tuple(told))
     for told_so in facts.history.emitted:
-        same = [one for one in _acknowledged(facts).get(told_so.event_id, ()) if one.digest == told_so.digest]
+        same = [one for one in facts.acknowledged.get(told_so.event_id, ()) if one.digest == told_so.digest]
         if told_so.fate is Fate.REFUSED and same:
             text = f"{told_so.event_id} was refused, and acknowledged with the same body"
             yield Violation(invariant="I14", text=text, evidence=(told_so, *same))
-
-
-def _acknowledged(facts: Facts) -> Mapping[str, list[Emitted]]:
-    found: dict[str, list[Emitted]] = defaultdict(list)
-    for told in facts.history.emitted:
-        if told.fate is Fate.ACKNOWLEDGED:
-            found[told.event_id].append(told)
-    return found
