@@ -1,0 +1,100 @@
+"""What is done now and then finds its rows by an index too, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Connection, event, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from hookengine.domain.retry import DAY
+from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.contract import Horizon
+from hookengine.store.sqlite.connection import connect
+from tests.conftest import NOW
+
+Run = Callable[[Callable[[Connection], Any]], Any]
+"""Runs something on a database of this kind."""
+
+LIMIT = 100
+HORIZON = Horizon(delivered=NOW, failed=NOW - DAY, now=NOW)
+SMALL = {"gate", "definitions", "waited"}
+"""Tables of few rows: hosts of the last days, one version, names that lanes wait for."""
+
+PLANS = {
+    "sqlite": ("EXPLAIN QUERY PLAN ", re.compile(r"SCAN (\w+)")),
+    "postgresql": ("EXPLAIN ", re.compile(r"Seq Scan on (\w+)")),
+}
+COUNTED = {"queued", "retrying", "CONSTANT"}
+"""What SQLite calls rows found already."""
+
+DONE = {
+    "next due": lambda connection: upkeep.next_due(connection, NOW),
+    "figures": lambda connection: upkeep.figures(connection, NOW),
+    "expire leases": lambda connection: upkeep.expire_leases(connection, NOW),
+    "overdue": lambda connection: actions.overdue(connection, NOW, LIMIT),
+    "new action": lambda connection: actions.new_action(connection, 1, NOW),
+    "sealed": lambda connection: actions.sealed(connection, 1, "a.path"),
+    "sweep": sweeping.find,
+    "mend": lambda connection: sweeping.mend(connection, {1}, NOW, 1),
+    **{
+        f"look for old {kind}": lambda connection, number=number: pruning.find(
+            connection, HORIZON, LIMIT, (number, NOW - DAY)
+        )
+        for number, kind in enumerate(("lanes", "deliveries", "events", "actions", "gates"))
+    },
+}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_database").url
+        yield lambda work: asyncio.run(_in_postgres(url, work))
+        return
+    connection = connect(Path(request.getfixturevalue("database")))
+    yield connection.lend
+    connection.close()
+
+
+async def _in_postgres(url: str, work: Callable[[Connection], Any]) -> Any:
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=pool.NullPool
+    )
+    async with engine.connect() as connection:
+        await connection.execute(text("SET enable_seqscan = off"))  # it would read all of an empty table
+        result = await connection.run_sync(work)
+    await engine.dispose()
+    return result
+
+
+def _read_as_a_whole(connection: Connection, work: Callable[[Connection], Any]) -> list[str]:
+    """Statements that read a table from end to end, which is not small."""
+    ran: list[tuple[str, Any]] = []
+
+    def remember(connection: Connection, cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        ran.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", remember)
+    work(connection)
+    event.remove(connection, "before_cursor_execute", remember)
+    assert ran
+    explain, reading = PLANS[connection.dialect.name]
+    found = []
+    for statement, values in ran:
+        plan = [str(row) for row in connection.exec_driver_sql(explain + statement, values)]
+        tables = {match[1] for step in plan if (match := reading.search(step))}
+        if tables - SMALL - COUNTED:
+            found.append(f"{statement}: {plan}")
+    return found
+
+
+@pytest.mark.parametrize("what", DONE)
+def test_nothing_reads_a_large_table_from_end_to_end(run: Run, what: str) -> None:
+    assert run(lambda connection: _read_as_a_whole(connection, DONE[what])) == []
