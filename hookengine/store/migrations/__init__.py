@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, make_url, pool, text
+from sqlalchemy import Connection, create_engine, event, make_url, pool, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
@@ -41,12 +41,12 @@ def upgrade(url: str, revision: str = "head") -> None:
     """
     if not is_postgres(url):
         _make_file(url)
-    connected(url, lambda connection: _migrate(connection, command.upgrade, revision))
+    connected(url, lambda connection: _migrate(connection, command.upgrade, revision), writes=True)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Undo what came after `revision`, with the data that only later tables hold. Raises StoreError."""
-    connected(url, lambda connection: _migrate(connection, command.downgrade, revision))
+    connected(url, lambda connection: _migrate(connection, command.downgrade, revision), writes=True)
 
 
 def pending(url: str) -> list[str]:
@@ -69,10 +69,10 @@ def differences(url: str) -> list[object]:
     return connected(url, compare)
 
 
-def connected(url: str, work: Callable[[Connection], T]) -> T:
+def connected(url: str, work: Callable[[Connection], T], *, writes: bool = False) -> T:
     """What `work` comes to on a connection of its own, committed. Raises StoreError."""
     try:
-        return asyncio.run(_in_postgres(url, work)) if is_postgres(url) else _in_sqlite(url, work)
+        return asyncio.run(_in_postgres(url, work)) if is_postgres(url) else _in_sqlite(url, work, writes)
     except (CommandError, RevisionError) as error:
         raise StoreError(f"another version of hookengine has migrated this database: {error}") from error
 
@@ -106,8 +106,11 @@ def _make_file(url: str) -> None:
         raise StoreError(f"{place} cannot be used: {error}") from error
 
 
-def _in_sqlite(url: str, work: Callable[[Connection], T]) -> T:
-    engine = create_engine(url, poolclass=pool.NullPool)
+def _in_sqlite(url: str, work: Callable[[Connection], T], writes: bool) -> T:
+    """Python's sqlite3 would begin transactions of its own, but none before a statement that changes tables."""
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"isolation_level": None})
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     try:
         with engine.connect() as connection:
             result = work(connection)  # not in `begin`: each migration is to be a transaction

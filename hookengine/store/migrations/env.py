@@ -17,6 +17,7 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
     transaction_per_migration=True,
+    transactional_ddl=True,
     on_version_apply=lambda step, **_: reach("migrate.before_commit", str(step.up_revision_id)),
 )
 with context.begin_transaction():

@@ -206,3 +206,26 @@ def _rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 def _read_as_this_version_does(connection: Connection) -> None:
     for table in SQLModel.metadata.sorted_tables:
         connection.execute(select(table)).all()
+
+
+def test_a_migration_that_does_not_end_leaves_nothing_of_itself_behind(
+    url: str, new_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = new_url("before")
+    *_, last = pending(url)
+
+    def fail(point: str, revision: str) -> None:
+        if last.startswith(revision):
+            raise StoreError(f"{point} {revision}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hookengine.failpoints.reach", fail)
+        with pytest.raises(StoreError, match="migrate.before_commit"):
+            upgrade(url)
+
+    applied = [line.partition(" ")[0] for line in pending(before) if line not in pending(url)]
+    if applied:
+        upgrade(before, applied[-1])
+    assert _schema(url) == _schema(before)
+    upgrade(url)
+    assert differences(url) == []
