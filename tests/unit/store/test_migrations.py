@@ -220,7 +220,7 @@ def test_a_migration_that_does_not_end_leaves_nothing_of_itself_behind(
 
     with monkeypatch.context() as patched:
         patched.setattr("hookengine.failpoints.reach", fail)
-        with pytest.raises(StoreError, match="migrate.before_commit"):
+        with pytest.raises(StoreError, match=r"migrate\.before_commit"):
             upgrade(url)
 
     applied = [line.partition(" ")[0] for line in pending(before) if line not in pending(url)]
