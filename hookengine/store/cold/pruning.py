@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.retry import DAY
+from hookengine.failpoints import reach
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REQUEST
 from hookengine.store.contract import Horizon, LeftOff, Pruned
 
@@ -66,6 +67,7 @@ def remove(connection: Connection, found: Found, horizon: Horizon, limit: int) -
     kind = _KINDS[found.place[0]]
     locked = _lock(connection, kind.key, kind.old(horizon), found.keys, limit)
     gone = kind.remove(connection, locked, horizon, limit)
+    reach("prune.before_commit")
     return pruned(found, gone, limit)
 
 
