@@ -37,6 +37,7 @@ class LaneBook:
         self.lane = lane
         self.deliveries = dict(deliveries)
         self.changed: dict[str, Delivery] = {}
+        self.news: list[Delivery] = []  # what ended, and repairs that came to be owed, in order
         self.contested = False  # numbers of another pipeline ended ordering by number just now
         self._terms = terms
         self._complete = complete
@@ -269,6 +270,7 @@ class LaneBook:
         delivery.move(status, because)
         delivery.ended_at = self._terms.now
         self._touch(delivery)
+        self.news.append(delivery)
 
     def _show(self, head: Delivery, certainty: Certainty, started_at: Millis) -> None:
         if self.lane.policy is LanePolicy.LATEST:
@@ -314,6 +316,7 @@ class LaneBook:
         repair = once_more(shown, self._terms.new_id(), self._terms.now)
         self.deliveries[repair.id] = repair
         self._touch(repair)
+        self.news.append(repair)
         self.lane.cleared_to = until
         self.lane.shown_digest = None  # until then the target may come to show something else
         self.lane.head_id, self.lane.waits_for = repair.id, None

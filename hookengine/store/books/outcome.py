@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hookengine.domain.delivery import Delivery
+from hookengine.domain.delivery import ENDED, Delivery
 from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release
 from hookengine.store.books.page import Page
 from hookengine.store.contract import (
@@ -39,8 +39,11 @@ class Outcome:
 
     def gather(self, page: Page) -> None:
         """What has happened to this lane since it was asked last."""
-        self.endings += page.endings()
-        self.repair_id = self.repair_id or page.new_repair()
+        for row in page.news():
+            if row.status in ENDED:
+                self.endings.append(Ending(delivery_id=row.id, status=row.status, because=row.because))
+            else:
+                self.repair_id = row.id
         if page.contested():
             self.notices.append(Notice(kind=NoticeKind.LANE_CONTESTED, subject=page.lane.key))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.delivery import ENDED, Delivery
+from hookengine.domain.delivery import Delivery
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane, Terms
 from hookengine.domain.lane_book import LaneBook
@@ -19,7 +19,6 @@ from hookengine.store.books.steps import (
     OpenedAttempt,
     Write,
 )
-from hookengine.store.contract import Ending
 
 
 @dataclass(slots=True)
@@ -39,7 +38,6 @@ class Page:
     stuck: bool = False
     rows: dict[str, Delivery] = field(default_factory=dict)
     complete: bool = True  # all that wait are in `rows`
-    told: set[str] = field(default_factory=set)
     opened: OpenedAttempt | None = None
     closed: list[ClosedAttempt] = field(default_factory=list)
     late: list[LateResult] = field(default_factory=list)
@@ -71,18 +69,13 @@ class Page:
             self._book = LaneBook(self.lane, self.rows, terms, complete=self.complete)
         return self._book
 
-    def endings(self) -> list[Ending]:
-        """What ended since this was asked last."""
-        ended = [row for row in self._changed() if row.status in ENDED and row.id not in self.told]
-        self.told.update(row.id for row in ended)
-        return [Ending(delivery_id=row.id, status=row.status, because=row.because) for row in ended]
-
-    def new_repair(self) -> str | None:
-        for row in self._changed():
-            if row.repair_of is not None and row.id not in self.rows and row.id not in self.told:
-                self.told.add(row.id)
-                return row.id
-        return None
+    def news(self) -> list[Delivery]:
+        """What has ended, and repairs that came to be owed, since this was asked last."""
+        book = self._book
+        if book is None or not book.news:
+            return []
+        news, book.news = book.news, []
+        return news
 
     def contested(self) -> bool:
         """Once: whether two are writing the same thing."""
@@ -97,7 +90,7 @@ class Page:
         lane = self.lane
         if lane.head_id is None and self._came_to_rest():
             lane.due_at = now
-        for row in self._changed():
+        for row in self._book.changed.values() if self._book else ():
             if row.id in self.rows:
                 write.changed_deliveries[row.id] = row
             else:
@@ -113,9 +106,6 @@ class Page:
     def _came_to_rest(self) -> bool:
         head_id, next_seq = self.before[0], self.before[5]
         return head_id is not None or next_seq != self.lane.next_seq
-
-    def _changed(self) -> list[Delivery]:
-        return [] if self._book is None else list(self._book.changed.values())
 
 
 def loading(pages: dict[int, Page], extra: dict[str, int], cancels: int) -> LoadDeliveries:
