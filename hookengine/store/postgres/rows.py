@@ -25,7 +25,6 @@ from hookengine.store.postgres.writing import write
 
 Rows = Sequence[Any]
 
-_LOOKS = 3  # at what is made here and there at the same time
 _DELIVERY_HERE = ", ".join(f"d.{name.strip()}" for name in DELIVERY.split(","))
 _WAITING = "status IN ('queued','retrying')"
 
@@ -173,8 +172,8 @@ async def lock_lanes(connection: asyncpg.Connection, step: steps.LockLanes) -> l
         return _lanes(await connection.fetch(_LOCK_LANES, ids))
     keys = sorted(step.keys)
     policies = [step.keys[key].value for key in keys]
-    rows = await _made_elsewhere(connection, set(keys), 1, _MAKE_AND_LOCK_LANES, keys, policies, ids)
-    return _lanes(rows)
+    rows = await connection.fetch(_MAKE_AND_LOCK_LANES, keys, policies, ids)
+    return _lanes(_complete(rows, set(keys), 1))
 
 
 async def lock_due(connection: asyncpg.Connection, step: steps.LockDue) -> list[Lane]:
@@ -222,7 +221,7 @@ async def load_hooks(connection: asyncpg.Connection, step: steps.LoadHooks) -> d
 async def lock_gates(connection: asyncpg.Connection, step: steps.LockGates) -> dict[str, Gate]:
     keys, made = list(step.keys), sorted(step.made)
     if made:
-        rows = await _made_elsewhere(connection, set(made), 0, _MAKE_AND_LOCK_GATES, keys, made)
+        rows = _complete(await connection.fetch(_MAKE_AND_LOCK_GATES, keys, made), set(made), 0)
     else:
         rows = await connection.fetch(_LOCK_GATES, keys)
     return {row[0]: columns.gate_from(row) for row in rows}
@@ -235,19 +234,12 @@ async def load_requests(
     return {row[0]: RenderedRequest.from_json(row[1]) for row in rows}
 
 
-async def _made_elsewhere(
-    connection: asyncpg.Connection, keys: set[str], place: int, query: str, *values: Any
-) -> Rows:
-    """The rows of a query that makes what is missing of `keys`, with all of them.
-
-    What another transaction makes at the same moment is there for neither part of the query: only for the
-    next one.
-    """
-    for _ in range(_LOOKS):
-        rows: Rows = await connection.fetch(query, *values)
-        if len(rows) >= len(keys) and keys <= {row[place] for row in rows}:
-            return rows
-    raise StoreRaced("rows are made and deleted at the same time")
+def _complete(rows: Rows, keys: set[str], place: int) -> Rows:
+    """What another transaction makes at the same moment is there for neither half of such a query: only for
+    the next one."""
+    if not keys <= {row[place] for row in rows}:
+        raise StoreRaced("another transaction has made a row first")
+    return rows
 
 
 def _lanes(rows: Rows) -> list[Lane]:
