@@ -289,6 +289,14 @@ class Look:
         (row,) = self._rows("SELECT * FROM lane WHERE key = :key", key=key)
         return row
 
+    def hook(self, hook_id: str) -> dict[str, Any]:
+        (row,) = self._rows("SELECT * FROM hook WHERE id = :id", id=hook_id)
+        return row
+
+    def gate(self, key: str) -> dict[str, Any]:
+        (row,) = self._rows("SELECT * FROM gate WHERE key = :key", key=key)
+        return row
+
     def lane_exists(self, key: str = "a commit") -> bool:
         return bool(self._rows("SELECT 1 FROM lane WHERE key = :key", key=key))
 

@@ -279,6 +279,18 @@ async def test_a_rate_counts_what_all_nodes_send_with_a_credential(store: Store)
     assert [len(one.leased) for one in (too_early, then, one_more)] == [0, 2, 1]
 
 
+async def test_it_is_remembered_when_a_rate_lets_the_next_pass(store: Store, look: Look) -> None:
+    await _owe(store, "a", "b", rate="1/min")
+    (first,) = (await store.claim(NOW, terms(1))).leased
+    await store.finish(delivered(first, NOW + 1), NOW + 1, NO_LEASE)
+
+    claimed = await store.claim(NOW + SECOND, terms())
+
+    assert claimed.leased == ()
+    assert await store.next_due(NOW + SECOND) == NOW + MINUTE
+    assert look.gate("account:target.example token")["open_at"] == NOW + MINUTE
+
+
 async def test_a_rate_counts_what_is_sent_as_it_comes_in(store: Store) -> None:
     names = "abcde"
     events = [owed(name, action_id=name, lane_key=name, rate="3/min") for name in names]

@@ -130,8 +130,12 @@ class Desk:
             ),
         ]
         for gate, limit in gates:
-            if gate is not None and not gate.admits(self.now, limit):
-                self.changed(gate)
+            if gate is None:
+                continue
+            opens = gate.open_at
+            if not gate.admits(self.now, limit):
+                if gate.open_at != opens:
+                    self.changed(gate)
                 return Wait(behind=gate.key)
         seat = _seat(head)
         wait = self.terms.room.take(seat)

@@ -178,8 +178,7 @@ class _Group:
         return max(of_lanes.values(), default=0)
 
     def _load_hooks(self) -> Generator[Step, Answer, None]:
-        """Those that are not known yet."""
-        hooks = {row.hook_id for row in self._everything()} - self.desk.hooks.keys()
+        hooks = {row.hook_id for row in self._everything()}
         if hooks:
             self.desk.hooks.update((yield LoadHooks(hooks)))
 
@@ -201,7 +200,6 @@ class _Group:
         ]
         if held_up:
             put_in(self.desk.pages, (yield LoadWaitingBesides(held_up)))
-            yield from self._load_hooks()
 
     def _expect(self, page: Page, index: int) -> None:
         """What this call may bring about in the lane."""
