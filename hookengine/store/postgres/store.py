@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
@@ -46,6 +46,9 @@ _TOUCH: Final = text(
     "UPDATE definitions SET version = version WHERE id IN"
     " (SELECT id FROM definitions FOR NO KEY UPDATE SKIP LOCKED)"
 )
+_LITTLE_MEMORY: Final = text("SELECT set_config('work_mem', '64kB', true)")
+_ROOM: Final = text("SELECT count(*) FROM generate_series(1, 20000)")
+"""Half a megabyte, which with so little memory goes to a file: on a full disk, that fails first of all."""
 
 
 class PostgresStore:
@@ -99,7 +102,11 @@ class PostgresStore:
         self._committer.on_commit = self._claimer.on_commit = listener
 
     async def writable(self) -> None:
-        await self._aside.run(lambda connection, ahead: connection.execute(_TOUCH))
+        def touch(connection: Connection, ahead: Millis) -> None:
+            for statement in (_LITTLE_MEMORY, _ROOM, _TOUCH):
+                connection.execute(statement)
+
+        await self._aside.run(touch)
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
         remembered: Remembered = await self._reader.ask(Question(events, actions))

@@ -38,12 +38,15 @@ from hookengine.store.contract import (
     Report,
 )
 from hookengine.store.migrations import upgrade
+from hookengine.store.sqlite import questions
 from hookengine.store.sqlite.connection import connect
 from hookengine.store.sqlite.reader import Reader
-from hookengine.store.sqlite.remembering import remember
 from hookengine.store.sqlite.writer import GroupWriter
 
 T = TypeVar("T")
+
+ROOM = 1 << 18
+"""Bytes that must be free beside the database: a touch still finds its place in files that nothing else fits into."""
 
 _TOUCH = "UPDATE definitions SET version = version"
 
@@ -86,9 +89,10 @@ class SqliteStore:
 
     async def writable(self) -> None:
         await self._writer.run(lambda connection: connection.execute(_TOUCH))
+        await asyncio.get_running_loop().run_in_executor(None, _find_room, self.path)
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
-        return await self._reader.ask(lambda connection: remember(connection, events, actions))
+        return await self._reader.ask(lambda connection: questions.remember(connection, events, actions))
 
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
         return await self._write(lambda connection: actions.new_action(connection, pipeline_id, now))
@@ -114,13 +118,13 @@ class SqliteStore:
         return status
 
     async def next_due(self, now: Millis) -> Millis | None:
-        return await self._read(lambda connection: upkeep.next_due(connection, now))
+        return await self._reader.ask(lambda connection: questions.next_due(connection, now))
 
     async def expire_leases(self, now: Millis) -> int:
         return await self._write(lambda connection: upkeep.expire_leases(connection, now))
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
-        return await self._read(lambda connection: actions.sealed(connection, pipeline_id, path))
+        return await self._reader.ask(lambda connection: questions.sealed(connection, pipeline_id, path))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))
@@ -166,6 +170,17 @@ class SqliteStore:
 
     async def _read_aside(self, question: Callable[[Connection], T]) -> T:
         return await self._aside.ask(lambda shared: shared.lend(question))
+
+
+def _find_room(path: Path) -> None:
+    """Raises StoreError."""
+    beside = path.with_name(path.name + ".room")
+    try:
+        beside.write_bytes(bytes(ROOM))
+    except OSError as error:
+        raise StoreError(f"{path} has no room to grow: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _own(path: Path) -> TextIO:
