@@ -120,6 +120,20 @@ async def test_a_hook_sent_away_while_its_file_is_applied_stays_away(
     ]
 
 
+async def test_a_hook_that_begins_to_fail_while_it_is_taken_over_is_failing_since_then(
+    nodes: tuple[Store, Store], postgres_database: SharedDatabase
+) -> None:
+    await nodes[0].apply(FILE, "file", NOW)
+    began = f"UPDATE hook SET failing_since = {NOW + 1} WHERE id = 'hook_1'"
+
+    await _at_once(
+        postgres_database, began, nodes[1].apply(Definitions(hooks=FILE.hooks[:1]), "api", NOW + 2)
+    )
+
+    (hook,) = postgres_database.rows("SELECT managed_by, failing_since FROM hook WHERE id = 'hook_1'")
+    assert hook == {"managed_by": "api", "failing_since": NOW + 1}
+
+
 async def test_a_lane_that_is_being_used_is_passed_over_by_a_prune(
     nodes: tuple[Store, Store], postgres_database: SharedDatabase, look: Look
 ) -> None:

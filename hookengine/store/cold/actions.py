@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
 from hookengine.domain.clock import Millis
-from hookengine.store.cold.tables import ACTION, CONTEXT_SECRET
+from hookengine.store.cold.tables import ACTION
 from hookengine.store.contract import Overdue
 
-FIRST_OWN_ACTION = 1_000_000_000
+FIRST_OWN_ACTION: Final = 1_000_000_000
 """Added to the ids of actions that incoming hooks start, so that they are no ids of the platform's own."""
+
+SEALED: Final = "SELECT sealed FROM context_secret WHERE pipeline_id = :pipeline AND path = :path"
+_SEALED = text(SEALED)
 
 
 def new_action(connection: Connection, pipeline_id: int, now: Millis) -> int:
@@ -46,11 +50,7 @@ def overdue(connection: Connection, before: Millis, limit: int) -> tuple[Overdue
 
 def sealed(connection: Connection, pipeline_id: int, path: str) -> str | None:
     """The newest context secret at this path."""
-    found = connection.scalar(
-        select(CONTEXT_SECRET.c.sealed).where(
-            CONTEXT_SECRET.c.pipeline_id == pipeline_id, CONTEXT_SECRET.c.path == path
-        )
-    )
+    found = connection.scalar(_SEALED, {"pipeline": pipeline_id, "path": path})
     return None if found is None else str(found)
 
 

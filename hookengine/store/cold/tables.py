@@ -16,7 +16,6 @@ def _table(row: type[SQLModel]) -> Table:
 
 ACTION: Final = _table(tables.ActionRow)
 ATTEMPT: Final = _table(tables.AttemptRow)
-CONTEXT_SECRET: Final = _table(tables.ContextSecretRow)
 DEFINITIONS: Final = _table(tables.DefinitionsRow)
 DELIVERY: Final = _table(tables.DeliveryRow)
 EVENT: Final = _table(tables.EventRow)

@@ -23,11 +23,15 @@ _LEASES = text("SELECT count(*) FROM delivery WHERE status = 'sending'")
 # In the order of an index: else PostgreSQL might look for them all through the table.
 _OF_STATUS = "(SELECT count(*) FROM (SELECT 1 FROM delivery WHERE status = '{0}' ORDER BY ended_at LIMIT :most) AS {0})"
 _WAITING = text(f"SELECT {_OF_STATUS.format('queued')} + {_OF_STATUS.format('retrying')}")
-_NEXT_DUE = text("SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL")
-_NEXT_OPENING = text(
-    "SELECT min(open_at) FROM gate WHERE open_at > :now"
-    " AND EXISTS (SELECT 1 FROM lane WHERE waits_for = gate.key)"
-)
+NEXT_DUE: Final = """
+SELECT min(due_at) FROM (
+  SELECT min(due_at) AS due_at FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL
+  UNION ALL
+  SELECT min(open_at) FROM gate WHERE open_at > :now
+    AND EXISTS (SELECT 1 FROM lane WHERE waits_for = gate.key)
+) AS due
+"""
+_NEXT_DUE = text(NEXT_DUE)
 _OLDEST_CLAIMABLE = text(
     "SELECT due_at FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL AND token IS NULL"
     " AND due_at <= :now ORDER BY due_at LIMIT 1"
@@ -49,12 +53,15 @@ def expire_leases(connection: Connection, now: Millis) -> int:
 
 def next_due(connection: Connection, now: Millis) -> Millis | None:
     """Behind a gate a lane is due when that opens; for room nobody knows when it comes."""
-    return _earliest(connection.scalar(_NEXT_DUE), connection.scalar(_NEXT_OPENING, {"now": now}))
+    due: Millis | None = connection.scalar(_NEXT_DUE, {"now": now})
+    return due
 
 
 def figures(connection: Connection, now: Millis) -> Figures:
     """Waiting deliveries are counted up to MOST_COUNTED."""
-    due = _earliest(connection.scalar(_OLDEST_CLAIMABLE, {"now": now}), connection.scalar(_OLDEST_SET_ASIDE))
+    claimable = connection.scalar(_OLDEST_CLAIMABLE, {"now": now})
+    set_aside = connection.scalar(_OLDEST_SET_ASIDE)
+    due = min((instant for instant in (claimable, set_aside) if instant is not None), default=None)
     return Figures(
         waiting=min(connection.execute(_WAITING, {"most": MOST_COUNTED}).scalar_one(), MOST_COUNTED),
         oldest_due=due if due is not None and due <= now else None,
@@ -70,7 +77,3 @@ def _circuits(connection: Connection, now: Millis) -> dict[str, str]:
     gates = (Gate(key=row[0], open_at=row[1], trips=row[2], probed_at=row[3]) for row in rows)
     states = {gate.key.removeprefix("host:"): gate.circuit(now) for gate in gates}
     return {host: str(state) for host, state in states.items() if state is not Circuit.CLOSED}
-
-
-def _earliest(*instants: Millis | None) -> Millis | None:
-    return min((instant for instant in instants if instant is not None), default=None)

@@ -1,10 +1,13 @@
-"""What the store knows of events and actions already. Every event asks: plain statements, nothing around them."""
+"""What is asked all day long: plain statements, nothing around them."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 
+from hookengine.domain.clock import Millis
+from hookengine.store.cold.actions import SEALED
+from hookengine.store.cold.upkeep import NEXT_DUE
 from hookengine.store.contract import ActionKey, Remembered
 
 
@@ -20,6 +23,16 @@ def remember(
     }
     remembered = {key: row for key in dict.fromkeys(actions) if (row := _action(connection, key))}
     return Remembered(events=known, actions={key: (row[1], row[2]) for key, row in remembered.items()})
+
+
+def next_due(connection: sqlite3.Connection, now: Millis) -> Millis | None:
+    due: Millis | None = connection.execute(NEXT_DUE, {"now": now}).fetchone()[0]
+    return due
+
+
+def sealed(connection: sqlite3.Connection, pipeline_id: int, path: str) -> str | None:
+    row = connection.execute(SEALED, {"pipeline": pipeline_id, "path": path}).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _action(connection: sqlite3.Connection, key: ActionKey) -> tuple[int, int, str] | None:
