@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +16,8 @@ from tests.faults.history import Received
 
 CONTEXTS = ("context", "name", "key")
 """Where commit statuses say which of a commit's statuses they are."""
+
+_FIELDS = [field.name for field in fields(Received)]
 
 
 def now() -> float:
@@ -68,7 +70,7 @@ class Journal:
                 body=text,
             )
             self._under_way[lane][number] = entry.delivery
-            self._write(entry, asdict(entry))
+            self._write(entry, {name: getattr(entry, name) for name in _FIELDS})
         return number
 
     def ended(self, number: int, status: int | None) -> None:

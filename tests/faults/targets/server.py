@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from http import HTTPStatus
+from http.client import responses
 from random import Random
 
 from tests.faults.sockets import Listener
@@ -145,7 +145,7 @@ async def _head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
 
 def _answer(behaviour: Behaviour) -> bytes:
     status = behaviour.status or 200
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Whatever"
+    phrase = responses.get(status, "Whatever")
     body = _bytes(behaviour.body)
     lines = [f"HTTP/1.1 {status} {phrase}", "content-type: application/json", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in behaviour.headers]
