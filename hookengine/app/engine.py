@@ -20,11 +20,11 @@ from hookengine.app.parts import Parts, assemble, tokens
 from hookengine.config import Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event_list import parse_all
-from hookengine.engine.connections import LONGEST_IDLE
 from hookengine.engine.reloading import RELOAD_EVERY
 from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
 from hookengine.engine.upkeep import ScheduledAlarm, new_scheduler
 from hookengine.engine.watchdog import WATCH_EVERY
+from hookengine.engine.wire.pool import LONGEST_IDLE
 from hookengine.errors import InvalidEvent
 from hookengine.manifest import Manifest
 from hookengine.web.access import Tokens
@@ -125,7 +125,7 @@ class HookEngine:
         if deliver:
             parts.upkeep.schedule(scheduler)
             scheduler.add_job(parts.watchdog.watch, IntervalTrigger(seconds=WATCH_EVERY))
-            scheduler.add_job(parts.connections.close_idle, IntervalTrigger(seconds=LONGEST_IDLE / 2))
+            scheduler.add_job(parts.pool.close_idle, IntervalTrigger(seconds=LONGEST_IDLE / 2))
         scheduler.start()
         try:
             yield

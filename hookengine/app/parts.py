@@ -9,13 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import httpx
-
 from hookengine.app.stores import open_memory
 from hookengine.config import Secrets, Settings
 from hookengine.domain.clock import Clock
 from hookengine.engine.catalogue import Catalogue
-from hookengine.engine.connections import ONE, Connections
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.reloading import Reloader
@@ -25,10 +22,12 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import Triggers
 from hookengine.engine.upkeep import Retention, Upkeep
 from hookengine.engine.watchdog import Watchdog
+from hookengine.engine.wire.dialling import Dialler
+from hookengine.engine.wire.pool import Pool
+from hookengine.engine.wire.tls import trusting
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
 from hookengine.guard.address import AddressPolicy
-from hookengine.guard.connect import GuardedTransport
 from hookengine.guard.keys import KeyRing
 from hookengine.guard.resolver import Resolver
 from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
@@ -61,7 +60,7 @@ class Parts:
     watchdog: Watchdog
     reloader: Reloader | None  # None: nobody else changes what is defined
     vault: Vault
-    connections: Connections
+    pool: Pool
     exposition: Exposition
 
 
@@ -85,9 +84,8 @@ async def assemble(
     tallies = Tallies(signals)
     stack.callback(tallies.close)
     store.on_commit(tallies.on_commit)
-    policy = _policy(settings)
-    connections = _connections(policy, clock, stack)
-    sender = Sender(vault, policy, connections, clock, _manners(settings))
+    pool = _pool(settings, clock, stack)
+    sender = Sender(vault, pool, clock, _manners(settings))
     rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
     capacity = _capacity(settings, catalogue, shared=memory.shared)
@@ -104,7 +102,7 @@ async def assemble(
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
         reloader=reloader if memory.shared else None,
         vault=vault,
-        connections=connections,
+        pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
     )
 
@@ -147,13 +145,13 @@ def _policy(settings: Settings) -> AddressPolicy:
     return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
-def _connections(policy: AddressPolicy, clock: Clock, stack: AsyncExitStack) -> Connections:
+def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Pool:
     resolver = Resolver()
     stack.callback(resolver.close)
-    tls = httpx.create_ssl_context(trust_env=False)
-    connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)
-    stack.push_async_callback(connections.close)
-    return connections
+    tls = trusting()
+    pool = Pool(Dialler(resolver, lambda _: tls), _policy(settings), clock)
+    stack.push_async_callback(pool.close)
+    return pool
 
 
 def _manners(settings: Settings) -> Manners:

@@ -11,29 +11,49 @@ from hookengine.domain.clock import Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How an attempt went on the wire, in milliseconds. `address` is the one dialled.
+
+    `dns`, `connect` and `tls` are None on a connection that was kept from before, and where it did not come so
+    far; `first_byte` and `total` count from the attempt's beginning.
+    """
+
+    address: str | None = None
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """The target answered. `body` holds the first bytes of the answer as text, scrubbed of secrets."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names, those worth keeping
     body: str = ""
+    timing: Timing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreachable:
-    """No answer. `written`: request bytes may have reached the target."""
+    """No answer. `written`: request bytes may have reached the target. `code` is the reason in one stable word."""
 
     reason: str
     written: bool = False
+    code: str = ""
+    timing: Timing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut:
-    """No answer in time. `phase` is what was waited for: connect, write, read or total."""
+    """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read."""
 
     phase: str
     seconds: float
     written: bool = False
+    timing: Timing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,25 +15,43 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from hookengine.guard.hostname import IPAddress
 
 LOOKUPS_PER_NAME = 2
 REMEMBERED_FAILURES = 1024
 
+# What `socket.gaierror` says that is no failure of the DNS itself.
+_CODES = {socket.EAI_NONAME: "dns_not_found"}
+with contextlib.suppress(AttributeError):  # not every system knows it
+    _CODES[socket.EAI_NODATA] = "dns_no_address"
+
 Lookup = Callable[[str], Sequence[str]]
 """Blocks until a name's addresses are known; whatever it raises is a failed look-up."""
 
-Answer = tuple[IPAddress, ...] | str
-"""Addresses, or why there are none."""
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there are no addresses. `code` is stable: `dns_not_found`, `dns_no_address`, `dns_timeout`, `dns_failed`."""
+
+    code: str
+    why: str
+
+
+Answer = tuple[IPAddress, ...] | NoAnswer
 
 
 class LookupFailed(Exception):
     """The name has no address now. This says nothing about whether it may be called: try again later."""
 
-    def __init__(self, name: str, why: str, *, timed_out: bool = False) -> None:
-        super().__init__(f"{name} cannot be resolved: {why}")
-        self.timed_out = timed_out
+    def __init__(self, name: str, failure: NoAnswer) -> None:
+        super().__init__(f"{name} cannot be resolved: {failure.why}")
+        self.code = failure.code
+
+    @property
+    def timed_out(self) -> bool:
+        return self.code == "dns_timeout"
 
 
 def system_lookup(name: str) -> list[str]:
@@ -62,7 +80,7 @@ class Resolver:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hookengine-dns")
         self._flights: dict[str, asyncio.Future[Answer]] = {}
         self._running: Counter[str] = Counter()
-        self._failures: dict[str, tuple[float, str]] = {}
+        self._failures: dict[str, tuple[float, NoAnswer]] = {}
 
     async def resolve(self, name: str) -> tuple[IPAddress, ...]:
         """At least one address, none twice; not judged. Raises LookupFailed."""
@@ -72,11 +90,11 @@ class Resolver:
         await asyncio.wait({flight}, timeout=self._timeout)
         if not flight.done():
             self._forget_flight(name, flight)
-            why = f"no answer within {self._timeout:g} s"
-            self._remember_failure(name, why)
-            raise LookupFailed(name, why, timed_out=True)
+            late = NoAnswer("dns_timeout", f"no answer within {self._timeout:g} s")
+            self._remember_failure(name, late)
+            raise LookupFailed(name, late)
         answer = flight.result()
-        if isinstance(answer, str):
+        if isinstance(answer, NoAnswer):
             raise LookupFailed(name, answer)
         return answer
 
@@ -86,7 +104,8 @@ class Resolver:
 
     def _launch(self, name: str) -> asyncio.Future[Answer]:
         if self._running[name] >= LOOKUPS_PER_NAME:
-            raise LookupFailed(name, "earlier look-ups of it are still unanswered", timed_out=True)
+            why = "earlier look-ups of it are still unanswered"
+            raise LookupFailed(name, NoAnswer("dns_timeout", why))
         loop = asyncio.get_running_loop()
         flight: asyncio.Future[Answer] = loop.create_future()
         work = self._threads.submit(_ask, self._lookup, name)
@@ -105,7 +124,7 @@ class Resolver:
         self._running -= Counter({name: 1})
         self._forget_flight(name, flight)
         answer = _answer_of(work)
-        if isinstance(answer, str):
+        if isinstance(answer, NoAnswer):
             self._remember_failure(name, answer)
         else:
             self._failures.pop(name, None)
@@ -116,29 +135,33 @@ class Resolver:
         if self._flights.get(name) is flight:
             del self._flights[name]
 
-    def _remember_failure(self, name: str, why: str) -> None:
+    def _remember_failure(self, name: str, failure: NoAnswer) -> None:
         self._failures.pop(name, None)
         while len(self._failures) >= REMEMBERED_FAILURES:
             del self._failures[next(iter(self._failures))]
-        self._failures[name] = (self._monotonic() + self._negative_seconds, why)
+        self._failures[name] = (self._monotonic() + self._negative_seconds, failure)
 
     def _recall_failure(self, name: str) -> None:
-        until, why = self._failures.get(name, (None, ""))
-        if until is None:
+        remembered = self._failures.get(name)
+        if remembered is None:
             return
+        until, failure = remembered
         if self._monotonic() < until:
-            raise LookupFailed(name, why)
+            raise LookupFailed(name, failure)
         del self._failures[name]
 
 
 def _ask(lookup: Lookup, name: str) -> Answer:
     addresses = dict.fromkeys(ipaddress.ip_address(text) for text in lookup(name))
-    return tuple(addresses) or "it has no address"
+    return tuple(addresses) or NoAnswer("dns_no_address", "it has no address")
 
 
 def _answer_of(work: Future[Answer]) -> Answer:
     """What the look-up raised is an answer too: getaddrinfo raises UnicodeError for names such as `a..b`."""
     if work.cancelled():
-        return "the resolver was closed"
+        return NoAnswer("dns_failed", "the resolver was closed")
     error = work.exception()
-    return work.result() if error is None else f"{type(error).__name__}: {error}"
+    if error is None:
+        return work.result()
+    known = _CODES.get(error.errno or 0) if isinstance(error, socket.gaierror) else None
+    return NoAnswer(known or "dns_failed", f"{type(error).__name__}: {error}")

@@ -65,7 +65,7 @@ def test_each_outcome_has_its_certainty(outcome: Outcome, accepted: bool, certai
     ("outcome", "line"),
     [
         (Answered(status=503), "503"),
-        (TimedOut(phase="total", seconds=30), "timed out after 30.0 s (total)"),
+        (TimedOut(phase="read", seconds=30), "timed out after 30.0 s (read)"),
         (Unreachable(reason="no route"), "unreachable: no route"),
         (Blocked(reason="10.0.0.1"), "blocked: 10.0.0.1"),
         (Unrenderable(reason="no sha"), "unrenderable: no sha"),
@@ -85,7 +85,7 @@ def test_each_outcome_is_described_in_a_line(outcome: Outcome, line: str) -> Non
         (Answered(status=429), "429"),
         (Answered(status=503), "5xx"),
         (TimedOut(phase="connect", seconds=5), "timeout_connect"),
-        (TimedOut(phase="total", seconds=30, written=True), "timeout_total"),
+        (TimedOut(phase="read", seconds=30, written=True), "timeout_read"),
         (Unreachable(reason="no route"), "unreachable"),
         (Blocked(reason="10.0.0.1"), "blocked"),
         (Unrenderable(reason="no sha"), "unrenderable"),

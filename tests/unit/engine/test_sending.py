@@ -2,26 +2,29 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-import httpx
 import pytest
-from pytest_httpx import HTTPXMock
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.engine.connections import ONE, Connections
 from hookengine.engine.sending import Manners, NotBegun, Sender
+from hookengine.engine.wire.dialling import Dialler
+from hookengine.engine.wire.exchange import Exchange
+from hookengine.engine.wire.failures import Broken, Late
+from hookengine.engine.wire.pool import Pool
+from hookengine.engine.wire.tls import trusting
 from hookengine.errors import StoreError
 from hookengine.guard.address import AddressPolicy
-from hookengine.guard.connect import GuardedTransport
 from hookengine.guard.hostname import IPAddress
 from hookengine.guard.resolver import Resolver
+from hookengine.guard.url import Target
 from hookengine.guard.vault import SecretMissing, SecretRefused
 from tests.conftest import Clock, make_request
+from tests.unit.engine.targets import Heard, answering, silent, target
 
 pytestmark = pytest.mark.anyio
 
@@ -31,8 +34,6 @@ LONG = 30.0
 SHORT = 0.05  # seconds that a request is given which can only end by its deadline
 
 NOTHING: Mapping[str, str] = {}
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Secrets:
@@ -49,62 +50,22 @@ class Secrets:
 
 @pytest.fixture
 async def sender(clock: Clock) -> AsyncIterator[Callable[..., Sender]]:
-    resolver, tls = Resolver(), httpx.create_ssl_context(trust_env=False)
-    opened: list[Connections] = []
+    resolver, tls = Resolver(lambda _: ["127.0.0.1"]), trusting()
+    opened: list[Pool] = []
 
     def make(
         secrets: Mapping[str, str] | Exception = NOTHING, *, policy: AddressPolicy = OPEN, **manners: Any
     ) -> Sender:
-        connections = Connections(lambda: GuardedTransport(policy, resolver, verify=tls, limits=ONE), clock)
-        opened.append(connections)
-        return Sender(Secrets(secrets), policy, connections, clock, Manners(**manners))
+        opened.append(Pool(Dialler(resolver, lambda _: tls), policy, clock))
+        return Sender(Secrets(secrets), opened[-1], clock, Manners(**manners))
 
     yield make
-    for connections in opened:
-        await connections.close()
+    for pool in opened:
+        await pool.close()
     resolver.close()
 
 
 MakeSender = Callable[..., Sender]
-
-
-@asynccontextmanager
-async def target(talk: Talk) -> AsyncIterator[str]:
-    """A listener that does to each connection what `talk` says; its URL."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await talk(reader, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        port = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/statuses"
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-def answering(*chunks: bytes, for_ever: bytes = b"") -> Talk:
-    """Reads the head of a request, then writes; `for_ever` is repeated until the sender hangs up."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.writelines(chunks)
-        await writer.drain()
-        while for_ever:
-            writer.write(for_ever)
-            await writer.drain()
-
-    return talk
-
-
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
 
 
 async def post(sender: Sender, url: str, deadline: float = LONG, **changes: Any) -> Outcome:
@@ -119,57 +80,60 @@ def with_secret(**changes: Any) -> dict[str, Any]:
 # What goes out
 
 
-async def test_a_request_goes_out_with_its_secrets_and_its_id(
-    sender: MakeSender, httpx_mock: HTTPXMock
-) -> None:
-    httpx_mock.add_response(201)
+async def test_a_request_goes_out_with_its_secrets_and_its_id(sender: MakeSender) -> None:
+    heard = Heard(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 
-    outcome = await post(
-        sender({"secrets.host": SECRET}, user_agent="tests/1"),
-        "https://target.example/x?y=1",
-        **with_secret(),
-    )
+    async with target(heard) as url:
+        outcome = await post(
+            sender({"secrets.host": SECRET}, user_agent="tests/1"), f"{url}/x?y=1", **with_secret()
+        )
 
-    sent = httpx_mock.get_requests()[0]
-    assert isinstance(outcome, Answered)
-    assert (sent.method, str(sent.url)) == ("POST", "https://target.example/x?y=1")
-    assert sent.content == b'{"state":"pending"}'
-    assert sent.headers["authorization"] == f"Bearer {SECRET}"
-    assert sent.headers["webhook-id"] == "dlv_1"
-    assert sent.headers["user-agent"] == "tests/1"
-    assert sent.headers["accept-encoding"] == "identity"
-    assert sent.headers["content-length"] == "19"
-
-
-async def test_a_hook_may_present_itself_under_another_name(
-    sender: MakeSender, httpx_mock: HTTPXMock
-) -> None:
-    httpx_mock.add_response()
-
-    await post(sender(), "https://target.example/", headers=(("User-Agent", ("acme-bot",)),))
-
-    assert httpx_mock.get_requests()[0].headers.get_list("user-agent") == ["acme-bot"]
+    (request,) = heard.requests
+    assert outcome == Answered(status=201)
+    assert request.line == "POST /statuses/x?y=1 HTTP/1.1"
+    assert request.body == b'{"state":"pending"}'
+    assert request.headers == [
+        ("Host", url.split("/")[2]),
+        ("user-agent", "tests/1"),
+        ("accept-encoding", "identity"),
+        ("webhook-id", "dlv_1"),
+        ("authorization", f"Bearer {SECRET}"),
+        ("Content-Length", "19"),
+    ]
 
 
-async def test_redirects_are_not_followed(sender: MakeSender, httpx_mock: HTTPXMock) -> None:
-    httpx_mock.add_response(302, headers={"location": "https://elsewhere.example/"})
+async def test_a_hook_may_present_itself_under_another_name(sender: MakeSender) -> None:
+    heard = Heard()
 
-    outcome = await post(sender(), "https://target.example/")
+    async with target(heard) as url:
+        await post(sender(), url, headers=(("User-Agent", ("acme-bot",)),))
 
-    assert outcome == Answered(status=302, headers={"location": "https://elsewhere.example/"})
-    assert len(httpx_mock.get_requests()) == 1
+    said = [value for name, value in heard.requests[0].headers if name.lower() == "user-agent"]
+    assert said == ["acme-bot"]
+
+
+async def test_redirects_are_not_followed(sender: MakeSender) -> None:
+    async with target(Heard()) as elsewhere:
+        answer = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
+        heard = Heard(answer.encode())
+        async with target(heard) as url:
+            outcome = await post(sender(), url)
+
+    assert outcome == Answered(status=302, headers={"location": elsewhere})
+    assert len(heard.requests) == 1
 
 
 # What comes back
 
 
 async def test_of_an_answer_only_some_headers_and_the_beginning_of_the_body_are_kept(
-    sender: MakeSender, httpx_mock: HTTPXMock
+    sender: MakeSender,
 ) -> None:
-    headers = {"Retry-After": "5", "X-RateLimit-Remaining": "0", "Set-Cookie": "a=b", "X-Powered-By": "c"}
-    httpx_mock.add_response(429, headers=headers, content=b"abcdefghij" * 10)
+    head = b"Retry-After: 5\r\nX-RateLimit-Remaining: 0\r\nSet-Cookie: a=b\r\nX-Powered-By: c\r\n"
+    answer = b"HTTP/1.1 429 No\r\n" + head + b"Content-Length: 100\r\n\r\n" + b"abcdefghij" * 10
 
-    outcome = await post(sender(response_excerpt=15), "https://target.example/")
+    async with target(Heard(answer)) as url:
+        outcome = await post(sender(response_excerpt=15), url)
 
     assert outcome == Answered(
         status=429, headers={"retry-after": "5", "x-ratelimit-remaining": "0"}, body="abcdefghijabcde"
@@ -187,10 +151,8 @@ async def test_of_an_answer_only_some_headers_and_the_beginning_of_the_body_are_
         base64.b64encode(f"bot:{SECRET}".encode()).decode(),
     ],
 )
-async def test_a_secret_that_is_echoed_is_taken_out(
-    sender: MakeSender, httpx_mock: HTTPXMock, echo: str
-) -> None:
-    httpx_mock.add_response(400, headers={"x-request-id": echo}, text=f'{{"sent": "{echo}"}}')
+async def test_a_secret_that_is_echoed_is_taken_out(sender: MakeSender, echo: str) -> None:
+    answer = f'HTTP/1.1 400 No\r\nX-Request-ID: {echo}\r\n\r\n{{"sent": "{echo}"}}'
     request = {
         "headers": (
             ("authorization", ("Bearer ", SecretRef("secrets.host"))),
@@ -198,7 +160,8 @@ async def test_a_secret_that_is_echoed_is_taken_out(
         )
     }
 
-    outcome = await post(sender({"secrets.host": SECRET}), "https://target.example/", **request)
+    async with target(answering(answer.encode())) as url:
+        outcome = await post(sender({"secrets.host": SECRET}), url, **request)
 
     assert isinstance(outcome, Answered)
     assert outcome.headers["x-request-id"].endswith("[secret]")
@@ -208,13 +171,12 @@ async def test_a_secret_that_is_echoed_is_taken_out(
 
 @pytest.mark.parametrize("limit", range(20, 70, 7))
 async def test_a_secret_that_is_cut_off_with_the_body_is_taken_out_too(
-    sender: MakeSender, httpx_mock: HTTPXMock, limit: int
+    sender: MakeSender, limit: int
 ) -> None:
-    httpx_mock.add_response(400, text=f"you sent me: {SECRET} and more")
+    answer = f"HTTP/1.1 400 No\r\n\r\nyou sent me: {SECRET} and more"
 
-    outcome = await post(
-        sender({"secrets.host": SECRET}, response_excerpt=limit), "https://target.example/", **with_secret()
-    )
+    async with target(answering(answer.encode())) as url:
+        outcome = await post(sender({"secrets.host": SECRET}, response_excerpt=limit), url, **with_secret())
 
     assert isinstance(outcome, Answered)
     assert outcome.body.startswith("you sent me: [secret]")
@@ -241,31 +203,22 @@ async def test_a_broken_body_does_not_take_the_status_away(sender: MakeSender, r
 
 
 async def test_bytes_that_are_no_text_are_kept_as_far_as_they_can_be_read(
-    sender: MakeSender, httpx_mock: HTTPXMock
+    sender: MakeSender,
 ) -> None:
-    httpx_mock.add_response(200, content=b"ok \xff\xfe")
-
-    outcome = await post(sender(), "https://target.example/")
+    async with target(answering(b"HTTP/1.1 200 OK\r\n\r\nok \xff\xfe")) as url:
+        outcome = await post(sender(), url)
 
     assert outcome == Answered(status=200, body="ok ��")
 
 
 async def test_a_connection_is_used_again(sender: MakeSender) -> None:
-    connections = 0
+    heard, keeping = Heard(), sender()
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while await reader.readuntil(b"\r\n\r\n"):
-            await reader.readexactly(19)
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-
-    async with target(talk) as url:
-        keeping = sender()
+    async with target(heard) as url:
         outcomes = [await post(keeping, url) for _ in range(3)]
 
     assert outcomes == [Answered(status=204)] * 3
-    assert connections == 1
+    assert heard.connections == 1
 
 
 # Nothing comes back
@@ -297,7 +250,7 @@ async def test_a_handshake_that_never_ends_times_out_unwritten(sender: MakeSende
         outcome = await post(sender(connect_timeout=SHORT), url.replace("http://", "https://"))
 
     assert isinstance(outcome, TimedOut)
-    assert (outcome.phase, outcome.written) == ("connect", False)
+    assert (outcome.phase, outcome.written) == ("tls", False)
 
 
 async def test_a_deadline_that_comes_while_connecting_leaves_nothing_written(
@@ -311,14 +264,14 @@ async def test_a_deadline_that_comes_while_connecting_leaves_nothing_written(
 
     outcome = await post(sender(connect_timeout=LONG), "http://slow.example/", deadline=SHORT)
 
-    assert outcome == TimedOut(phase="connect", seconds=SHORT, written=False)
+    assert outcome == TimedOut(phase="dns", seconds=SHORT, written=False)
 
 
 async def test_a_target_that_never_answers_times_out_written(sender: MakeSender) -> None:
     async with target(silent) as url:
         outcome = await post(sender(), url, deadline=0.3)
 
-    assert outcome == TimedOut(phase="total", seconds=0.3, written=True)
+    assert outcome == TimedOut(phase="read", seconds=0.3, written=True)
 
 
 async def test_a_body_that_stalls_does_not_take_the_status_away(sender: MakeSender) -> None:
@@ -365,28 +318,28 @@ async def test_a_reset_in_the_middle_of_a_request_is_in_doubt(sender: MakeSender
     assert outcome.written
 
 
+@pytest.mark.parametrize("written", [False, True])
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (httpx.ConnectError("no route to host"), Unreachable(reason="no route to host")),
-        (httpx.ConnectTimeout("slow"), TimedOut(phase="connect", seconds=0.0)),
-        (httpx.PoolTimeout("busy"), TimedOut(phase="connect", seconds=0.0)),
-        (httpx.WriteTimeout("slow"), TimedOut(phase="write", seconds=0.0, written=True)),
-        (httpx.ReadTimeout("slow"), TimedOut(phase="read", seconds=0.0, written=True)),
-        (httpx.ReadError(f"b'Bearer {SECRET}'"), Unreachable(reason="read error", written=True)),
-        (httpx.WriteError(SECRET), Unreachable(reason="write error", written=True)),
-        (httpx.RemoteProtocolError(SECRET), Unreachable(reason="remote protocol error", written=True)),
-        (RuntimeError(SECRET), Unreachable(reason="runtime error", written=False)),
+        (Broken("refused", "no"), Unreachable(reason="no", code="refused")),
+        (RuntimeError(SECRET), Unreachable(reason="runtime error", code="mistake")),
+        (Late("connect"), TimedOut(phase="connect", seconds=LONG)),
     ],
 )
 async def test_every_failure_becomes_an_outcome_that_knows_whether_bytes_left(
-    sender: MakeSender, httpx_mock: HTTPXMock, raised: Exception, expected: Outcome
+    sender: MakeSender, monkeypatch: pytest.MonkeyPatch, raised: Exception, expected: Outcome, written: bool
 ) -> None:
-    httpx_mock.add_exception(raised)
+    async def failing(self: Pool, exchange: Exchange, target: Target) -> None:
+        exchange.written = written
+        exchange.deadline = exchange.loop.time()
+        raise raised
+
+    monkeypatch.setattr(Pool, "run", failing)
 
     outcome = await post(sender({"secrets.host": SECRET}), "https://target.example/", **with_secret())
 
-    assert outcome == expected
+    assert outcome == replace(expected, written=written)  # type: ignore[type-var]
 
 
 # What does not go out
@@ -423,18 +376,20 @@ async def test_an_address_the_fence_refuses_is_blocked_after_the_look_up(
 
 
 async def test_secrets_do_not_go_over_plain_http_unless_the_operator_opened_the_way(
-    sender: MakeSender, httpx_mock: HTTPXMock
+    sender: MakeSender,
 ) -> None:
-    secrets = {"secrets.host": SECRET}
-    closed = sender(secrets, policy=AddressPolicy.parse())
-    opened = sender(secrets, policy=AddressPolicy.parse(allow_hosts=["target.example"]))
-    httpx_mock.add_response(status_code=201)
+    secrets, heard = {"secrets.host": SECRET}, Heard()
+    closed = sender(secrets, policy=OPEN)
+    opened = sender(secrets, policy=replace(OPEN, allow_hosts=frozenset({"target.example"})))
 
-    refused = await post(closed, "http://target.example/", **with_secret())
-    sent = await post(opened, "http://target.example/", **with_secret())
+    async with target(heard) as url:
+        named = url.replace("127.0.0.1", "target.example")
+        refused = await post(closed, named, **with_secret())
+        sent = await post(opened, named, **with_secret())
 
     assert refused == Blocked(reason="secrets go out over https only, not to http://target.example")
     assert isinstance(sent, Answered)
+    assert len(heard.requests) == 1
 
 
 async def test_no_byte_leaves_after_the_lease(sender: MakeSender, clock: Clock) -> None:

@@ -1,24 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any
 
 import anyio
-import httpcore
-import httpx
 import pytest
 
 from hookengine.guard.address import AddressPolicy
-from hookengine.guard.connect import (
-    DIALLED_AT_MOST,
-    GuardedBackend,
-    addresses_for,
-    interleaved,
-    is_own_address,
-    race,
-    refusal_in,
-)
+from hookengine.guard.connect import DIALLED_AT_MOST, addresses_for, connect, interleaved, is_own_address
 from hookengine.guard.hostname import IPAddress, Refused
 from hookengine.guard.resolver import Resolver
 
@@ -50,69 +42,60 @@ def addresses(*texts: str) -> list[IPAddress]:
     return [ip_address(text) for text in texts]
 
 
-class Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, peer: str | None) -> None:
-        self.peer, self.closed = peer, False
+class Socket(socket.socket):
+    """Connected to `peer`, if one believes it."""
 
-    def get_extra_info(self, info: str) -> Any:
-        return (self.peer, 443) if info == "server_addr" and self.peer else None
+    def __init__(self, peer: str) -> None:
+        super().__init__()
+        self.peer = peer
+        self.gone = anyio.Event()
 
-    async def aclose(self) -> None:
-        self.closed = True
+    def close(self) -> None:
+        super().close()
+        self.gone.set()
+
+    def getpeername(self) -> tuple[str, int]:
+        return self.peer, 443
+
+    @property
+    def closed(self) -> bool:
+        return self.fileno() < 0
 
 
-class Wire(httpcore.AsyncNetworkBackend):
+class Wire:
     """Remembers what it was told to dial; reaches `peer`, or nobody."""
 
-    def __init__(self, peer: str | None = None) -> None:
+    def __init__(self, peer: str = "") -> None:
         self.dialled: list[str] = []
-        self.stream = Stream(peer)
+        self.sockets: list[Socket] = []
+        self._peer = peer
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        self.dialled.append(host)
-        if self.stream.peer is None:
-            raise httpcore.ConnectError("nobody there")
-        return self.stream
+    async def __call__(self, address: IPAddress, port: int) -> socket.socket:
+        self.dialled.append(str(address))
+        if not self._peer:
+            raise ConnectionRefusedError
+        self.sockets.append(Socket(self._peer))
+        return self.sockets[-1]
 
 
-@pytest.mark.parametrize("peer", ["127.0.0.1", "93.184.216.35", ""])
-async def test_a_far_end_that_was_not_dialled_is_hung_up_on(resolver: Resolver, peer: str) -> None:
-    wire = Wire(peer or "not an address")
-    backend = GuardedBackend(NOBODY, resolver, inner=wire)
+@pytest.mark.parametrize("peer", ["127.0.0.1", "93.184.216.35", "not an address"])
+async def test_a_far_end_that_was_not_dialled_is_hung_up_on(peer: str) -> None:
+    wire = Wire(peer)
 
-    with pytest.raises(httpcore.ConnectError) as caught:
-        await backend.connect_tcp("outside.example", 443)
+    with pytest.raises(Refused) as caught:
+        await connect(addresses("93.184.216.34"), 443, NOBODY, wire)
 
-    refused = refusal_in(caught.value)
-    assert refused is not None
-    assert refused.reason_code == "peer_differs"
-    assert wire.stream.closed
+    assert caught.value.reason_code == "peer_differs"
+    assert [sock.closed for sock in wire.sockets] == [True]
 
 
-async def test_a_unix_socket_is_refused(resolver: Resolver) -> None:
-    with pytest.raises(httpcore.ConnectError) as caught:
-        await GuardedBackend(NOBODY, resolver).connect_unix_socket("/var/run/docker.sock")
+async def test_an_address_that_was_not_judged_is_not_dialled() -> None:
+    wire = Wire("10.0.0.1")
 
-    assert refusal_in(caught.value) is not None
+    with pytest.raises(Refused):
+        await connect(addresses("10.0.0.1"), 443, NOBODY, wire)
 
-
-async def test_a_far_end_that_never_accepts_runs_into_the_connect_timeout(resolver: Resolver) -> None:
-    class BlackHole(Wire):
-        async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-            await anyio.sleep_forever()
-            raise AssertionError
-
-    with pytest.raises(httpcore.ConnectTimeout):
-        await GuardedBackend(NOBODY, resolver, inner=BlackHole()).connect_tcp(
-            "outside.example", 80, timeout=0.02
-        )
+    assert wire.dialled == []
 
 
 async def test_an_address_of_the_machine_needs_to_be_named_exactly(
@@ -135,8 +118,8 @@ def test_the_machine_knows_its_own_addresses() -> None:
 async def test_a_long_answer_is_dialled_in_part_only(resolver: Resolver) -> None:
     wire = Wire()
 
-    with pytest.raises(httpcore.ConnectError):
-        await GuardedBackend(NOBODY, resolver, inner=wire).connect_tcp("many.example", 443)
+    with pytest.raises(ConnectionRefusedError):
+        await connect(await addresses_for("many.example", 443, NOBODY, resolver), 443, NOBODY, wire)
 
     assert len(wire.dialled) == DIALLED_AT_MOST
 
@@ -149,72 +132,68 @@ def test_families_take_turns_after_the_first_choice() -> None:
 
 
 async def test_a_silent_address_does_not_hold_up_the_next() -> None:
-    first, second = addresses("192.0.2.1", "192.0.2.2")
-    stream = Stream("192.0.2.2")
+    first, second = addresses("93.184.216.34", "93.184.216.35")
     hung_up = anyio.Event()
+    stands = Socket(str(second))
 
-    async def dial(address: IPAddress) -> httpcore.AsyncNetworkStream:
+    async def dial(address: IPAddress, port: int) -> socket.socket:
         if address == second:
-            return stream
+            return stands
         try:
             await anyio.sleep_forever()
         finally:
             hung_up.set()
         raise AssertionError
 
-    assert await race(dial, [first, second], stagger=0.01) is stream
-    assert hung_up.is_set()
-    assert not stream.closed
+    assert await connect([first, second], 443, NOBODY, dial, stagger=0.01) is stands
+    await hung_up.wait()
+    assert not stands.closed
+    stands.close()
 
 
 async def test_a_connection_that_comes_second_is_closed() -> None:
-    first, second = addresses("192.0.2.1", "192.0.2.2")
-    streams = {first: Stream("192.0.2.1"), second: Stream("192.0.2.2")}
-    second_stands = anyio.Event()
+    first, second = addresses("93.184.216.34", "93.184.216.35")
+    sockets = {first: Socket(str(first)), second: Socket(str(second))}
 
-    async def dial(address: IPAddress) -> httpcore.AsyncNetworkStream:
+    async def dial(address: IPAddress, port: int) -> socket.socket:
         if address == first:
-            with anyio.CancelScope(shield=True):
-                await second_stands.wait()
-        else:
-            second_stands.set()
-        return streams[address]
+            with suppress(asyncio.CancelledError):
+                await anyio.sleep_forever()
+        return sockets[address]
 
-    assert await race(dial, [first, second], stagger=0.01) is streams[second]
-    assert streams[first].closed
+    assert await connect([first, second], 443, NOBODY, dial, stagger=0.01) is sockets[second]
+    await sockets[first].gone.wait()
+    sockets[second].close()
 
 
 async def test_a_connection_is_closed_when_the_caller_is_gone() -> None:
-    first, second = addresses("192.0.2.1", "192.0.2.2")
-    stream = Stream("192.0.2.2")
-    stands = anyio.Event()
+    first, second = addresses("93.184.216.34", "93.184.216.35")
+    sock = Socket(str(second))
 
     with anyio.CancelScope() as caller:
 
-        async def dial(address: IPAddress) -> httpcore.AsyncNetworkStream:
+        async def dial(address: IPAddress, port: int) -> socket.socket:
             if address == second:
-                stands.set()
-                return stream
-            with anyio.CancelScope(shield=True):
-                await stands.wait()
                 caller.cancel()
-            raise httpcore.ConnectError("too late")
+                return sock
+            await anyio.sleep_forever()
+            raise AssertionError
 
-        await race(dial, [first, second], stagger=0.01)
+        await connect([first, second], 443, NOBODY, dial, stagger=0.01)
 
+    await sock.gone.wait()
     assert caller.cancelled_caught
-    assert stream.closed
 
 
-def test_a_refusal_is_found_behind_causes_and_contexts_and_in_circles() -> None:
-    refused = Refused("loopback", "no")
-    outer = httpx.ConnectError("outer")
-    outer.__context__ = httpcore.ConnectError("inner")
-    outer.__context__.__cause__ = refused
-    circle = ValueError()
-    circle.__context__ = outer_of_circle = ValueError()
-    outer_of_circle.__cause__ = circle
+async def test_an_address_that_refuses_makes_place_for_the_next_at_once() -> None:
+    first, second = addresses("93.184.216.34", "93.184.216.35")
+    stands = Socket(str(second))
 
-    assert refusal_in(outer) is refused
-    assert refusal_in(refused) is refused
-    assert refusal_in(circle) is None
+    async def dial(address: IPAddress, port: int) -> socket.socket:
+        if address == first:
+            raise ConnectionRefusedError
+        return stands
+
+    with anyio.fail_after(5):
+        assert await connect([first, second], 443, NOBODY, dial, stagger=60) is stands
+    stands.close()

@@ -1,28 +1,30 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
 from pytest_httpx import HTTPXMock
 
+from hookengine.engine.wire.dialling import Dialler
+from hookengine.engine.wire.pool import Pool
+from hookengine.engine.wire.tls import trusting
+from hookengine.engine.wire.transport import GuardedTransport, refusal_in
 from hookengine.guard.address import AddressPolicy
-from hookengine.guard.connect import GuardedTransport, refusal_in
+from hookengine.guard.connect import Dial, dial
+from hookengine.guard.hostname import IPAddress
 from hookengine.guard.resolver import Resolver
+from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio
 
 NOBODY = AddressPolicy()
 LOOPBACK = AddressPolicy.parse(["127.0.0.0/8"], allow_hosts=["localhost"])
 PUBLIC = "93.184.216.34"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 class Canary:
@@ -72,15 +74,15 @@ class Names:
         return turns.pop(0) if len(turns) > 1 else turns[0]
 
 
-class Nobody(httpcore.AsyncNetworkBackend):
+class Nobody:
     """Remembers what it was told to dial, and reaches nobody."""
 
     def __init__(self) -> None:
         self.dialled: list[str] = []
 
-    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        self.dialled.append(host)
-        raise httpcore.ConnectError("nobody there")
+    async def __call__(self, address: IPAddress, port: int) -> socket.socket:
+        self.dialled.append(str(address))
+        raise ConnectionRefusedError
 
 
 @pytest.fixture
@@ -102,9 +104,21 @@ def resolver(names: Names) -> Iterator[Resolver]:
     resolver.close()
 
 
-async def get(url: str, policy: AddressPolicy, resolver: Resolver, **options: Any) -> httpx.Response:
-    transport = GuardedTransport(policy, resolver, verify=False, inner=options.pop("inner", None))
-    async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+@asynccontextmanager
+async def a_client(
+    policy: AddressPolicy, resolver: Resolver, dial: Dial = dial
+) -> AsyncIterator[httpx.AsyncClient]:
+    tls = trusting()
+    pool = Pool(Dialler(resolver, lambda _: tls, dial), policy, Clock())
+    async with httpx.AsyncClient(transport=GuardedTransport(pool)) as client:
+        yield client
+    await pool.close()
+
+
+async def get(
+    url: str, policy: AddressPolicy, resolver: Resolver, *, dial: Dial = dial, **options: Any
+) -> httpx.Response:
+    async with a_client(policy, resolver, dial) as client:
         return await client.get(url, **options)
 
 
@@ -160,7 +174,7 @@ async def test_a_rebinding_name_is_looked_up_once_and_dialled_where_it_was_judge
     wire = Nobody()
 
     with pytest.raises(httpx.ConnectError) as caught:
-        await get(f"http://rebinding.example:{canary.port}/", NOBODY, resolver, inner=wire)
+        await get(f"http://rebinding.example:{canary.port}/", NOBODY, resolver, dial=wire)
 
     assert refusal_in(caught.value) is None
     assert names.asked == ["rebinding.example"]
@@ -190,7 +204,7 @@ async def test_a_redirect_is_judged_like_any_other_connection(canary: Canary, re
 async def test_a_port_of_another_protocol_is_refused_also_without_a_checked_url(resolver: Resolver) -> None:
     wire = Nobody()
 
-    assert await refusal_of("http://outside.example:25/", NOBODY, resolver, inner=wire) == "port_not_allowed"
+    assert await refusal_of("http://outside.example:25/", NOBODY, resolver, dial=wire) == "port_not_allowed"
     assert wire.dialled == []
 
 
@@ -199,9 +213,8 @@ async def test_a_proxy_of_the_environment_is_not_used(
 ) -> None:
     for variable in ("HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(variable, f"http://127.0.0.1:{canary.port}")
-    transport = GuardedTransport(NOBODY, resolver, verify=False)
 
-    async with httpx.AsyncClient(transport=transport) as client:
+    async with a_client(NOBODY, resolver) as client:
         with pytest.raises(httpx.ConnectError) as caught:
             await client.get("http://169.254.169.254/latest/")
 
