@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from hookengine.engine.offer import Offer
 from hookengine.engine.selection import select
 from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
+from hookengine.engine.turns import Turns
 from hookengine.errors import InvalidEvent, StaleContext, StoreError, TemplateError
 from hookengine.store.contract import (
     ActionKey,
@@ -39,7 +41,7 @@ from hookengine.store.contract import Intake as Written
 LARGEST_TOTAL = (
     8 * 1024 * 1024
 )  # bytes of contexts in one request: each event keeps a copy while it is rendered
-RENDER_AGAIN = 20  # times, when other events of the same action keep coming in between
+RENDER_AGAIN = 20  # times, when other nodes' events of the same action keep coming in between
 
 
 class Seals(Protocol):
@@ -104,6 +106,7 @@ class Intake:
         self._signals = signals
         self._clock = clock
         self._limits = limits
+        self._turns = Turns()
         self._creating = asyncio.Lock()
 
     async def accept(self, events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -115,18 +118,23 @@ class Intake:
         if self._limits.create_pipelines:
             await self._create_pipelines(events)
         sorted_events = self._sort(events)
-        for _ in range(RENDER_AGAIN):
-            remembered = await self._store.remember(
-                [event.id for event in sorted_events], [event.action for event in sorted_events]
-            )
-            now = self._clock.now()
-            owed = self._owe(sorted_events, remembered, now)
-            try:
-                written = await asyncio.shield(self._write(owed, now))
-            except StaleContext:
-                continue
-            return [orjson.loads(accepted.answer) for accepted in written.accepted]
+        with suppress(StaleContext):
+            return await self._accept(sorted_events)
+        async with self._turns.take(event.action for event in sorted_events):
+            for _ in range(RENDER_AGAIN):
+                with suppress(StaleContext):
+                    return await self._accept(sorted_events)
         raise StaleContext("too many events of one action at the same time; try again")
+
+    async def _accept(self, events: Sequence[_Sorted]) -> list[dict[str, Any]]:
+        """Raises StaleContext when another event of one of the actions came in between."""
+        remembered = await self._store.remember(
+            [event.id for event in events], [event.action for event in events]
+        )
+        now = self._clock.now()
+        owed = self._owe(events, remembered, now)
+        written = await asyncio.shield(self._write(owed, now))
+        return [orjson.loads(accepted.answer) for accepted in written.accepted]
 
     def _owe(self, events: Sequence[_Sorted], remembered: Remembered, now: Millis) -> list[OwedEvent]:
         """Each event with its deliveries, rendered from the context that the events before it have left."""

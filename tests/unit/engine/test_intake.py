@@ -207,12 +207,12 @@ async def test_events_of_unknown_pipelines_create_each_of_them_once(store: Sqlit
 
 async def test_events_of_one_action_at_the_same_time_lose_nothing(stage: Stage) -> None:
     await asyncio.gather(
-        *[stage.accept(started(f"evt_{number}", **{f"key{number}": 1})) for number in range(10)]
+        *[stage.accept(started(f"evt_{number}", **{f"key{number}": 1})) for number in range(100)]
     )
 
     remembered = (await stage.store.remember([], [(1, "7")])).actions[1, "7"]
-    assert remembered[0] == 10
-    assert all(f'"key{number}":1' in remembered[1] for number in range(10))
+    assert remembered[0] == 100
+    assert all(f'"key{number}":1' in remembered[1] for number in range(100))
 
 
 async def test_it_gives_up_when_the_action_never_stands_still(
