@@ -10,6 +10,7 @@ from hookengine.domain.lane import Wait
 from hookengine.store.contract import Leased, Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
+    LEASE,
     NO_LEASE,
     SECOND,
     Database,
@@ -74,6 +75,14 @@ async def test_the_oldest_due_is_neither_sent_nor_still_to_come(store: Store) ->
 
     assert (await store.figures(NOW + SECOND)).oldest_due == NOW - SECOND
     assert (await store.figures(NOW - 2 * SECOND)).oldest_due is None
+
+
+async def test_what_a_node_did_not_end_within_its_lease_is_due_since_then(store: Store) -> None:
+    await _leased(store, "lost")
+
+    still, no_more = await store.figures(NOW + LEASE - 1), await store.figures(NOW + LEASE)
+
+    assert (still.oldest_due, no_more.oldest_due) == (None, NOW + LEASE)
 
 
 async def test_what_was_set_aside_is_due_all_the_same(store: Store, look: Look) -> None:

@@ -164,15 +164,17 @@ async def test_a_lane_of_many_deliveries_is_pruned_bit_by_bit(store: Store, look
 
 
 async def test_a_lane_that_lost_what_it_shows_to_a_prune_goes_on(store: Store, look: Look) -> None:
-    for later, name in enumerate("abc"):
-        await _deliver(store, name, now=NOW + later * SECOND)
+    await _deliver(store)
+    for later, name in enumerate("bc", start=2):
+        leased = await _leased(store, name, now=NOW + later)
+        await store.finish(refused(leased, NOW + later), NOW + later, NO_LEASE)
     shown = look.lane()["shown_id"]
     await store.prune(Horizon(delivered=NOW + DAY, failed=NOW + DAY, now=NOW + DAY), 2)
     again = await _leased(store, "d", now=NOW + DAY)
 
     finished = await store.finish(timed_out(again, NOW + DAY + 1, out_of_time=True), NOW + DAY + 1, NO_LEASE)
 
-    assert shown == "dlv_c"
+    assert (shown, look.statuses()) == ("dlv_a", {"dlv_c": "failed", "dlv_d": "failed"})
     assert (finished.status, finished.repair_id) == ("failed", None)
 
 

@@ -32,10 +32,7 @@ SELECT min(due_at) FROM (
 ) AS due
 """
 _NEXT_DUE = text(NEXT_DUE)
-_OLDEST_CLAIMABLE = text(
-    "SELECT due_at FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL AND token IS NULL"
-    " AND due_at <= :now ORDER BY due_at LIMIT 1"
-)
+_OLDEST_CLAIMABLE = text("SELECT min(due_at) FROM lane WHERE head_id IS NOT NULL AND waits_for IS NULL")
 # From one name to the next, by the index of lanes set aside: there are few names, and many lanes.
 _OLDEST_SET_ASIDE = text("""
 WITH RECURSIVE waited(name) AS (
@@ -59,9 +56,8 @@ def next_due(connection: Connection, now: Millis) -> Millis | None:
 
 def figures(connection: Connection, now: Millis) -> Figures:
     """Waiting deliveries are counted up to MOST_COUNTED."""
-    claimable = connection.scalar(_OLDEST_CLAIMABLE, {"now": now})
-    set_aside = connection.scalar(_OLDEST_SET_ASIDE)
-    due = min((instant for instant in (claimable, set_aside) if instant is not None), default=None)
+    oldest = (connection.scalar(_OLDEST_CLAIMABLE), connection.scalar(_OLDEST_SET_ASIDE))
+    due = min((instant for instant in oldest if instant is not None), default=None)
     return Figures(
         waiting=min(connection.execute(_WAITING, {"most": MOST_COUNTED}).scalar_one(), MOST_COUNTED),
         oldest_due=due if due is not None and due <= now else None,
