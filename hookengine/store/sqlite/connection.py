@@ -14,6 +14,7 @@ from sqlalchemy.pool import StaticPool
 T = TypeVar("T")
 
 BUSY_TIMEOUT = 5.0  # seconds another process may hold the file, a backup for instance
+MOMENT = 0.05  # seconds in which nobody can write while the log waits for its readers
 
 
 class SharedConnection(sqlite3.Connection):
@@ -51,3 +52,16 @@ def connect(path: Path) -> SharedConnection:
     connection.execute("PRAGMA temp_store = MEMORY")  # savepoints keep their undo pages there
     connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
     return connection
+
+
+def empty_log(connection: SharedConnection) -> None:
+    """Into the database, as far as those let it who read what was before; the file is cut off if it got empty.
+
+    Whoever waits for readers keeps writers waiting too: what can be copied beside them goes first.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {MOMENT * 1000:.0f}")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")

@@ -39,7 +39,7 @@ from hookengine.store.contract import (
 )
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import questions
-from hookengine.store.sqlite.connection import connect
+from hookengine.store.sqlite.connection import connect, empty_log
 from hookengine.store.sqlite.reader import Reader
 from hookengine.store.sqlite.writer import GroupWriter
 
@@ -152,7 +152,7 @@ class SqliteStore:
 
     async def tidy(self) -> None:
         """While somebody reads for long, the log grows; afterwards it is emptied here."""
-        await self._aside.ask(lambda shared: shared.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        await self._aside.ask(empty_log)
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
         return await self._read_aside(lambda connection: actions.overdue(connection, before, limit))
