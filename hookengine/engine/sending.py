@@ -165,6 +165,7 @@ class _Lease(Gate):
     def check(self) -> None:
         if self._clock.ticks() > self._stop:
             raise LeaseOver
+        reach("send.after_check", self._subject)
 
     def after_write(self) -> None:
         reach("send.after_write", self._subject)
