@@ -1,0 +1,41 @@
+"""Row 45 of the fault matrix; see MATRIX.md."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.faults.stage import Stage, happened
+from tests.faults.stage.database import is_quiet
+from tests.faults.stage.script import free
+from tests.faults.targets import slow
+
+EVENTS = [happened("started", number) for number in range(1, 10)]
+
+
+def deaths(stage: Stage, failpoints: str) -> int:
+    """How often a node died until nothing was owed any more, being started again each time."""
+    died = 0
+    while True:
+        node = stage.start(failpoints=failpoints, ready=False)
+        stage.wait_until(lambda node=node: not node.running or is_quiet(stage.database), "an end")  # type: ignore[misc]
+        if node.running:
+            return died
+        assert node.die() == -signal.SIGKILL
+        died += 1
+
+
+def test_an_event_that_nodes_die_of_fails_and_all_others_are_delivered(stage: Stage) -> None:
+    """kill -9 whenever a certain event is sent, while others are under way."""
+    stage.hook(free)
+    stage.start(role="api")
+    stage.accepted(*EVENTS)
+    stage.node.kill()
+    stage.target.plan(slow(0.1))
+
+    assert deaths(stage, "send.before_write:kill@started-5") == 3
+
+    (poison,) = stage.rows("SELECT * FROM delivery WHERE event_id = 'started-5'")
+    assert (poison["status"], poison["strikes"]) == ("failed", 3)
+    assert poison["because"] == "the node died 3 times while sending it"
+    assert stage.received("started-5") == []
+    assert stage.judge().statuses == {"delivered": 8, "failed": 1}
