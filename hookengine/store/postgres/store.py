@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 from sqlalchemy import Connection, text
@@ -42,6 +42,11 @@ from hookengine.store.postgres.failures import told
 from hookengine.store.postgres.reader import Question, Reader
 from hookengine.store.postgres.times import Clocks
 
+T = TypeVar("T")
+
+SOON: Final = 5.0
+"""Seconds that a node waits to hear whether it can write, and when something is due: a connection that falls
+silent takes a minute to be given up."""
 _TOUCH: Final = text(
     "UPDATE definitions SET version = version WHERE id IN"
     " (SELECT id FROM definitions FOR NO KEY UPDATE SKIP LOCKED)"
@@ -65,6 +70,7 @@ class PostgresStore:
         def connection() -> Awaitable[asyncpg.Connection]:
             return connect(url, patience)
 
+        self._url = url
         self._clocks = Clocks(own_clock)
         self._committer = Committer(connection, tell, patience, self._clocks)
         self._claimer = Committer(connection, tell, patience, self._clocks)
@@ -106,7 +112,7 @@ class PostgresStore:
             for statement in (_LITTLE_MEMORY, _ROOM, _TOUCH):
                 connection.execute(statement)
 
-        await self._aside.run(touch)
+        await self._soon(self._aside.run(touch))
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
         remembered: Remembered = await self._reader.ask(Question(events, actions))
@@ -138,9 +144,10 @@ class PostgresStore:
         return status
 
     async def next_due(self, now: Millis) -> Millis | None:
-        due, ahead = await self._aside.run(
+        asked = self._aside.run(
             lambda connection, ahead: (upkeep.next_due(connection, now + ahead), ahead), now
         )
+        due, ahead = await self._soon(asked)
         return None if due is None else due - ahead
 
     async def expire_leases(self, now: Millis) -> int:
@@ -207,3 +214,11 @@ class PostgresStore:
         )
         due = figures.oldest_due
         return replace(figures, oldest_due=None if due is None else due - ahead)
+
+    async def _soon(self, answer: Awaitable[T]) -> T:
+        """Raises StoreError if it does not come soon."""
+        try:
+            async with asyncio.timeout(SOON):
+                return await answer
+        except TimeoutError as error:
+            raise told(self._url, error) from error
