@@ -163,7 +163,7 @@ def asked_pause(answer: Answered, now: Millis) -> Millis | None:
 
 def _retry_after(value: str, now: Millis) -> Millis | None:
     value = value.strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
+    if re.fullmatch(r"[0-9]{1,18}", value):
         return int(value) * SECOND
     if not value.endswith("GMT"):
         return None

@@ -122,6 +122,8 @@ HTTP_DATE = "Wed, 18 Nov 2026 11:07:10 GMT"  # thirty seconds after NOW
         ("3600", HOUR),
         ("3601", HOUR),
         ("999999999", HOUR),
+        ("1000000000000", HOUR),
+        ("9" * 5000, None),
         (HTTP_DATE, 30 * SECOND),
         ("Wed, 18 Nov 2026 11:06:00 GMT", 0),
         ("Wed, 18 Nov 2099 11:06:00 GMT", HOUR),
