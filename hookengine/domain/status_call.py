@@ -94,16 +94,27 @@ _SHAPES = (
 
 def recognise(request: RenderedRequest) -> StatusCall | None:
     """None for every other request, and for one whose body does not say which status it means."""
-    if request.method != "POST":
-        return None
     address = urlsplit(request.url)
+    known = _known(request.method, address.path)
+    if known is None:
+        return None
+    fields = _fields(request, dict(parse_qsl(address.query)))
+    return None if fields is None else _call(*known, address.netloc, fields)
+
+
+def family(request: RenderedRequest) -> str | None:
+    """Of hosts, by the address alone: whose response rules an answer to this request is judged by."""
+    known = _known(request.method, urlsplit(request.url).path)
+    return None if known is None else known[0].kind
+
+
+def _known(method: str, path: str) -> tuple[_Shape, re.Match[str]] | None:
+    if method != "POST":
+        return None
     for shape in _SHAPES:
-        found = shape.path.fullmatch(address.path)
-        if found is not None and shape.kind == "azure_devops" and "/_apis/git/" not in address.path:
-            continue
-        if found is not None:
-            fields = _fields(request, dict(parse_qsl(address.query)))
-            return None if fields is None else _call(shape, found, address.netloc, fields)
+        found = shape.path.fullmatch(path)
+        if found is not None and (shape.kind != "azure_devops" or "/_apis/git/" in path):
+            return shape, found
     return None
 
 

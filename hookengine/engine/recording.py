@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from hookengine.domain.delivery import ENDED
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import Trial, judge, next_try
-from hookengine.domain.status_call import recognise
+from hookengine.domain.status_call import family
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
@@ -22,6 +23,8 @@ from hookengine.errors import StoreError
 from hookengine.store.contract import Ending, Finished, Leased, LeaseTerms, Report, Store
 
 T = TypeVar("T")
+
+FIRST_WAIT = 0.1  # seconds, at most, until a result is written again
 
 StatusRules = Mapping[str, tuple[ResponseRule, ...]]
 """Response rules by the family of host a recognised commit-status call goes to."""
@@ -73,8 +76,7 @@ class Recorder:
 
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
         now = self._clock.now()
-        call = recognise(leased.request)
-        rules = (*hook.responses, *(self._status_rules.get(call.kind, ()) if call else ()))
+        rules = (*hook.responses, *self._status_rules.get(family(leased.request) or "", ()))
         trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=leased.rank, now=now)
         verdict = judge(outcome, trial, hook.retry, rules)
         return Report(
@@ -87,10 +89,15 @@ class Recorder:
         )
 
     async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
-        def tell(state: tenacity.RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            self._signals.announce(signals.STORE_FAILED, doing="recording a result", error=str(error))
+        try:
+            return await write()  # as nearly always: to set up what tries again takes longer than this
+        except StoreError as error:
+            self._announce_failure(error)
 
+        def tell(state: tenacity.RetryCallState) -> None:
+            self._announce_failure(state.outcome.exception() if state.outcome else None)
+
+        await asyncio.sleep(random.uniform(0, FIRST_WAIT))  # noqa: S311  it parts those who failed together
         async for attempt in tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(StoreError),
             wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
@@ -100,6 +107,9 @@ class Recorder:
             with attempt:
                 return await write()
         raise AssertionError("tenacity goes on until it is written")
+
+    def _announce_failure(self, error: BaseException | None) -> None:
+        self._signals.announce(signals.STORE_FAILED, doing="recording a result", error=str(error))
 
     def _tell(self, leased: Leased, hook: Hook, report: Report, finished: Finished, seconds: float) -> None:
         facts = {
