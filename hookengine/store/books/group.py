@@ -62,7 +62,7 @@ class _Group:
         self._arrivals = Arrivals.of(desk.now, {}, {})
         self.claims = Claims(desk, self.outcomes)
         self._by_key: dict[str, Page] = {}
-        self._reported: set[int] = set()
+        self._settled: set[int] = set()  # tokens of attempts that were reported about, or given back
 
     def look(self) -> Generator[Step, Answer, None]:
         """What the calls are about; new events and their actions."""
@@ -130,6 +130,7 @@ class _Group:
         elif isinstance(ask, Release):
             page = self._held(ask.token)
             if page is not None:
+                self._settled.add(ask.token)
                 working.release(desk, page, ask)
         else:
             self._cancel(outcome, ask)
@@ -217,16 +218,17 @@ class _Group:
         report, desk = ask.report, self.desk
         attempt = self._known.attempts.get(report.token)
         page = self._held(report.token)
-        if attempt is None or report.token in self._reported:
+        if attempt is None or report.token in self._settled:
             outcome.late = True
             return
-        self._reported.add(report.token)
+        self._settled.add(report.token)
         if page is None:
             outcome.late = True
             working.late(desk, desk.pages[attempt.lane_id], report, attempt)
             return
         outcome.notices += working.finish(desk, page, ask, attempt)
-        outcome.head = desk.book(page).deliveries[attempt.delivery_id]
+        head = desk.book(page).deliveries[attempt.delivery_id]  # as it is now: what comes later may end it
+        outcome.finished, outcome.status, outcome.because = head.id, head.status, head.because
 
     def _cancel(self, outcome: Outcome, ask: Cancel) -> None:
         known = self._known.deliveries.get(ask.delivery_id)

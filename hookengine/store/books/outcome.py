@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hookengine.domain.delivery import ENDED, Delivery
+from hookengine.domain.delivery import ENDED
 from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release
 from hookengine.store.books.page import Page
 from hookengine.store.contract import (
@@ -32,8 +32,9 @@ class Outcome:
     more: bool = False
     waiting_for: frozenset[str] = frozenset()
     waits: bool = False
-    head: Delivery | None = None
+    finished: str | None = None  # the delivery whose result was taken
     status: str = ""
+    because: str = ""
     late: bool = False
     repair_id: str | None = None
 
@@ -67,13 +68,12 @@ class Outcome:
         return tuple(self.endings) if isinstance(ask, Release) else self.status
 
     def _finished(self) -> Finished:
-        head = self.head
         return Finished(
-            status="" if head is None else head.status,
-            because="" if head is None else head.because,
+            status=self.status,
+            because=self.because,
             late=self.late,
             following=self.leased[0] if self.leased else None,
-            endings=tuple(ending for ending in self.endings if head is None or ending.delivery_id != head.id),
+            endings=tuple(ending for ending in self.endings if ending.delivery_id != self.finished),
             notices=tuple(self.notices),
             repair_id=self.repair_id,
             waits=self.waits,
