@@ -246,7 +246,8 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """An action that has not ended; `open_since` is when it was last queued or started."""
+    """An action that has not ended; `open_since` is when it was last queued or started, by the store's own clock,
+    so that every node is told the same and may repeat it in `Event.if_open_since`."""
 
     pipeline_id: int
     action_id: str

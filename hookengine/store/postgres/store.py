@@ -203,10 +203,9 @@ class PostgresStore:
         """Autovacuum does it, often enough: see the migrations."""
 
     async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
-        found, ahead = await self._aside.run(
-            lambda connection, ahead: (actions.overdue(connection, before + ahead, limit), ahead)
+        return await self._aside.run(
+            lambda connection, ahead: actions.overdue(connection, before + ahead, limit)
         )
-        return tuple(replace(action, open_since=action.open_since - ahead) for action in found)
 
     async def figures(self, now: Millis) -> Figures:
         figures, ahead = await self._aside.run(
