@@ -37,6 +37,9 @@ bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/store.py
 	@$(BIN)/python bench/endtoend.py
 
+soak: $(READY) ## three nodes that are killed, stopped and cut off for half an hour, and nothing is lost
+	@$(BIN)/python -m tests.faults.soak
+
 WORKERS ?= 2
 
 $(READY): pyproject.toml Makefile
@@ -50,4 +53,4 @@ $(READY): pyproject.toml Makefile
 		echo "pyproject.toml, and the tests run the installed one"; exit 1; }
 	@touch $@
 
-.PHONY: help demo serve test check fmt bench
+.PHONY: help demo serve test check fmt bench soak
