@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BENCH = REPOSITORY / "bench"
 _CORES = sorted(os.sched_getaffinity(0))
 REST, MEASURED = _CORES[0], _CORES[min(1, len(_CORES) - 1)]
-PACKAGES = {"nginx": "nginx-light", "redis-server": "redis-server", "taskset": "util-linux"}
+PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "redis-server": "redis-server", "taskset": "util-linux"}
 POSTGRES = {
     "autovacuum": "on",
     "shared_buffers": "256MB",
@@ -40,6 +40,7 @@ http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; client_max_body_size 1m;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  {tls}
   server {{ {listens} location / {{ return 204; }} location = /count {{ stub_status; }} }}
 }}
 """
@@ -117,12 +118,16 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, ports: int = 1) -> Iterator[list[int]]:
-    """Answers 204 to everything, on so many ports; `count_of` tells how often. Raises Missing."""
+def nginx(folder: Path, ports: int = 1, certificate: Path | None = None) -> Iterator[list[int]]:
+    """Answers 204 to everything, on so many ports; `count_of` tells how often. Raises Missing.
+
+    With a `certificate` (its key beside it in the file) it speaks TLS.
+    """
     chosen = free_ports(ports)
-    listens = " ".join(f"listen 127.0.0.1:{port};" for port in chosen)
+    listens = " ".join(f"listen 127.0.0.1:{port}{' ssl' if certificate else ''};" for port in chosen)
+    tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};" if certificate else ""
     file = folder / "nginx.conf"
-    file.write_text(NGINX.format(folder=folder, listens=listens))
+    file.write_text(NGINX.format(folder=folder, listens=listens, tls=tls))
     with running([program("nginx"), "-c", str(file), "-p", str(folder), "-e", "stderr"]):
         until(lambda: answers(chosen[0]), "nginx")
         yield chosen

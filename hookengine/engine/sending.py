@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -79,8 +80,9 @@ class Sender:
         secrets = set(values.values())
 
         def filled(ref: SecretRef) -> str:
-            secrets.add(fill(ref, values))
-            return fill(ref, values)
+            value = fill(ref, values)
+            secrets.add(value)
+            return value
 
         try:
             own, body = request.filled(filled)
@@ -180,8 +182,8 @@ def _failure(error: Exception, exchange: Exchange, deadline: float) -> Outcome:
         case Refused():
             return Blocked(reason=str(error))
         case Late(phase=phase):
-            in_time = exchange.loop.time() < exchange.deadline
-            seconds = exchange.loop.time() - exchange.began if in_time else deadline
+            early = exchange.loop.time() < exchange.deadline
+            seconds = time.monotonic() - exchange.began if early else deadline
             return TimedOut(phase=phase, seconds=seconds, written=exchange.written, timing=exchange.timing)
         case Broken(code=code):
             return Unreachable(reason=str(error), code=code, written=exchange.written, timing=exchange.timing)

@@ -6,6 +6,7 @@ httpx reads the result as the same host, port and path.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -68,14 +69,7 @@ class Target:
 def check_url(url: str, policy: AddressPolicy) -> Target:
     """Raises Refused for a URL that must not be called. A literal address is judged, a name not resolved."""
     scheme, authority, rest = _split(url)
-    matched = _AUTHORITY.fullmatch(authority)
-    if matched is None:
-        # A host with % in it gets its own reason also where brackets or colons are wrong.
-        reason = "percent_in_host" if "%" in authority else "bad_authority"
-        raise Refused(reason, "host and port must be written as host, host:port or [IPv6]:port")
-    literal, name, digits = matched.groups()
-    host = canonical_host(name) if literal is None else ipv6_literal(literal)
-    port = DEFAULT_PORTS[scheme] if digits is None else _port(digits)
+    host, port = _endpoint(scheme, authority)
     check_endpoint(host, port, policy)
     target = Target(
         scheme=scheme,
@@ -122,6 +116,19 @@ def _split(url: str) -> tuple[str, str, str]:
     if "@" in authority:
         raise Refused("credentials_in_url", "the URL has credentials in it; send them in a header")
     return scheme.lower(), authority, rest
+
+
+@functools.lru_cache(maxsize=1024)
+def _endpoint(scheme: str, authority: str) -> tuple[str | IPAddress, int]:
+    """The same few are called again and again."""
+    matched = _AUTHORITY.fullmatch(authority)
+    if matched is None:
+        # A host with % in it gets its own reason also where brackets or colons are wrong.
+        reason = "percent_in_host" if "%" in authority else "bad_authority"
+        raise Refused(reason, "host and port must be written as host, host:port or [IPv6]:port")
+    literal, name, digits = matched.groups()
+    host = canonical_host(name) if literal is None else ipv6_literal(literal)
+    return host, DEFAULT_PORTS[scheme] if digits is None else _port(digits)
 
 
 def _port(digits: str) -> int:

@@ -223,7 +223,10 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
 
     `cut`: the text goes on where nobody has read; then the beginning of a secret is taken off its end too.
     """
-    forms = {form for value in values if len(value) >= _SHORTEST_SCRUBBED for form in _forms(value)}
+    known = [value for value in values if len(value) >= _SHORTEST_SCRUBBED]
+    if not text or not (cut or any(len(value) <= len(text) for value in known)):
+        return text  # no form of a value is shorter than the value
+    forms = {form for value in known for form in _forms(value)}
     longest_first = sorted(forms, key=len, reverse=True)
     for form in longest_first:
         text = text.replace(form, _REMOVED)

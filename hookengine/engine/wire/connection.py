@@ -9,27 +9,11 @@ import struct
 from contextlib import suppress
 from typing import Protocol, cast
 
-import httptools
-
+from hookengine.engine.wire.answer import AnswerReader
 from hookengine.engine.wire.exchange import Exchange
-from hookengine.engine.wire.failures import (
-    CLOSED,
-    GARBAGE,
-    SWITCHED,
-    TOO_LARGE,
-    Broken,
-    Late,
-    LeaseOver,
-    of_answer,
-    of_loss,
-)
+from hookengine.engine.wire.failures import CLOSED, Broken, Late, LeaseOver, of_loss
 
-LARGEST_HEAD = 32 * 1024  # bytes of an answer before its body, interim answers included
-READ_AT_LEAST = (
-    16 * 1024
-)  # bytes of a body, however few are kept: a connection whose answer ended serves again
 PIECE = 64 * 1024  # bytes that are written between two looks at the lease
-_BEGINNING = b"HTTP/1."
 _NO_LINGER = struct.pack("ii", 1, 0)
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux only
 
@@ -56,13 +40,14 @@ class Connection(asyncio.Protocol):
         self.address = address
         self.idle_since = 0.0
         self.closing = False
+        self.spoke_unasked = False
         self._loop = loop
         self._socket = sock
         self._secure = secure
         self._used = False
         self._keeper: Keeper | None = None
         self._exchange: Exchange | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._reader = AnswerReader()
         self._rest: memoryview | None = None  # of the request, not yet given to the transport
         self._paused = False  # the transport holds bytes back
         self._timer: asyncio.TimerHandle | None = None
@@ -70,14 +55,6 @@ class Connection(asyncio.Protocol):
         self._user_timeout = 0
         self._readable = select.poll()
         self._readable.register(sock.fileno(), select.POLLIN)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._body_bytes = 0
-        self._in_body = False  # the head of the final answer is complete
-        self._full = False  # as much of the body has come as is read
-        self._complete = False
-        self._keeps_alive = False
-        self._strange: Broken | None = None  # a head that is none of HTTP/1.1, or not for us
 
     def kept_by(self, keeper: Keeper, transport: asyncio.Transport) -> None:
         self._keeper, self._transport = keeper, transport
@@ -92,7 +69,7 @@ class Connection(asyncio.Protocol):
         if self.closing or (self._used and self._readable.poll(0)):
             self.drop()
             return False
-        self._begin_answer()
+        self._reader.begin(exchange)
         self._bound(exchange.deadline)
         exchange.gate.before_write()
         exchange.gate.check()
@@ -120,8 +97,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(1, 0)  # told as soon as anything is held back
-        if self._secure:
-            self._transport.pause_reading()  # what comes is for the handshake
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -142,67 +117,27 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._paused = False
         if self._rest is not None:
-            self._go_on_writing()
+            self._loop.call_soon(self._go_on_writing)  # asyncio does not expect to be closed in here
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
-            self.drop()  # nobody was asked anything
+            self.spoke_unasked = True
+            if self._keeper is not None:
+                self.drop()
             return
-        if not exchange.first_byte:
-            exchange.first_byte = self._loop.time()
+        exchange.hear()
         self._feed(exchange, data)
         if self._exchange is not exchange:
             return
-        if self._complete:
-            self._end(None, keep=self._keeps_alive and not self._rest and not self._paused)
-        elif self._full or (exchange.status and not exchange.has_body):
-            exchange.cut = self._full
+        reader = self._reader
+        if reader.complete:
+            self._end(None, keep=reader.keeps_alive and self._rest is None and not self._paused)
+        elif reader.full or (exchange.status and not exchange.has_body):
+            exchange.cut = reader.full
             self._end(None)
 
-    # What the parser tells
-
-    def on_message_begin(self) -> None:
-        if self._complete:
-            self._keeps_alive = False  # more than was asked for
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # else it is a trailer
-            self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 100:
-            self._strange = Broken(*GARBAGE)
-        elif status == 101:
-            self._strange = Broken(*SWITCHED)
-        elif status < 200:
-            self._headers = []
-        elif self._exchange is not None:
-            self._exchange.headers = self._headers
-            self._exchange.status = status
-            self._in_body = True
-
-    def on_body(self, body: bytes) -> None:
-        exchange = self._exchange
-        if exchange is not None and not self._full:
-            room = exchange.excerpt - len(exchange.body)
-            exchange.body += body[:room] if len(body) > room else body
-            exchange.cut = exchange.cut or len(body) > room
-            self._body_bytes += len(body)
-            self._full = self._body_bytes >= max(exchange.excerpt, READ_AT_LEAST)
-
-    def on_message_complete(self) -> None:
-        if self._in_body:
-            self._complete, self._keeps_alive = True, self._parser.should_keep_alive()
-
     # Inside
-
-    def _begin_answer(self) -> None:
-        self._headers = []
-        self._head_bytes = self._body_bytes = 0
-        self._in_body = self._complete = self._full = self._keeps_alive = False
-        self._strange = None
 
     def _write_first(self, exchange: Exchange) -> bool:
         message, sent = exchange.message, 0
@@ -220,25 +155,24 @@ class Connection(asyncio.Protocol):
         exchange.enter("write")
         if sent < len(message):
             self._rest = memoryview(message)[sent:]
-            self._go_on_writing(asked=True)
+            self._go_on_writing()
         else:
             self._written(exchange)
         return True
 
-    def _go_on_writing(self, *, asked: bool = False) -> None:
-        """`asked`: the gate was, a moment ago."""
+    def _go_on_writing(self) -> None:
         exchange = self._exchange
-        while exchange is not None and self._rest and not self._paused:
-            if not asked:
-                try:
-                    exchange.gate.check()
-                except LeaseOver:
-                    self._end(Late("write"))
-                    return
-            asked = False
+        if exchange is None or self._rest is None:
+            return
+        while self._rest and not self._paused:
+            try:
+                exchange.gate.check()
+            except LeaseOver:
+                self._end(Late("write"))
+                return
             piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
             self._transport.write(piece)
-        if exchange is not None and not self._rest:
+        if not self._rest and not self._paused:
             self._rest = None
             self._written(exchange)
 
@@ -251,14 +185,7 @@ class Connection(asyncio.Protocol):
 
     def _feed(self, exchange: Exchange, data: bytes) -> None:
         had_status = exchange.status
-        failure: Exception | None
-        try:
-            failure = self._parse(data)
-        except httptools.HttpParserError as error:
-            failure = None if self._complete else self._strange or of_answer(error)
-            self._keeps_alive = False
-        except httptools.HttpParserUpgrade:
-            failure = Broken(*SWITCHED)
+        failure: Exception | None = self._reader.feed(data)
         if exchange.status and not had_status:
             try:
                 exchange.gate.after_answer()
@@ -266,28 +193,6 @@ class Connection(asyncio.Protocol):
                 exchange.status, failure = 0, error
         if failure is not None:
             self._end(failure)
-
-    def _parse(self, data: bytes) -> Broken | None:
-        """Raises what the parser does."""
-        if self._in_body:
-            return self._parse_body(data)
-        if not self._head_bytes and not _BEGINNING.startswith(data[: len(_BEGINNING)]):
-            return Broken(*GARBAGE)
-        room = LARGEST_HEAD - self._head_bytes
-        self._head_bytes += len(data)
-        self._parser.feed_data(data[:room] if len(data) > room else data)
-        if self._strange is None and len(data) > room:
-            return self._parse_body(data[room:])
-        return self._strange
-
-    def _parse_body(self, data: bytes) -> Broken | None:
-        """In pieces: of a long stretch of tiny chunks, most need not be looked at."""
-        if not self._in_body:
-            return Broken(*TOO_LARGE)
-        for start in range(0, len(data), READ_AT_LEAST):
-            if not self._full:
-                self._parser.feed_data(data[start : start + READ_AT_LEAST])
-        return None
 
     def _bound(self, deadline: float) -> None:
         """One timer serves request after request: it is set anew when it rings too early."""

@@ -8,7 +8,15 @@ from collections.abc import Callable
 
 from hookengine.engine.wire.connection import Connection, Keeper
 from hookengine.engine.wire.exchange import Exchange
-from hookengine.engine.wire.failures import Broken, Late, of_connecting, of_handshake
+from hookengine.engine.wire.failures import (
+    GARBAGE,
+    TLS_CLOSED,
+    TLS_GARBAGE,
+    Broken,
+    Late,
+    of_connecting,
+    of_handshake,
+)
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import Dial, addresses_for, connect, dial
 from hookengine.guard.resolver import LookupFailed, Resolver
@@ -61,12 +69,18 @@ class Dialler:
         if secure:
             exchange.enter("tls")
             transport = await self._secured(transport, connection, target.host, exchange.loop)
+        elif connection.spoke_unasked:
+            transport.abort()
+            raise Broken(*GARBAGE)
         connection.kept_by(keeper, transport)
         return connection
 
     async def _secured(
         self, plain: asyncio.Transport, connection: Connection, host: str, loop: asyncio.AbstractEventLoop
     ) -> asyncio.Transport:
+        if connection.spoke_unasked or connection.closing:  # a target that speaks TLS waits to be spoken to
+            plain.abort()
+            raise Broken(*(TLS_GARBAGE if connection.spoke_unasked else TLS_CLOSED))
         try:
             transport = await loop.start_tls(
                 plain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from hookengine.domain.attempt import Timing
@@ -64,14 +65,18 @@ class Exchange:
     first_byte: float = 0.0
 
     def __post_init__(self) -> None:
-        self.began = self.step_began = self.loop.time()
+        self.began = self.step_began = time.monotonic()
 
     def enter(self, step: str) -> None:
         """The step before it is over. Steps before `write` are timed."""
-        now = self.loop.time()
+        now = time.monotonic()
         if self.step in ("dns", "connect", "tls"):
             setattr(self, self.step, now - self.step_began)
         self.step, self.step_began = step, now
+
+    def hear(self) -> None:
+        """The first byte of the answer is here. (uvloop's own time stands still while callbacks run.)"""
+        self.first_byte = self.first_byte or time.monotonic()
 
     def end(self, failure: BaseException | None) -> None:
         """A failure does not take the status of an answer away."""
@@ -96,7 +101,7 @@ class Exchange:
             connect=_millis(self.connect),
             tls=_millis(self.tls),
             first_byte=_millis(self.first_byte - self.began) if self.first_byte else None,
-            total=round((self.loop.time() - self.began) * 1000, 2),
+            total=round((time.monotonic() - self.began) * 1000, 2),
         )
 
 

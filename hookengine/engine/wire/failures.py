@@ -7,6 +7,9 @@ import ssl
 
 import httptools
 
+TLS_GARBAGE = "tls_garbage", "the target does not speak TLS"
+TLS_CLOSED = "tls_closed", "the target hung up during the TLS handshake"
+
 _X509 = {
     10: ("tls_expired", "the target's certificate has expired"),
     9: ("tls_not_yet_valid", "the target's certificate is not valid yet"),
@@ -22,8 +25,8 @@ _X509 = {
 _TLS = {
     "UNSUPPORTED_PROTOCOL": ("tls_protocol", "the target speaks old versions of TLS only"),
     "TLSV1_ALERT_PROTOCOL_VERSION": ("tls_protocol", "the target speaks old versions of TLS only"),
-    "WRONG_VERSION_NUMBER": ("tls_garbage", "the target does not speak TLS"),
-    "HTTP_REQUEST": ("tls_garbage", "the target does not speak TLS"),
+    "WRONG_VERSION_NUMBER": TLS_GARBAGE,
+    "HTTP_REQUEST": TLS_GARBAGE,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": ("tls_client", "the target wants a client certificate"),
     "SSLV3_ALERT_HANDSHAKE_FAILURE": ("tls_refused", "the target refused the TLS handshake"),
 }
@@ -77,7 +80,7 @@ def of_handshake(error: OSError) -> Broken | Late:
         return _of_tls(error)
     if isinstance(error, TimeoutError):
         return Late("tls")
-    return Broken("tls_closed", "the target hung up during the TLS handshake")
+    return Broken(*TLS_CLOSED)
 
 
 def of_loss(error: Exception | None) -> Broken | Late:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,23 +12,31 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def target(talk: Talk) -> AsyncIterator[str]:
-    """A listener that does to each connection what `talk` says; its URL."""
+async def target(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A listener that does to each connection what `talk` says, until it is no longer needed; its URL."""
+    talking: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talking.add(task)
         try:
             await talk(reader, writer)
-        except ConnectionError:
+        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
             pass
         finally:
+            talking.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         port = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/statuses"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/statuses"
     finally:
         server.close()
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking)
         await server.wait_closed()
 
 

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hookengine.domain.attempt import Outcome
+from hookengine.domain.request import RenderedRequest
+from hookengine.engine.sending import Manners, Sender
+from hookengine.engine.wire.dialling import Dialler
+from hookengine.engine.wire.pool import Pool
+from hookengine.engine.wire.tls import trusting
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.connect import Dial, dial
+from hookengine.guard.resolver import Lookup, Resolver
+from tests.conftest import Clock, make_request
+
+LOOPBACK = AddressPolicy.parse(["127.0.0.0/8"])
+LONG = 30.0  # seconds, of which none is waited for
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": request.param}
+
+
+class NoSecrets:
+    async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
+        return {}
+
+
+def here(name: str) -> Sequence[str]:
+    """Every name is this machine's."""
+    return ["127.0.0.1"]
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A pool, and who sends over it."""
+
+    pool: Pool
+    sender: Sender
+    clock: Clock
+
+    async def post(self, url: str, deadline: float = LONG, **changes: Any) -> Outcome:
+        async with asyncio.timeout(LONG):
+            return await self.sender.send(make_request(url=url, **changes), (), deadline)
+
+
+@asynccontextmanager
+async def a_rig(
+    *,
+    policy: AddressPolicy = LOOPBACK,
+    lookup: Lookup = here,
+    tls: ssl.SSLContext | None = None,
+    dial: Dial = dial,
+    manners: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Rig]:
+    """Afterwards no connection is left."""
+    clock, resolver, context = Clock(), Resolver(lookup, timeout=1.0), tls or trusting()
+    pool = Pool(Dialler(resolver, lambda _: context, dial), policy, clock)
+    try:
+        yield Rig(pool, Sender(NoSecrets(), pool, clock, Manners(**(manners or {}))), clock)
+    finally:
+        await pool.close()
+        resolver.close()
+    assert (pool.open, pool.idle) == (0, 0)
