@@ -77,8 +77,13 @@ class Aside:
 
     async def _transaction(self, work: Work[T], now: Millis | None) -> T:
         async with self._engine.begin() as connection:
-            opened = (await connection.execute(_OPEN)).one()
-            if now is not None:
-                self._clocks.decide(opened[0], now)
-            ahead = self._clocks.ahead
-            return await connection.run_sync(lambda connection: work(connection, ahead))
+            try:
+                opened = (await connection.execute(_OPEN)).one()
+                if now is not None:
+                    self._clocks.decide(opened[0], now)
+                ahead = self._clocks.ahead
+                return await connection.run_sync(lambda connection: work(connection, ahead))
+            except Exception as error:
+                if fate_of(error) is Fate.LOST:
+                    await connection.invalidate(error)
+                raise

@@ -6,7 +6,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 
@@ -14,7 +14,7 @@ from hookengine.errors import StoreError
 from hookengine.store.postgres.connecting import leave
 from hookengine.store.postgres.waiting import Call, Waiting, settle
 
-_LONGEST_PAUSE: Final = 0.5  # seconds until connecting is tried again
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds until connecting is tried again
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Told = Callable[[BaseException], BaseException]
@@ -47,8 +47,7 @@ class Service(ABC):
 
     async def open(self) -> None:
         """Raises one of `failures.DRIVER`."""
-        self._connection = await self._connect()
-        await self._use(self._connection, again=False)
+        await self._make_connection(again=False)
         self._task = asyncio.create_task(self._live(), name=f"hookengine {type(self).__name__}")
 
     async def close(self) -> None:
@@ -74,9 +73,8 @@ class Service(ABC):
                     await self._arrived.wait()
                     continue
                 connection = await self._connected()
-                group = self._waiting.take_group()
-                if connection is not None and group:
-                    await self._serve_all(connection, group)
+                if connection is not None:
+                    await self._serve_all(connection, self._waiting.take_group())
         finally:
             self._closing = True
             self._waiting.end(StoreError("the store is closed"))
@@ -84,36 +82,49 @@ class Service(ABC):
                 await leave(self._connection)
 
     async def _serve_all(self, connection: asyncpg.Connection, group: list[Call]) -> None:
+        if not group:
+            return
         try:
             await self._serve(connection, group)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not stop the task
+            settle(group, error)
+        except BaseException:
             settle(group, StoreError("the store is closed"))
-            if not isinstance(error, Exception):
-                raise
+            raise
 
     async def _connected(self) -> asyncpg.Connection | None:
         """None if nobody waits for it any more."""
-        pause = 0.02
+        pause, failure = _SHORTEST_PAUSE, self._told(TimeoutError())
         while self._connection is None or self._connection.is_closed():
-            connecting = asyncio.ensure_future(self._connect_again())
+            connecting = asyncio.create_task(self._make_connection(again=True))
             while not connecting.done():
                 await asyncio.wait({connecting}, timeout=self._waiting.patience())
-                self._waiting.expire(StoreError("the database does not answer"))
-            error = connecting.exception()
-            if error is None:
+                self._waiting.expire(failure)
+                if not self._waiting:
+                    connecting.add_done_callback(_retrieve)
+                    connecting.cancel()
+                    return None
+            if (error := connecting.exception()) is None:
                 break
-            self._waiting.expire(self._told(error))
+            failure = self._told(error)
+            self._waiting.expire(failure)
             if not self._waiting:
                 return None
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  nodes do not come all at once
             pause = min(2 * pause, _LONGEST_PAUSE)
         return self._connection
 
-    async def _connect_again(self) -> None:
+    async def _make_connection(self, *, again: bool) -> None:
         connection = await self._connect()
         try:
-            await self._use(connection, again=True)
+            await self._use(connection, again=again)
         except BaseException:
             connection.terminate()
             raise
         self._connection = connection
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Nobody wants to know."""
+    if not task.cancelled():
+        task.exception()

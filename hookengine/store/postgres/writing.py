@@ -99,6 +99,7 @@ _GATES = _insert(
 )
 _LATE = _update("attempt", ("late_outcome", "late_at"), "token")
 
+_MADE_BY_EVENTS = {"event", "delivery"}  # of which another transaction may be first
 _TAKE_BACK = "DELETE FROM attempt WHERE token = ANY ($1::bigint[]) AND finished_at IS NULL"
 _COUNT_CHANGES = "UPDATE definitions SET version = version + 1"
 _KEEP_FAILING = "UPDATE hook SET failing_since = $2 WHERE id = $1"
@@ -120,6 +121,8 @@ async def write(connection: asyncpg.Connection, step: Write) -> None:
         if step.hooks:
             await _change_hooks(connection, step.hooks)
     except asyncpg.UniqueViolationError as error:
+        if error.table_name not in _MADE_BY_EVENTS:
+            raise
         raise StoreRaced(f"{error.table_name} is there already: {error.constraint_name}") from error
 
 
