@@ -118,6 +118,10 @@ def _break_after(trips: int) -> Millis:
     return min(FIRST_BREAK << min(trips - 1, 20), LONGEST_BREAK)
 
 
+SUSPECTS = "suspects"
+"""Behind this waits what nodes died of while they were sending it, as long as another such is being sent."""
+
+
 def host_key(host: str) -> str:
     return f"host:{host}"
 

@@ -18,7 +18,8 @@ class Lane:
     """The unit of scheduling. `due_at` is the one field that says when it may be claimed: a lease moves it
     to the lease's end, so that an expired lease is found by the same index as work that is due.
 
-    `waits_for` names what a head that is due waits for: a gate, or room for its host or hook.
+    `waits_for` names what a head that is due waits for: a gate, room for its host or
+    hook, or its turn among suspects.
 
     `scope` names whose numbers order the lane; None: the order in which actions were first accepted.
     `newest` is (number, first_seq, rank, seq) of the highest position ever accepted. `shown_id` was the
@@ -68,11 +69,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Why a head that is due is not leased: `behind` names what it waits for; else it is due again so long
-    `after`, or stays due if that is 0 (this node has no room, another may)."""
+    """Why a head that is due is not leased: `behind` names what it waits for; None: this node has no room,
+    another may."""
 
     behind: str | None = None
-    after: Millis = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,6 @@ class LaneBook:
             if wait is None:
                 return self._hand_out(head)
             lane.waits_for = wait.behind
-            lane.due_at = self._terms.now + wait.after if wait.after else lane.due_at
             return None
         return None
 

@@ -6,12 +6,9 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-from hookengine.domain.clock import Millis
-from hookengine.domain.gate import hook_key, host_key
+from hookengine.domain.gate import SUSPECTS, hook_key, host_key
 from hookengine.domain.lane import Wait
 from hookengine.store.contract import Seat
-
-SUSPECT_AGAIN: Millis = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class NodeRoom:
             if self._hooks[seat.hook_id] >= self._limits.hook:
                 return Wait(behind=hook_key(seat.hook_id))
             if seat.suspect and self._suspects:
-                return Wait(after=SUSPECT_AGAIN)
+                return Wait(behind=SUSPECTS)
             self._add(seat, 1)
             return None
 
@@ -72,6 +69,8 @@ class NodeRoom:
             self._add(seat, -1)
 
     def for_what_waits(self, key: str) -> int:
+        if key == SUSPECTS:
+            return min(1 - self._suspects, self.free)
         kind, _, name = key.partition(":")
         if kind == "host":
             return min(self._limits.host - self._hosts[name], self.free)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hookengine.domain.attempt import Outcome
 from hookengine.domain.clock import Clock, Millis
-from hookengine.domain.gate import hook_key, host_key
+from hookengine.domain.gate import SUSPECTS, hook_key, host_key
 from hookengine.domain.hook import Hook
 from hookengine.domain.retry import DAY
 from hookengine.engine import signals
@@ -237,8 +237,8 @@ class Worker:
         """Its request is over: somebody else may sit here."""
         self.room.give(seat)
         self._eased.set()
-        waiting_for = self._waiting_for
-        if self._starved or host_key(seat.host) in waiting_for or hook_key(seat.hook_id) in waiting_for:
+        freed = host_key(seat.host), hook_key(seat.hook_id), *([SUSPECTS] if seat.suspect else [])
+        if self._starved or not self._waiting_for.isdisjoint(freed):
             self._woken.set()
 
     def _put_down(self, task: asyncio.Task[None]) -> None:

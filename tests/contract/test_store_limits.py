@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from hookengine.domain.gate import SUSPECTS
 from hookengine.domain.hook import LanePolicy
-from hookengine.engine.room import SUSPECT_AGAIN, InFlight, NodeRoom
+from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.errors import StoreError
 from hookengine.store.contract import Claimed, Leased, LeaseTerms, NoticeKind, Store
 from tests.conftest import NOW
@@ -239,15 +240,13 @@ async def test_of_what_nodes_died_of_one_is_sent_at_a_time(store: Store, look: L
     at_once = await store.claim(now, node.terms)
     suspects = [leased for leased in claimed.leased if leased.seat.suspect]
     (waiting,) = {"a", "b"} - {leased.lane_key for leased in suspects}
-    due_at = look.lane(waiting)["due_at"]
-    again = await store.claim(due_at, node.terms)
-    await node.end(store, suspects[0], due_at)
-    then = await store.claim(due_at + SUSPECT_AGAIN, node.terms)
+    waits_for = look.lane(waiting)["waits_for"]
+    await node.end(store, suspects[0], now)
+    then = await store.claim(now, node.terms)
 
     assert sorted(claimed.rescued) == ["dlv_a", "dlv_b"]
     assert (len(suspects), "innocent" in _names(claimed)) == (1, True)
-    assert due_at == now + SUSPECT_AGAIN
-    assert (at_once.leased, again.leased) == ((), ())
+    assert (waits_for, at_once.waiting_for, at_once.leased) == (SUSPECTS, {SUSPECTS}, ())
     assert _names(then) == [waiting]
     look.check()
 

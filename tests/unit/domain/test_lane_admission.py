@@ -79,10 +79,9 @@ def latest() -> Admission:
     ("wait", "waits_for", "due_at"),
     [
         (BEHIND_A_HOST, "host:target.example", NOW),
-        (Wait(after=SECOND), None, NOW + 9 * SECOND + SECOND),
         (Wait(), None, NOW),
     ],
-    ids=["behind something", "for a while", "for room on another node"],
+    ids=["behind something", "for room on another node"],
 )
 def test_a_head_that_is_not_admitted_waits(
     ordered: Admission, wait: Wait, waits_for: str | None, due_at: int

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from hookengine.domain.gate import SUSPECTS
 from hookengine.domain.lane import Wait
-from hookengine.engine.room import SUSPECT_AGAIN, InFlight, NodeRoom
+from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.store.contract import Seat
 
 LIMITS = InFlight(node=6, host=3, hook=2)
@@ -93,7 +94,7 @@ def test_suspects_are_sent_one_at_a_time_and_others_beside_them(room: NodeRoom) 
     room.give(seat(suspect=True))
     again = room.take(seat("b.example", "hook_2", suspect=True))
 
-    assert (first, second, other, again) == (None, Wait(after=SUSPECT_AGAIN), None, None)
+    assert (first, second, other, again) == (None, Wait(behind=SUSPECTS), None, None)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,9 @@ def test_suspects_are_sent_one_at_a_time_and_others_beside_them(room: NodeRoom) 
         ([seat(hook_id=f"hook_{n}") for n in range(3)], "host:a.example", 0),
         ([seat(f"{n}.example", f"hook_{n}") for n in range(5)], "host:a.example", 1),
         ([seat(f"{n}.example", f"hook_{n}") for n in range(6)], "hook:hook_9", 0),
+        ([seat()], SUSPECTS, 1),
+        ([seat(suspect=True)], SUSPECTS, 0),
+        ([seat(f"{n}.example", f"hook_{n}") for n in range(6)], SUSPECTS, 0),
     ],
 )
 def test_it_tells_how_many_of_what_waits_it_could_take(

@@ -272,6 +272,21 @@ async def test_what_one_offer_took_is_not_there_for_another(stage: Stage) -> Non
     assert (wait, left) == (None, 511)
 
 
+async def test_what_a_node_died_of_is_sent_one_after_another_at_once(stage: Stage) -> None:
+    await stage.owe("dlv_a", "dlv_b", "dlv_c")
+    await stage.store.claim(NOW, terms(lease=0))  # by a node that dies
+    stage.far_end.gate.clear()
+
+    async with running(stage):
+        await stage.far_end.has(1)
+        await stage.alarm_or_rest()
+        sent_beside = len(stage.far_end.sent) - 1
+        stage.far_end.gate.set()
+        await stage.far_end.has(3)
+
+    assert sent_beside == 0
+
+
 async def test_stopping_waits_for_what_is_under_way_and_takes_nothing_more(stage: Stage) -> None:
     stage.far_end.gate.clear()
     await stage.owe("dlv_a", "dlv_b", lane="one", policy=LanePolicy.ORDERED)
