@@ -72,7 +72,7 @@ class Resolver:
         *,
         timeout: float = 5.0,
         negative_seconds: float = 10.0,
-        threads: int = 8,
+        threads: int = 128,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lookup, self._timeout = lookup, timeout
