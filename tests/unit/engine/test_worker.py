@@ -272,7 +272,7 @@ async def test_what_one_offer_took_is_not_there_for_another(stage: Stage) -> Non
     assert (wait, left) == (None, 511)
 
 
-async def test_what_a_node_died_of_is_sent_one_after_another_at_once(stage: Stage) -> None:
+async def test_what_a_node_died_of_is_sent_one_after_another_without_a_pause(stage: Stage) -> None:
     await stage.owe("dlv_a", "dlv_b", "dlv_c")
     await stage.store.claim(NOW, terms(lease=0))  # by a node that dies
     stage.far_end.gate.clear()
