@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from hookengine.domain.context import MISSING, lookup
@@ -109,3 +110,12 @@ class IncomingHook:
 
     def first_failing(self, body: Any) -> Condition | None:
         return next((condition for condition in self.conditions if not condition.holds(body)), None)
+
+
+def new_pipeline(reference: int | str, known: Mapping[int, str]) -> Pipeline:
+    """One of this id or name, where pipelines of the ids and names in `known` are defined already."""
+    if isinstance(reference, str):
+        return Pipeline(id=next(free for free in count(1) if free not in known), name=reference)
+    taken = set(known.values())
+    names = (f"pipeline-{reference}{'-' * more}" for more in count())
+    return Pipeline(id=reference, name=next(name for name in names if name not in taken))

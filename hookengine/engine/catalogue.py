@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
-from itertools import count
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
-from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.pipeline import IncomingHook, Pipeline, new_pipeline
 from hookengine.engine.rendering import PreparedHook, prepare
 from hookengine.errors import InvalidEvent, NotFound
 from hookengine.store.contract import Definitions
@@ -60,10 +59,7 @@ class Catalogue:
 
     def new_pipeline(self, reference: int | str) -> Pipeline:
         """One of this id or name that is not defined yet."""
-        if isinstance(reference, str):
-            return Pipeline(id=next(free for free in count(1) if free not in self._pipelines), name=reference)
-        names = (f"pipeline-{reference}{'-' * more}" for more in count())
-        return Pipeline(id=reference, name=next(name for name in names if name not in self._names))
+        return new_pipeline(reference, {pipeline.id: pipeline.name for pipeline in self.pipelines})
 
     def hooks_of(self, pipeline: Pipeline) -> list[Hook]:
         """Its own and those of all pipelines, in the order of their ids."""

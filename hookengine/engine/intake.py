@@ -29,7 +29,6 @@ from hookengine.engine.turns import Turns
 from hookengine.errors import InvalidEvent, StaleContext, StoreError, TemplateError
 from hookengine.store.contract import (
     ActionKey,
-    Definitions,
     Ending,
     OwedDelivery,
     OwedEvent,
@@ -209,8 +208,7 @@ class Intake:
         async with self._creating:
             for event in events:
                 if self._catalogue.find_pipeline(event.pipeline) is None:
-                    created = Definitions(pipelines=(self._catalogue.new_pipeline(event.pipeline),))
-                    self._catalogue.load(await self._store.apply(created, "events", self._clock.now()))
+                    self._catalogue.load(await self._store.create_pipeline(event.pipeline))
 
     def _sort(self, events: Sequence[Event]) -> list[_Sorted]:
         if not 0 < len(events) <= self._limits.largest_batch:

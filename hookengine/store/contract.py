@@ -356,6 +356,10 @@ class Store(Protocol):
         defined now, by anyone, with revisions. A changed hook gets a new revision."""
         ...
 
+    async def create_pipeline(self, reference: int | str) -> Definitions:
+        """Make a pipeline of this id or name, unless there is one; the result is all that is defined now."""
+        ...
+
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         """The version of what is defined, and all of it; None instead if the version is `known`."""
         ...

@@ -212,3 +212,15 @@ async def test_a_name_another_pipeline_has_is_refused_and_nothing_changes(store:
 
     defined = await _apply(store)
     assert [(pipeline.id, pipeline.name) for pipeline in defined.pipelines] == [(1, "a"), (9, "taken")]
+
+
+async def test_a_pipeline_is_created_once_and_the_next_one_gets_another_id(store: Store) -> None:
+    first = await store.create_pipeline("deploy")
+    again = await store.create_pipeline("deploy")
+    both = await store.create_pipeline("restart")
+    by_id = await store.create_pipeline(7)
+
+    assert [(pipeline.id, pipeline.name) for pipeline in first.pipelines] == [(1, "deploy")]
+    assert again == first
+    assert [(pipeline.id, pipeline.name) for pipeline in both.pipelines] == [(1, "deploy"), (2, "restart")]
+    assert [pipeline.name for pipeline in by_id.pipelines] == ["deploy", "restart", "pipeline-7"]

@@ -20,7 +20,7 @@ from hookengine.domain.documents import (
     pipeline_to_json,
 )
 from hookengine.domain.hook import Hook, HookState
-from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.pipeline import IncomingHook, Pipeline, new_pipeline
 from hookengine.errors import ConfigError, Problem
 from hookengine.store.cold import hooks
 from hookengine.store.cold.tables import DEFINITIONS, HOOK, HOOK_REVISION, INCOMING_HOOK, PIPELINE
@@ -39,6 +39,16 @@ def apply(connection: Connection, definitions: Definitions, managed_by: str, now
         _apply_incoming(connection, definitions.incoming_hooks, managed_by),
     )
     if any(changed):
+        _count_up(connection)
+    return _read(connection)
+
+
+def create_pipeline(connection: Connection, reference: int | str) -> Definitions:
+    """Two nodes that hear of new ones at the same time give them ids one after the other."""
+    _lock(connection)
+    known = {row.id: row.name for row in connection.execute(select(PIPELINE.c.id, PIPELINE.c.name))}
+    if reference not in known and reference not in known.values():
+        _apply_pipelines(connection, [new_pipeline(reference, known)], "events")
         _count_up(connection)
     return _read(connection)
 

@@ -129,6 +129,9 @@ class SqliteStore:
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))
 
+    async def create_pipeline(self, reference: int | str) -> Definitions:
+        return await self._write(lambda connection: defining.create_pipeline(connection, reference))
+
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._read_aside(lambda connection: defining.definitions(connection, known))
 
