@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvloop
 
@@ -49,7 +50,11 @@ async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
         async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
             return {"secrets.host": HEADERS[0][1].removeprefix("Bearer ")}
 
-    clock, resolver, tls = SystemClock(), Resolver(lambda _: ["127.0.0.1"]), trusting(ca or None)
+    clock, resolver, tls = (
+        SystemClock(),
+        Resolver(lambda _: ["127.0.0.1"]),
+        trusting(Path(ca) if ca else None),
+    )
     policy = AddressPolicy.parse(["127.0.0.0/8"], allow_hosts=["localhost"])
     pool = Pool(Dialler(resolver, lambda _: tls), policy, clock)
     sending = Sender(Secrets(), pool, clock)

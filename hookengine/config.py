@@ -22,6 +22,7 @@ from hookengine.manifest.environment import Environment, variables_named_in
 from hookengine.manifest.fields import (
     DatabaseUrl,
     Duration,
+    Host,
     Hosts,
     Networks,
     Size,
@@ -79,6 +80,19 @@ class Auth(_Group):
     """API tokens by name, each read from where it says."""
 
 
+class HostTls(_Group):
+    ca: Path | None = None
+    """Certificates of who is trusted for this host instead of the public authorities."""
+    certificate: Path | None = None
+    """The certificate to show it."""
+    key: Path | None = None
+    """Its key, if that is not in the same file."""
+
+    def resolved(self, folder: Path) -> HostTls:
+        paths = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        return self.model_copy(update={name: _inside(folder, path) for name, path in paths.items()})
+
+
 class Delivery(_Group):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Requests in flight at once, per node."""
@@ -98,6 +112,8 @@ class Delivery(_Group):
     """Private networks that hooks may call, such as 10.0.0.0/8."""
     allow_hosts: Hosts = Field(default_factory=list)
     """Names that hooks may call although they look local, such as gitlab; their addresses must be allowed too."""
+    tls: dict[Host, HostTls] = Field(default_factory=dict)
+    """Files for hosts with a private authority, or that want a certificate of us."""
     user_agent: Annotated[str, Field(pattern=r"^[\x21-\x7e][\x20-\x7e]*$"), AfterValidator(_agent)] = (
         f"hookengine/{__version__}"
     )
@@ -238,11 +254,13 @@ class Settings(BaseSettings):
             name: token.model_copy(update={"file": _inside(folder, token.file)})
             for name, token in self.auth.tokens.items()
         }
+        tls = {host: files.resolved(folder) for host, files in self.delivery.tls.items()}
         key_file = _inside(folder, self.secrets.key_file)
         return self.model_copy(
             update={
                 "database": database_inside(folder, self.database),
                 "auth": self.auth.model_copy(update={"tokens": tokens}),
+                "delivery": self.delivery.model_copy(update={"tls": tls}),
                 "secrets": self.secrets.model_copy(update={"key_file": key_file, **named}),
             }
         )

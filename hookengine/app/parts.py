@@ -24,7 +24,8 @@ from hookengine.engine.upkeep import Retention, Upkeep
 from hookengine.engine.watchdog import Watchdog
 from hookengine.engine.wire.dialling import Dialler
 from hookengine.engine.wire.pool import Pool
-from hookengine.engine.wire.tls import trusting
+from hookengine.engine.wire.proving import prove_fence
+from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
 from hookengine.guard.address import AddressPolicy
@@ -84,7 +85,7 @@ async def assemble(
     tallies = Tallies(signals)
     stack.callback(tallies.close)
     store.on_commit(tallies.on_commit)
-    pool = _pool(settings, clock, stack)
+    pool = await _pool(settings, clock, stack)
     sender = Sender(vault, pool, clock, _manners(settings))
     rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
@@ -145,11 +146,16 @@ def _policy(settings: Settings) -> AddressPolicy:
     return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
-def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Pool:
-    resolver = Resolver()
+async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Pool:
+    hosts = {
+        host: HostFiles(ca=files.ca, certificate=files.certificate, key=files.key)
+        for host, files in settings.delivery.tls.items()
+    }
+    contexts, resolver = TlsContexts(hosts), Resolver()
     stack.callback(resolver.close)
-    tls = trusting()
-    pool = Pool(Dialler(resolver, lambda _: tls), _policy(settings), clock)
+    dialler = Dialler(resolver, contexts)
+    await prove_fence(dialler, clock)
+    pool = Pool(dialler, _policy(settings), clock)
     stack.push_async_callback(pool.close)
     return pool
 

@@ -97,7 +97,8 @@ def _database(url: str) -> str:
 
 
 Texts = Annotated[list[str], BeforeValidator(_listed)]
-Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], BeforeValidator(_listed)]
+Host = Annotated[str, AfterValidator(_host)]
+Hosts = Annotated[list[Host], BeforeValidator(_listed)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_listed)]
 
 DatabaseUrl = Annotated[str, AfterValidator(_database)]

@@ -12,7 +12,7 @@ import pytest
 from hookengine.domain.attempt import Outcome
 from hookengine.domain.request import RenderedRequest
 from hookengine.engine.sending import Manners, Sender
-from hookengine.engine.wire.dialling import Dialler
+from hookengine.engine.wire.dialling import Contexts, Dialler
 from hookengine.engine.wire.pool import Pool
 from hookengine.engine.wire.tls import trusting
 from hookengine.guard.address import AddressPolicy
@@ -57,13 +57,14 @@ async def a_rig(
     *,
     policy: AddressPolicy = LOOPBACK,
     lookup: Lookup = here,
-    tls: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | Contexts | None = None,
     dial: Dial = dial,
     manners: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Rig]:
     """Afterwards no connection is left."""
     clock, resolver, context = Clock(), Resolver(lookup, timeout=1.0), tls or trusting()
-    pool = Pool(Dialler(resolver, lambda _: context, dial), policy, clock)
+    contexts = (lambda _: context) if isinstance(context, ssl.SSLContext) else context
+    pool = Pool(Dialler(resolver, contexts, dial), policy, clock)
     try:
         yield Rig(pool, Sender(NoSecrets(), pool, clock, Manners(**(manners or {}))), clock)
     finally:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hookengine.domain.attempt import Answered, TimedOut, Unreachable
-from hookengine.engine.wire.tls import trusting
+from hookengine.engine.wire.tls import HostFiles, TlsContexts, trusting
+from hookengine.errors import ConfigError
 from tests.unit.engine.targets import Heard, silent, target
 from tests.unit.engine.wire.certificates import Authority
 from tests.unit.engine.wire.conftest import a_rig
@@ -36,7 +37,7 @@ async def test_a_name_is_verified_and_its_connection_kept(authority: Authority) 
     heard = Heard()
 
     async with (
-        a_rig(tls=trusting(str(authority.file))) as rig,
+        a_rig(tls=trusting(authority.file)) as rig,
         target(heard, authority.server(NAME)) as url,
     ):
         first, second = await rig.post(named(url)), await rig.post(named(url))
@@ -55,7 +56,7 @@ async def test_a_name_is_verified_and_its_connection_kept(authority: Authority) 
 
 async def test_an_address_is_verified_too(authority: Authority) -> None:
     async with (
-        a_rig(tls=trusting(str(authority.file))) as rig,
+        a_rig(tls=trusting(authority.file)) as rig,
         target(Heard(), authority.server("127.0.0.1")) as url,
     ):
         assert await rig.post(url) == Answered(status=204)
@@ -66,7 +67,7 @@ async def test_much_goes_over_tls_whole(authority: Authority) -> None:
     body = "".join(f"{number:08x}" for number in range(250_000))
 
     async with (
-        a_rig(tls=trusting(str(authority.file))) as rig,
+        a_rig(tls=trusting(authority.file)) as rig,
         target(heard, authority.server(NAME)) as url,
     ):
         outcomes = [await rig.post(named(url), body=(body,)) for _ in range(2)]
@@ -98,7 +99,7 @@ async def test_a_certificate_that_is_wrong_says_how_and_nothing_is_written(
 ) -> None:
     heard = Heard()
 
-    async with a_rig(tls=trusting(str(authority.file))) as rig, target(heard, make(authority)) as url:
+    async with a_rig(tls=trusting(authority.file)) as rig, target(heard, make(authority)) as url:
         outcome = await rig.post(named(url))
 
     assert isinstance(outcome, Unreachable)
@@ -137,7 +138,7 @@ async def test_old_protocols_are_not_spoken(authority: Authority) -> None:
     server = authority.server(NAME)
     old_protocol(server)
 
-    async with a_rig(tls=trusting(str(authority.file))) as rig:
+    async with a_rig(tls=trusting(authority.file)) as rig:
         with alerting(server) as url:
             outcome = await rig.post(url)
 
@@ -153,7 +154,7 @@ def demanding(authority: Authority) -> ssl.SSLContext:
 
 
 async def test_a_target_that_wants_a_client_certificate_is_told_apart(authority: Authority) -> None:
-    async with a_rig(tls=trusting(str(authority.file))) as rig:
+    async with a_rig(tls=trusting(authority.file)) as rig:
         with alerting(demanding(authority)) as url:
             outcome = await rig.post(url)
 
@@ -162,7 +163,7 @@ async def test_a_target_that_wants_a_client_certificate_is_told_apart(authority:
 
 
 async def test_a_client_certificate_is_shown(authority: Authority) -> None:
-    ours = trusting(str(authority.file))
+    ours = trusting(authority.file)
     ours.load_cert_chain(authority.certificate("client.example"))
 
     async with a_rig(tls=ours) as rig, target(Heard(), demanding(authority)) as url:
@@ -195,3 +196,30 @@ async def test_a_handshake_that_hangs_ends_with_the_time_to_connect() -> None:
 
     assert isinstance(outcome, TimedOut)
     assert (outcome.phase, outcome.written) == ("tls", False)
+
+
+async def test_a_host_may_have_an_authority_and_a_certificate_of_its_own(authority: Authority) -> None:
+    client = authority.certificate("client.example")
+    contexts = TlsContexts({NAME: HostFiles(ca=authority.file, certificate=client)})
+
+    async with a_rig(tls=contexts) as rig, target(Heard(), demanding(authority)) as url:
+        own = await rig.post(named(url))
+        other = await rig.post(url.replace("127.0.0.1", "other.example"))
+
+    assert own == Answered(status=204)
+    assert isinstance(other, Unreachable)
+    assert other.code == "tls_untrusted"
+
+
+async def test_files_that_cannot_be_used_are_told_all_at_once(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "nonsense.pem").write_text("nonsense")
+    hosts = {
+        "a.example": HostFiles(ca=tmp_path / "missing.pem"),
+        "b.example": HostFiles(certificate=tmp_path / "nonsense.pem"),
+        "c.example": HostFiles(certificate=authority.file),
+    }
+
+    with pytest.raises(ConfigError) as caught:
+        TlsContexts(hosts)
+
+    assert [problem.place for problem in caught.value.problems] == [f"delivery.tls.{host}" for host in hosts]
