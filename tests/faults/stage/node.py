@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,24 +31,24 @@ class Part:
 
 
 class Run:
-    """One process of a node, from its start to its end."""
+    """One process of a node, from its start until it has `ended` and its log is read. Once it is `deaf`, nobody
+    takes the log any more from the next line on, and nobody notices its end but who waits for it."""
 
     def __init__(self, process: Process, output: TextIO, log: Path, news: News) -> None:
         self.process = process
         self.lines: list[Line] = []  # of the log
+        self.deaf = False
+        self.ended = False
         self._news = news
         self._log = log
         self._reader = threading.Thread(target=self._read, args=(output,), name=f"log of {process.pid}")
         self._reader.start()
 
-    @property
-    def ended(self) -> bool:
-        return not self._reader.is_alive()
-
     def wait(self) -> int:
         """The exit code, once everything it wrote has been read. Raises TimeoutError."""
+        code = self.process.wait()
         self._reader.join(PATIENCE)
-        return self.process.wait(seconds=1.0)
+        return code
 
     def _read(self, output: TextIO) -> None:
         with output, self._log.open("a", encoding="utf-8") as log:
@@ -57,6 +58,11 @@ class Run:
                 if text.startswith("{"):
                     self.lines.append({**json.loads(text), "heard_at": _now()})
                 self._news.tell()
+                if self.deaf:
+                    return
+        with suppress(TimeoutError):
+            self.process.wait()
+        self.ended = True
         self._news.tell()
 
 
