@@ -108,7 +108,7 @@ def _of_tls(error: ssl.SSLError) -> Broken:
     if isinstance(error, ssl.SSLCertVerificationError):
         untrusted = ("tls_untrusted", f"the target's certificate is not trusted (code {error.verify_code})")
         return Broken(*_X509.get(error.verify_code, untrusted))
-    reason = error.reason or type(error).__name__
+    reason = getattr(error, "reason", None) or type(error).__name__  # only those of OpenSSL have one
     return Broken(*_TLS.get(reason, ("tls_failed", f"TLS failed: {reason.lower().replace('_', ' ')}")))
 
 
