@@ -120,6 +120,26 @@ def test_whoever_locks_lanes_the_other_way_round_only_delays_an_event(stage: Sta
     assert stage.judge().statuses == {"delivered": 4}
 
 
+def test_what_waits_for_a_lane_comes_after_what_it_waited_for(stage: Stage, own: OwnDatabase) -> None:
+    """A transaction goes by the time at which it got its lanes, not by that at which it began."""
+    stage.start()
+    stage.accepted(happened("started", 1))
+    stage.quiet()
+
+    with own.superuser() as somebody, ThreadPoolExecutor(1) as pool:
+        somebody.execute("BEGIN; SELECT FROM lane FOR UPDATE")
+        emitting = pool.submit(stage.emit, happened("completed", 1))
+        stage.wait_until(lambda: bool(own.rows("SELECT 1 FROM pg_locks WHERE NOT granted")), "it to wait")
+        (clock,) = somebody.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now")
+        somebody.execute("COMMIT")
+        assert emitting.result()[0].fate is Fate.ACKNOWLEDGED
+    stage.quiet()
+
+    query = "SELECT accepted_at, started_at FROM delivery JOIN attempt ON delivery_id = id ORDER BY seq"
+    last = own.rows(query)[-1]
+    assert clock["now"] <= last["accepted_at"] <= last["started_at"]
+
+
 def deadlocks(own: OwnDatabase) -> int:
     own.rows("SELECT pg_stat_clear_snapshot()")
     query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

@@ -38,10 +38,16 @@ class Desk:
             settle=terms.settle,
             lease=terms.lease,
             new_token=new_token,
-            new_id=lambda: new_id("dlv", now),
+            new_id=lambda: new_id("dlv", self.now),
             hooks=self.hooks,
             admit=self._admit,
         )
+
+    def turn_clock(self, now: Millis) -> None:
+        """Locking the lanes took long: what others did to them meanwhile came before what is decided here.
+        To be called before their pages are opened."""
+        self.now = self.write.now = max(now, self.now)
+        self._lane_terms = replace(self._lane_terms, now=self.now)
 
     def open(self, lane: Lane) -> Page:
         """The page of this lane; the first one loaded counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from hookengine.store.books.asks import Ask, Claim
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import Conversation, converse
 from hookengine.store.books.moments import after_commit, before_commit
-from hookengine.store.books.steps import LockDue, LockWaiting
+from hookengine.store.books.steps import LockDue, LockLanes, LockWaiting
 from hookengine.store.contract import Claimed
 from hookengine.store.postgres.connecting import Patience
 from hookengine.store.postgres.failures import DRIVER, Fate, fate_of
@@ -31,6 +32,8 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true)
 """
+_CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_LONG: Final = 0.005  # seconds after which the clock is looked at again
 _GIVE_UP: Final = "UPDATE lane SET waits_for = NULL, due_at = $2 WHERE id = $1 AND due_at <= $3"
 _STANDING: Final = """
 SELECT (SELECT count(*) FROM attempt WHERE token = ANY ($1::bigint[]) AND finished_at IS NULL)
@@ -68,6 +71,7 @@ class Transactions:
     spares: bool = False
     _since: Millis | None = None
     _claimed: list[int] | None = None
+    _began: float = 0.0
 
     async def run(self, asks: Sequence[Ask], lock: float | None = None) -> list[Any]:
         """A result or an exception for each call. Raises CommitUnsure, or what went wrong: then nothing was
@@ -77,7 +81,7 @@ class Transactions:
         calls = [moved(ask, shift) for ask, shift in zip(asks, shifts, strict=True)]
         desk = Desk(now, calls[0].terms)
         try:
-            results = await self._answer(converse(calls, desk), asks)
+            results = await self._answer(converse(calls, desk), asks, desk)
             for result, shift in zip(results, shifts, strict=True):
                 move_back(result, shift)
             before_commit(calls, desk)
@@ -101,6 +105,7 @@ class Transactions:
     async def _begin(self, asks: Sequence[Ask], lock: float) -> Millis:
         patience = self.patience
         await self.connection.execute("BEGIN")
+        self._began = time.monotonic()
         try:
             row = await self.connection.fetchrow(
                 _OPEN, _millis(patience.statement), _millis(lock), _millis(patience.idle)
@@ -113,7 +118,7 @@ class Transactions:
             self._since = now
         return now
 
-    async def _answer(self, conversation: Conversation, asks: Sequence[Ask]) -> list[Any]:
+    async def _answer(self, conversation: Conversation, asks: Sequence[Ask], desk: Desk) -> list[Any]:
         connection, self._claimed = self.connection, None
         spared_until = self._since + asks[0].terms.lease if self.spares and self._since is not None else 0
         try:
@@ -122,6 +127,8 @@ class Transactions:
                 if isinstance(step, LockDue):
                     step = replace(step, free_only=step.now < spared_until)
                 answer = await STEPS[type(step)](connection, step)
+                if isinstance(step, LockLanes) and self.clocks.own and time.monotonic() - self._began > _LONG:
+                    desk.turn_clock(await connection.fetchval(_CLOCK))
                 if isinstance(step, LockDue | LockWaiting):
                     self._claimed = [*(self._claimed or ()), *(lane.id for lane in answer)]
                 step = conversation.send(answer)

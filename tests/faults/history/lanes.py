@@ -74,7 +74,7 @@ def what_has_ended_has_an_end(facts: Facts) -> Iterator[Violation]:
         if (row["status"] in ENDED) != (ended_at is not None):
             yield _broken("L3", f"{row['id']} is {row['status']}, and its end is {ended_at}", row)
         elif ended_at is not None:
-            if ended_at < row["accepted_at"]:
+            if ended_at + facts.limits.clock < row["accepted_at"]:
                 yield _broken("L3", f"{row['id']} ended before it was accepted", row)
             for attempt in facts.attempts[row["id"]]:
                 if attempt["started_at"] > ended_at:
