@@ -153,19 +153,23 @@ async def test_so_many_connections_are_kept_and_no_more(monkeypatch: pytest.Monk
 
 
 async def test_a_request_that_is_given_up_takes_its_connection_with_it() -> None:
-    heard = asyncio.Event()
+    heard, left = asyncio.Event(), asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         heard.set()
-        await reader.read()
+        with suppress(ConnectionError):
+            await reader.read()
+        left.set()
 
     async with a_rig() as rig, target(talk) as url:
         sending = asyncio.create_task(rig.post(url))
         await heard.wait()
         sending.cancel()
         assert isinstance(await sending, Unknown)
-        assert rig.pool.idle == 0
+        async with asyncio.timeout(LONG):
+            await left.wait()
+        assert (rig.pool.open, rig.pool.idle) == (0, 0)
 
 
 async def test_a_request_that_is_given_up_while_dialling_leaves_nothing_open() -> None:
