@@ -25,7 +25,6 @@ from hookengine.store.postgres.writing import write
 
 Rows = Sequence[Any]
 
-_DELIVERY_HERE = ", ".join(f"d.{name.strip()}" for name in DELIVERY.split(","))
 _WAITING = "status IN ('queued','retrying')"
 
 _LOOK = """
@@ -105,8 +104,10 @@ SELECT d.* FROM unnest($2::bigint[]) AS l (id) CROSS JOIN LATERAL (
 ) AS d
 """
 _LOAD_DOUBTED = f"""
-SELECT {_DELIVERY_HERE}, d.lane_id FROM unnest($3::bigint[], $4::bigint[]) AS l (id, since)
-JOIN delivery d ON d.lane_id = l.id AND d.doubt_until > l.since AND d.doubt_until > 0
+SELECT d.* FROM unnest($3::bigint[], $4::bigint[]) AS l (id, since) CROSS JOIN LATERAL (
+  SELECT {DELIVERY}, lane_id FROM delivery WHERE lane_id = l.id AND doubt_until > l.since AND doubt_until > 0
+  OFFSET 0 -- lane by lane, not all that are in doubt at once
+) AS d
 """
 _LOAD_DELIVERIES = f"{_LOAD_BY_ID} UNION ALL {_LOAD_WAITING} UNION ALL {_LOAD_DOUBTED}"
 _LOAD_BESIDES = f"""

@@ -46,7 +46,7 @@ def moved(ask: Ask, by: Millis) -> Ask:
         case Finish():
             return Finish(_report(ask.report, by), now, terms)
         case Release():
-            return Release(ask.token, now, terms, ask.at + by if ask.at else 0)
+            return Release(ask.token, now, terms, ask.at + by)
         case Cancel():
             return Cancel(ask.delivery_id, ask.because, now, terms)
 
