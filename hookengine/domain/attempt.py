@@ -46,6 +46,10 @@ class Unreachable:
     timing: Timing | None = field(default=None, compare=False)
 
 
+OWN_LACKS = frozenset({"no_sockets"})
+"""Codes of what the engine itself has run out of: they say nothing about a target."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut:
     """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read."""
@@ -187,6 +191,8 @@ def host_failed(outcome: Outcome) -> bool | None:
     match outcome:
         case Answered(status=status):
             return status in (502, 503, 504)
+        case Unreachable(code=code) if code in OWN_LACKS:
+            return None
         case Unreachable() | TimedOut():
             return True
         case Blocked() | Unrenderable() | Unknown():

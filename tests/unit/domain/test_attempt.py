@@ -15,6 +15,7 @@ from hookengine.domain.attempt import (
     Unrenderable,
     certainty_of,
     describe,
+    host_failed,
     kind_of,
 )
 
@@ -94,3 +95,21 @@ def test_each_outcome_is_described_in_a_line(outcome: Outcome, line: str) -> Non
 )
 def test_each_outcome_is_of_a_kind_of_which_there_are_few(outcome: Outcome, kind: str) -> None:
     assert kind_of(outcome) == kind
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failed"),
+    [
+        (Answered(status=200), False),
+        (Answered(status=500), False),
+        (Answered(status=503), True),
+        (Unreachable(reason="refused", code="refused"), True),
+        (Unreachable(reason="no file descriptors left", code="no_sockets"), None),
+        (TimedOut(phase="read", seconds=1), True),
+        (Blocked(reason="private"), None),
+        (Unrenderable(reason="no name"), None),
+        (Unknown(reason="stopped"), None),
+    ],
+)
+def test_what_an_outcome_says_about_its_host(outcome: Outcome, failed: bool | None) -> None:
+    assert host_failed(outcome) is failed
