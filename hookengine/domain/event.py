@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -203,7 +203,7 @@ class _Reading:
         value = action.get("id")
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_ID:
             return value
-        if isinstance(value, str) and 0 < len(value) <= 200:
+        if _is_name(value):
             return value
         if "action" not in self._errors:
             self._wrong(
@@ -218,7 +218,7 @@ class _Reading:
             value = value.get("id", value.get("name"))
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_ID:
             return value
-        if isinstance(value, str) and 0 < len(value) <= 200:
+        if _is_name(value):
             return value
         if "action" not in self._errors:
             self._wrong(
@@ -254,6 +254,11 @@ def order_of(action: Mapping[str, Any]) -> int | None:
     if not _is_count(number, _LARGEST_NUMBER) or not _is_count(attempt, _LARGEST_ATTEMPT):
         return None
     return int(number) << 20 | int(attempt)  # type: ignore[arg-type]
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    """PostgreSQL stores no NUL."""
+    return isinstance(value, str) and 0 < len(value) <= 200 and "\0" not in value
 
 
 def _is_count(value: Any, largest: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Final
 from urllib.parse import urlsplit
 
 from hookengine.domain.hook import Hook, LanePolicy
@@ -13,6 +15,9 @@ from hookengine.store.contract import ActionKey
 Lane = tuple[str, LanePolicy]
 """(key, policy). Frozen when the delivery is accepted."""
 
+_LONGEST: Final = 500
+"""Characters of a name that a database looks things up by: PostgreSQL has no index for names of 3 KB."""
+
 
 def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str) -> Lane:
     """What the hook says, else the status a commit-status call writes, else the hook's own line per action.
@@ -23,12 +28,12 @@ def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str)
     if policy is LanePolicy.NONE:
         return f"delivery:{delivery_id}", LanePolicy.NONE
     if policy is not None and rendered.lane_key is not None:
-        return f"named:{policy}:{rendered.lane_key}", policy
+        return _storable(f"named:{policy}:{rendered.lane_key}"), policy
     call = recognise(rendered.request)
     if call is not None:
         if policy in (None, LanePolicy.LATEST):
-            return call.lane_key, LanePolicy.LATEST
-        return call.lane_key.replace("status:", f"status-{policy}:", 1), policy
+            return _storable(call.lane_key), LanePolicy.LATEST
+        return _storable(call.lane_key.replace("status:", f"status-{policy}:", 1)), policy
     pipeline_id, action_id = action
     return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED
 
@@ -40,4 +45,12 @@ def host_of(url: str) -> str:
 
 def account_of(request: RenderedRequest, host: str, hook_id: str) -> str:
     """Whose limits it counts towards at this host: those of the credentials it carries, else of its hook."""
-    return f"{host} {' '.join(sorted(request.secrets)) or hook_id}"
+    return _storable(f"{host} {' '.join(sorted(request.secrets)) or hook_id}")
+
+
+def _storable(name: str) -> str:
+    """The rest of a long name gives way to its digest. PostgreSQL stores no NUL."""
+    name = name.replace("\0", "\ufffd")
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[:_LONGEST]} {hashlib.sha256(name.encode(errors='replace')).hexdigest()}"

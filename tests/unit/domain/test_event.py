@@ -84,6 +84,7 @@ def test_good_shapes_are_taken(changes: dict[str, Any], field: str, value: objec
         ({"action": {"id": True}}, "action.id"),
         ({"action": {"id": ""}}, "action.id"),
         ({"action": {"id": "x" * 201}}, "action.id"),
+        ({"action": {"id": "x\0"}}, "action.id"),
         ({"action": {"id": 1.5}}, "action.id"),
         ({"action": {"id": 1 << 63}}, "action.id"),
         ({"action": {"id": -(1 << 63)}}, "action.id"),

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from hookengine.domain.hook import LanePolicy, LaneSpec
-from hookengine.domain.request import RenderedRequest
-from hookengine.engine.lanes import lane_of
+from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.engine.lanes import account_of, lane_of
 from hookengine.engine.rendering import Rendered
 from tests.conftest import make_hook, make_request
 
@@ -58,3 +58,39 @@ def test_the_policy_of_a_lane_does_not_depend_on_who_comes_first() -> None:
     lanes = {lane_of(make_hook(lane=spec), Rendered(STATUS, None), ACTION, "dlv_1") for spec in specs}
 
     assert len({key for key, _ in lanes}) == len(lanes)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_long_name_is_cut_off_and_still_not_mistaken_for_another(named: bool) -> None:
+    def lane(name: str) -> str:
+        if named:
+            hook = make_hook(lane=LaneSpec(policy=LanePolicy.LATEST, key="x"))
+            return lane_of(hook, Rendered(PLAIN, name), ACTION, "dlv_1")[0]
+        url = f"https://api.github.com/repos/acme/shop/statuses/{name}"
+        request = make_request(url=url, body=('{"state":"success"}',))
+        return lane_of(make_hook(), Rendered(request, None), ACTION, "dlv_1")[0]
+
+    lanes = {lane("x" * 3000), lane("x" * 2999 + "y"), lane("x" * 2999 + "y")}
+
+    assert len(lanes) == 2
+    assert max(map(len, lanes)) < 600
+
+
+def test_a_name_with_a_nul_in_it_can_be_stored() -> None:
+    hook = make_hook(lane=LaneSpec(policy=LanePolicy.LATEST, key="x"))
+
+    key, _ = lane_of(hook, Rendered(PLAIN, "a\0b"), ACTION, "dlv_1")
+
+    assert key == "named:latest:a\ufffdb"
+
+
+def test_an_account_of_many_secrets_has_a_name_of_bounded_length() -> None:
+    secrets = [SecretRef(f"secrets.{number:04}") for number in range(200)]
+
+    accounts = [
+        account_of(make_request(headers=(("Authorization", tuple(some)),)), "target.example", "hook_1")
+        for some in (secrets, secrets[1:])
+    ]
+
+    assert accounts[0] != accounts[1]
+    assert max(map(len, accounts)) < 600
