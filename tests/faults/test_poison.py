@@ -21,6 +21,7 @@ def deaths(stage: Stage, failpoints: str) -> int:
         if node.running:
             return died
         assert node.die() == -signal.SIGKILL
+        stage.let_leases_end()
         died += 1
 
 

@@ -84,6 +84,7 @@ def test_a_second_signal_ends_a_node_at_once(stage: Stage) -> None:
     told_to_stop(node)
     node.terminate()
     assert node.die() == -signal.SIGTERM
+    stage.let_leases_end()
 
     stage.start()
     stage.quiet()
@@ -115,6 +116,7 @@ def test_a_node_stops_although_its_database_is_away(stage: Stage, proxy: Proxy) 
     assert time.monotonic() - began < 10
 
     proxy.let_pass()
+    stage.let_leases_end()
     stage.start()
     stage.quiet()
 
