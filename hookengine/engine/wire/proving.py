@@ -15,7 +15,7 @@ from hookengine.guard.hostname import Refused
 from hookengine.guard.url import Target
 
 _HOME = "127.0.0.1"
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 1.0  # seconds
 
 
 class FenceDown(HookEngineError):

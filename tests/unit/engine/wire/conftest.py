@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,9 @@ LONG = 30.0  # seconds, of which none is waited for
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": request.param}
+
+
+usual = functools.cache(trusting)  # takes tens of milliseconds
 
 
 class NoSecrets:
@@ -62,7 +66,7 @@ async def a_rig(
     manners: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Rig]:
     """Afterwards no connection is left."""
-    clock, resolver, context = Clock(), Resolver(lookup, timeout=1.0), tls or trusting()
+    clock, resolver, context = Clock(), Resolver(lookup, timeout=1.0), tls or usual()
     contexts = (lambda _: context) if isinstance(context, ssl.SSLContext) else context
     pool = Pool(Dialler(resolver, contexts, dial), policy, clock)
     try:
