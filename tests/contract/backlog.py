@@ -7,9 +7,17 @@ from tests.conftest import make_request
 from tests.contract.conftest import Database
 
 
-def fill(database: Database, name: str, count: int, *, due: Millis, host: str = "target.example") -> None:
+def fill(
+    database: Database,
+    name: str,
+    count: int,
+    *,
+    due: Millis,
+    host: str = "target.example",
+    behind: str = "",
+) -> None:
     """Each in a lane of its own, due one after another from `due` on, of the hook and with the credential of
-    this name, so the first is `dlv_NAME_0`. They share a request."""
+    this name, so the first is `dlv_NAME_0`; set aside for what they wait `behind`. They share a request."""
     database.rows(
         "INSERT INTO request (id, document) VALUES (:id, :document)",
         id=f"req_{name}",
@@ -17,10 +25,12 @@ def fill(database: Database, name: str, count: int, *, due: Millis, host: str = 
     )
     database.rows(
         f"""
-        INSERT INTO lane (key, policy, head_id, due_at, next_seq, newest_first, newest_rank, newest_seq)
+        INSERT INTO lane (key, policy, head_id, due_at, waits_for, next_seq, newest_first, newest_rank, newest_seq)
         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})
-        SELECT 'lane {name} ' || i, 'none', 'dlv_{name}_' || i, {due} + i, 2, i + 1, 1, 1 FROM n
-        """
+        SELECT 'lane {name} ' || i, 'none', 'dlv_{name}_' || i, {due} + i,
+            nullif(CAST(:behind AS text), ''), 2, i + 1, 1, 1 FROM n
+        """,
+        behind=behind,
     )
     database.rows(
         f"""
