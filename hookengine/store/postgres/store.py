@@ -164,7 +164,9 @@ class PostgresStore:
         )
 
     async def create_pipeline(self, reference: int | str) -> Definitions:
-        return await self._aside.run(lambda connection, ahead: defining.create_pipeline(connection, reference))
+        return await self._aside.run(
+            lambda connection, ahead: defining.create_pipeline(connection, reference)
+        )
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._aside.run(lambda connection, ahead: defining.definitions(connection, known))
