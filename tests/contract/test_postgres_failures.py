@@ -13,7 +13,7 @@ import pytest
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import StoreError
 from hookengine.store.books import steps
-from hookengine.store.contract import Intake, Leased, Store
+from hookengine.store.contract import Intake, Leased, Remembered, Store
 from hookengine.store.postgres import PostgresStore, service, transactions, waiting
 from hookengine.store.postgres.connecting import Patience
 from tests.conftest import NOW
@@ -32,7 +32,7 @@ from tests.postgres import PostgresServer, Session, SharedDatabase
 
 pytestmark = pytest.mark.anyio
 
-IMPATIENT = Patience(connect=0.5, statement=2.0, answer=0.4, lock=0.1)
+IMPATIENT = Patience(connect=30.0, statement=2.0, answer=0.4, lock=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -212,8 +212,9 @@ async def test_a_database_that_does_not_answer_holds_nobody_for_long(
     patience(0.3)
     proxy.stall()
     async with asyncio.timeout(5):
-        with pytest.raises(StoreError, match="does not answer"):
-            await store.accept([owed("a")], NOW, NO_LEASE)
+        for _ in ("while it waits for an answer", "while it connects"):
+            with pytest.raises(StoreError, match="does not answer"):
+                await store.accept([owed("a")], NOW, NO_LEASE)
     proxy.let_pass()
     patience(20.0)
 
@@ -400,6 +401,18 @@ async def test_one_calls_mistake_fails_alone(store: PostgresStore, look: Look) -
     assert [type(each) for each in told] == [Intake, StoreError, Intake]
     assert room.free == 3
     look.check()
+
+
+async def test_one_questions_mistake_fails_alone(store: PostgresStore) -> None:
+    await accept(store, owed("a"), now=NOW)
+
+    told = await asyncio.gather(
+        *[store.remember([event], []) for event in ("evt_a", "no\0text", "evt_b")], return_exceptions=True
+    )
+
+    assert [type(each) for each in told] == [Remembered, StoreError, Remembered]
+    assert isinstance(told[0], Remembered)
+    assert told[0].events == {"evt_a": ("digest of a", '{"event":"a"}')}
 
 
 async def test_a_server_that_only_reads_is_left_until_it_writes_again(

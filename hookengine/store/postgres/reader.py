@@ -39,15 +39,23 @@ class Reader(Service):
         try:
             known = await _remember(connection, [call.ask for call in group])
         except Exception as error:  # noqa: BLE001  whatever it is, who asked is told
-            if fate_of(error) is Fate.LOST:
-                connection.terminate()
-                self._waiting.put_back(group)
-                self._waiting.expire(self._told(error))
-            else:
-                settle(group, self._told(error))
-            return
-        for call in group:
-            call.settle(_answer(call.ask, known))
+            self._failed(connection, group, error)
+        else:
+            for call in group:
+                call.settle(_answer(call.ask, known))
+
+    def _failed(self, connection: asyncpg.Connection, group: list[Call], error: Exception) -> None:
+        fate = fate_of(error)
+        if fate is Fate.LOST:
+            connection.terminate()
+            self._waiting.put_back(group)
+            self._waiting.expire(self._told(error))
+        elif fate is Fate.ALONE and len(group) > 1:
+            for call in group:
+                pass
+            self._waiting.put_back(group)
+        else:
+            settle(group, self._told(error))
 
 
 async def _remember(connection: asyncpg.Connection, questions: Sequence[Question]) -> Remembered:

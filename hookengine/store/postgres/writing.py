@@ -5,10 +5,11 @@ Rows come as JSON, column by column: to make arrays of them costs this process f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -17,6 +18,9 @@ from hookengine.errors import StoreRaced
 from hookengine.store.books import columns
 from hookengine.store.books.columns import DELIVERY, DELIVERY_CHANGES, GATE, LANE_CHANGES
 from hookengine.store.books.steps import HookChange, Write
+
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""In JSON. PostgreSQL stores none: what somebody else's words hold must not fail what they are about."""
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -60,7 +64,8 @@ class _Part:
     def json(self, rows: Rows) -> str:
         """{column: [value, ..]}"""
         columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
-        return orjson.dumps(columns).decode()
+        text = orjson.dumps(columns).decode()
+        return _NUL.sub(r"\1\\ufffd", text) if "u0000" in text else text
 
 
 def _insert(table: str, columns: str, then: str = "") -> _Part:
