@@ -104,9 +104,9 @@ class Transactions:
 
     async def _begin(self, asks: Sequence[Ask], lock: float) -> Millis:
         patience = self.patience
-        await self.connection.execute("BEGIN")
-        self._began = time.monotonic()
         try:
+            await self.connection.execute("BEGIN")
+            self._began = time.monotonic()
             row = await self.connection.fetchrow(
                 _OPEN, _millis(patience.statement), _millis(lock), _millis(patience.idle)
             )
