@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.faults.history import Fate
-from tests.faults.stage import Stage, happened
+from tests.faults.stage import SqliteFile, Stage, happened
 from tests.faults.stage.script import free, in_order, statuses
 from tests.faults.targets import APPLY_THEN_DROP, answer
 
@@ -182,7 +182,7 @@ def test_a_repair_that_dies_on_its_way_into_the_lane_is_owed_by_the_next_node(st
 
 @pytest.mark.parametrize("call", ["accept", "claim", "finish"])
 def test_a_commit_whose_answer_is_lost_is_no_reason_to_send_twice(stage: Stage, call: str) -> None:
-    """Row 13, from within: what was committed is not done again, and what it leased is not forgotten."""
+    """Row 13, from within: what was committed is not done again, and PostgreSQL is asked what that was."""
     stage.hook(in_order)
     stage.target.plan(answer(503), text="completed-1", times=1)
     stage.start(failpoints=f"{call}.after_commit:raise#1@completed-1")
@@ -194,6 +194,9 @@ def test_a_commit_whose_answer_is_lost_is_no_reason_to_send_twice(stage: Stage, 
     stage.quiet()
 
     assert Counter(one.status for one in stage.target.received) == {200: 3, 503: 1}
+    assert stage.rows("SELECT * FROM attempt WHERE late_outcome IS NOT NULL") == []
+    if not isinstance(stage.database, SqliteFile):
+        assert stage.rows("SELECT * FROM attempt WHERE closed_by = 'rescue'") == []
     assert stage.judge().duplicates == ()
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.stage import Node, Stage, happened
-from tests.faults.stage.database import SqliteFile
+from tests.faults.stage import Node, SqliteFile, Stage, happened
 from tests.faults.stage.script import in_order, statuses
 
 shared = pytest.mark.parametrize("database", ["postgres"], indirect=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.stage import Stage, happened
-from tests.faults.stage.database import SqliteFile
+from tests.faults.stage import SqliteFile, Stage, happened
 from tests.faults.stage.script import free, in_order, statuses
 from tests.faults.targets import answer
 
