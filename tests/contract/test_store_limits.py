@@ -97,6 +97,19 @@ async def test_what_waits_for_room_is_claimed_when_there_is_some_the_longest_due
     assert _names(eased) == ["b"]
 
 
+async def test_as_many_of_those_that_wait_are_claimed_as_there_is_room_for(store: Store) -> None:
+    node = Node(host=3)
+    await _owe(store, *"abcdefgh")
+    first = await store.claim(NOW, node.terms)
+    for leased in first.leased:
+        await node.end(store, leased, NOW)
+
+    second = await store.claim(NOW, node.terms)
+
+    assert (len(first.leased), len(second.leased)) == (3, 3)
+    assert not set(_names(first)) & set(_names(second))
+
+
 async def test_another_node_has_room_of_its_own(store: Store) -> None:
     await _owe(store, "a", "b", "c")
 

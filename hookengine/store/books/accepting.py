@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hookengine.domain.clock import Millis
@@ -99,19 +99,23 @@ class Arrivals:
         for key, first_seq in first_seqs.items():
             self.actions[key].first_seq = first_seq
 
-    def owed(self) -> list[OwedDelivery]:
-        return [delivery for fresh in self.fresh.values() for event in fresh for delivery in event.deliveries]
+    def owed(self) -> Iterator[tuple[int, OwedDelivery]]:
+        """With the index of its call."""
+        for index, fresh in self.fresh.items():
+            for event in fresh:
+                for delivery in event.deliveries:
+                    yield index, delivery
 
     def lanes(self) -> dict[str, LanePolicy]:
         """A lane has the policy of the delivery it was made for."""
         lanes = dict[str, LanePolicy]()
-        for delivery in self.owed():
+        for _, delivery in self.owed():
             if delivery.request is not None:
                 lanes.setdefault(delivery.lane_key, delivery.policy)
         return lanes
 
 
-def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Page], index: int) -> None:
+def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Page]) -> None:
     """Write down the event and let what it owes enter its lanes."""
     first_seq = arrivals.actions[owed.action].first_seq
     event, now = owed.event, desk.now
@@ -132,9 +136,7 @@ def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Pag
         row.digest = digest(document)
         desk.write.requests.append((row.id, document))
         desk.requests[row.id] = delivery.request
-        page = pages[delivery.lane_key]
-        desk.touch(page, index)
-        desk.book(page).accept(row, scope)
+        desk.book(pages[delivery.lane_key]).accept(row, scope)
 
 
 def _delivery(owed: OwedEvent, delivery: OwedDelivery, first_seq: int, now: Millis) -> Delivery:

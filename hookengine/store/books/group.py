@@ -99,6 +99,9 @@ class _Group:
                 self._by_key[lane.key] = page
                 for index in ids.get(lane.id, ()):
                     self._expect(page, index)
+        for index, delivery in self._arrivals.owed():
+            if delivery.request is not None:
+                self.desk.touch(self._by_key[delivery.lane_key], index)
         for index, ask in enumerate(self.asks):
             if isinstance(ask, Claim):
                 yield from self.claims.find(index, ask)
@@ -122,7 +125,7 @@ class _Group:
         desk.terms = ask.terms
         if isinstance(ask, Accept):
             for owed in self._arrivals.fresh.get(index, ()):
-                accepting.owe(desk, self._arrivals, owed, self._by_key, index)
+                accepting.owe(desk, self._arrivals, owed, self._by_key)
         elif isinstance(ask, Claim):
             self.claims.rescue(index)
         elif isinstance(ask, Finish):
@@ -141,7 +144,7 @@ class _Group:
         """Each lane's head goes to the last call that has to do with the lane and can take it."""
         desk, given = self.desk, []
         for page in list(desk.pages.values()):
-            for index in reversed(page.touched):
+            for index in sorted(page.touched, reverse=True):
                 ask = self.asks[index]
                 if self.outcomes[index].failure is not None or isinstance(ask, (Release, Cancel)):
                     continue
@@ -171,7 +174,8 @@ class _Group:
         """All deliveries that may have to do with what is decided."""
         for page in self.desk.pages.values():
             yield from page.rows.values()
-        yield from self._arrivals.owed()
+        for _, delivery in self._arrivals.owed():
+            yield delivery
 
     def _cancels(self) -> int:
         """The most in one lane: each may take away what would be next."""

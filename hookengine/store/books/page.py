@@ -25,7 +25,7 @@ from hookengine.store.books.steps import (
 class Page:
     """`doubts`: some may open in this transaction; `since`: answered ones may open again from then on.
 
-    `touched` are the calls that have to do with it, by index, in order. `claimed`: a claim opened it.
+    `touched` are the calls that have to do with it, by index. `claimed`: a claim opened it.
     `stuck`: its rows contradict each other; nothing is written about it.
     """
 

@@ -74,6 +74,20 @@ def test_a_call_whose_rows_contradict_each_other_fails_alone(world: World) -> No
     assert Look(world).lane("bad")["token"] == leases[0].token
 
 
+def test_a_lane_another_call_has_to_do_with_is_not_given_up_behind_its_back(world: World) -> None:
+    lane = {"lane_key": "chat", "policy": LanePolicy.ORDERED}
+    run_group(world.connection, [_owed("bad", **lane)])
+    world.connection.execute("DELETE FROM delivery")
+
+    accepted, claimed = run_group(
+        world.connection, [replace(_owed("next", **lane), terms=terms()), Claim(NOW, terms())]
+    )
+
+    assert isinstance(accepted, KeyError)
+    assert claimed.stuck == (Look(world).lane("chat")["id"],)
+    assert Look(world).count("event") == 1
+
+
 def test_the_same_event_in_two_calls_is_accepted_once_and_told_the_same(world: World) -> None:
     first, second = run_group(world.connection, [_owed("a"), _owed("a")])
 

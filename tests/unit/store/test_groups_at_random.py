@@ -47,7 +47,7 @@ def _plain_ending(ending: Ending) -> Ending:
 
 
 drawn = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -49,6 +49,7 @@ READS_ALL = re.compile(r"SCAN (?!CONSTANT ROW)(?P<table>\S+)\b(?!\S| VIRTUAL TAB
 @pytest.fixture
 def connection(database: Path) -> Iterator[SharedConnection]:
     connection = connect(database)
+    connection.execute("PRAGMA synchronous = OFF")
     yield connection
     connection.close()
 

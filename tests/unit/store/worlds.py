@@ -93,6 +93,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.connection: SharedConnection = connect(self.path)
+        self.connection.execute("PRAGMA synchronous = OFF")  # nothing here is about power cuts
 
     def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         cursor = self.connection.execute(query, values)
