@@ -52,7 +52,7 @@ class Reader(Service):
             self._waiting.expire(self._told(error))
         elif fate is Fate.ALONE and len(group) > 1:
             for call in group:
-                pass
+                call.alone = True
             self._waiting.put_back(group)
         else:
             settle(group, self._told(error))
