@@ -51,15 +51,14 @@ class Life:
         ended, self.under_way = self.under_way[::2], self.under_way[1::2]
         waiting = self.waiting()
 
-        *_, claimed = await asyncio.gather(
+        await asyncio.gather(
             *(self.emit(name) for name in new),
             *(self.emit(name) for name in known),
             *(self.store.finish(self.result(leased), self.now, terms(0)) for leased in ended),
             self.prune(),
-            self.store.claim(self.now, terms(6)),
+            self.claim(),
         )
 
-        self.under_way += claimed.leased
         assert waiting <= self.ids("SELECT id FROM delivery"), "something was deleted that had not ended"
         young = {f"evt_{name}" for name, at in self.accepted.items() if at > self.now - KEPT}
         assert young <= self.ids("SELECT id FROM event"), "an event was forgotten too early"
@@ -80,6 +79,10 @@ class Life:
         if told.fresh:
             assert at is None or at <= self.now - KEPT
             self.accepted[name] = self.now
+
+    async def claim(self) -> None:
+        """A little less than what comes, so that some wait for longer than what has ended is kept."""
+        self.under_way += (await self.store.claim(self.now, terms(self.dice.randrange(5)))).leased
 
     async def prune(self) -> None:
         horizon = Horizon(delivered=self.now - KEPT, failed=self.now - FAILED_KEPT, now=self.now)
