@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from hookengine.errors import StoreError
-from hookengine.store.books.asks import Ask, Claim
+from hookengine.store.books.asks import Claim
 from hookengine.store.contract import CommitListener
 from hookengine.store.postgres.connecting import Patience
 from hookengine.store.postgres.failures import Fate, fate_of
@@ -50,6 +50,7 @@ class Committer(Service):
         except Exception as error:  # noqa: BLE001  whatever it is, who asked is told
             await self._failed(group, error)
         else:
+            self._trouble = None
             for call, result in zip(group, results, strict=True):
                 call.settle(result)
             self.on_commit(time.perf_counter() - started, len(group))
@@ -67,40 +68,41 @@ class Committer(Service):
             await asyncio.sleep(random.uniform(0, 0.005 * 2**tries))  # noqa: S311  it parts those who collide
             tries += 1
 
-    async def _failed(self, group: Sequence[Call], error: Exception) -> None:
+    async def _failed(self, group: list[Call], error: Exception) -> None:
         """One call's mistake must not fail its neighbours. A claim goes on with the lanes that can be claimed."""
         call, fate = group[0], fate_of(error)
         if fate is Fate.LOST:
-            self._waiting.put_back(group)
-            self._waiting.expire(self._told(error))
+            self._lost(group, error)
         elif fate is Fate.ALL:
             settle(group, self._told(error))
         elif len(group) > 1:
             for each in group:
                 each.alone = True
             self._waiting.put_back(group)
-        elif isinstance(call.ask, Claim) and not call.ask.alone:
-            call.ask = replace(call.ask, alone=True)
-            self._waiting.put_back(group)
+        elif fate is Fate.ALONE and isinstance(call.ask, Claim):
+            await self._narrow(call, call.ask, error)
         else:
-            call.settle(await self._give_up(call.ask) or self._told(error))
+            call.settle(self._told(error))
 
-    async def _give_up(self, ask: Ask) -> Any:
-        """What comes of a claim of one lane that has failed; None: nothing."""
-        if not isinstance(ask, Claim) or self._transactions is None:
-            return None
+    async def _narrow(self, call: Call, claim: Claim, error: Exception) -> None:
+        """Look at one lane only; if that fails too, leave it alone for an hour."""
+        if not claim.alone:
+            call.ask = replace(claim, alone=True)
+            self._waiting.put_back([call])
+            return
+        assert self._transactions is not None  # noqa: S101  who serves is connected
         try:
-            return await self._transactions.give_up_claim(ask)
-        except Exception as error:  # noqa: BLE001  who asked is told
+            call.settle(await self._transactions.give_up_claim(claim) or self._told(error))
+        except Exception as another:  # noqa: BLE001  who asked is told
             self._transactions.connection.terminate()
-            return self._told(error)
+            call.settle(self._told(another))
 
     async def _find_out(self, unsure: CommitUnsure, group: Sequence[Call]) -> None:
         """Whether it was committed. A claim that seems not to be is not repeated: if it was after all, its
         leases expire. Any other call may be."""
         self._waiting.put_back(group)
         connection = await self._connected()
-        if connection is not None and await unsure.stands(connection):
+        if connection is not None and await _stands(unsure, connection):
             self._waiting.take_out(group)
             for call, result in zip(group, unsure.results, strict=True):
                 call.settle(result)
@@ -109,3 +111,11 @@ class Committer(Service):
         claims = [call for call in group if isinstance(call.ask, Claim)]
         self._waiting.take_out(claims)
         settle(claims, StoreError(str(unsure)))
+
+
+async def _stands(unsure: CommitUnsure, connection: asyncpg.Connection) -> bool:
+    try:
+        return await unsure.stands(connection)
+    except Exception:  # noqa: BLE001  then nobody knows
+        connection.terminate()
+        return False

@@ -17,6 +17,7 @@ DRIVER: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg
 _AGAIN: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _LOST: Final = frozenset({"25006", "25P03", "25P04"})  # only reads are left here, or it took too long
 _LOST_CLASSES: Final = frozenset({"08", "57"})  # the connection; somebody ends it, or the server
+_BLOCKED: Final = "55P03"
 _CANCELLED: Final = "57014"  # a statement took too long
 _UNABLE_CLASSES: Final = frozenset({"53", "58", "XX"})  # no disk, no memory, input and output, broken files
 
@@ -24,6 +25,7 @@ _UNABLE_CLASSES: Final = frozenset({"53", "58", "XX"})  # no disk, no memory, in
 class Fate(Enum):
     AGAIN = "again"  #: others were in the way, and are gone
     ALONE = "alone"  #: one of the calls is to blame
+    BLOCKED = "blocked"  #: one of the calls waits for what others hold locked for too long
     ALL = "all"  #: the database cannot do it for anyone
     LOST = "lost"  #: the connection is of no use any more
 
@@ -39,6 +41,8 @@ def fate_of(error: BaseException) -> Fate:
     state = str(error.sqlstate)
     if state in _AGAIN:
         return Fate.AGAIN
+    if state == _BLOCKED:
+        return Fate.BLOCKED
     if state == _CANCELLED or state[:2] in _UNABLE_CLASSES:
         return Fate.ALL
     return Fate.LOST if state in _LOST or state[:2] in _LOST_CLASSES else Fate.ALONE

@@ -41,6 +41,7 @@ class Reader(Service):
         except Exception as error:  # noqa: BLE001  whatever it is, who asked is told
             self._failed(connection, group, error)
         else:
+            self._trouble = None
             for call in group:
                 call.settle(_answer(call.ask, known))
 
@@ -48,8 +49,7 @@ class Reader(Service):
         fate = fate_of(error)
         if fate is Fate.LOST:
             connection.terminate()
-            self._waiting.put_back(group)
-            self._waiting.expire(self._told(error))
+            self._lost(group, error)
         elif fate is Fate.ALONE and len(group) > 1:
             for call in group:
                 call.alone = True

@@ -33,6 +33,7 @@ class Service(ABC):
         self._waiting = Waiting()
         self._arrived = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._trouble: BaseException | None = None  # why the last connection was given up
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -81,20 +82,26 @@ class Service(ABC):
             if self._connection is not None:
                 await leave(self._connection)
 
+    def _lost(self, group: list[Call], error: Exception) -> None:
+        """The calls wait for another connection, those that still have patience."""
+        self._trouble = self._told(error)
+        self._waiting.put_back(group)
+        self._waiting.expire(self._trouble)
+
     async def _serve_all(self, connection: asyncpg.Connection, group: list[Call]) -> None:
         if not group:
             return
         try:
             await self._serve(connection, group)
         except Exception as error:  # noqa: BLE001  a mistake of ours must not stop the task
-            settle(group, error)
+            settle(group, self._told(error))
         except BaseException:
             settle(group, StoreError("the store is closed"))
             raise
 
     async def _connected(self) -> asyncpg.Connection | None:
         """None if nobody waits for it any more."""
-        pause, failure = _SHORTEST_PAUSE, self._told(TimeoutError())
+        pause, failure = _SHORTEST_PAUSE, self._trouble or self._told(TimeoutError())
         while self._connection is None or self._connection.is_closed():
             connecting = asyncio.create_task(self._make_connection(again=True))
             while not connecting.done():
