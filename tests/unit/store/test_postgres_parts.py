@@ -39,7 +39,7 @@ def wrapped(error: Exception) -> DBAPIError:
         (asyncpg.DeadlockDetectedError(""), Fate.AGAIN),
         (asyncpg.InvalidCachedStatementError(""), Fate.AGAIN),
         (StoreRaced(""), Fate.AGAIN),
-        (asyncpg.LockNotAvailableError(""), Fate.ALONE),
+        (asyncpg.LockNotAvailableError(""), Fate.BLOCKED),
         (asyncpg.CheckViolationError(""), Fate.ALONE),
         (asyncpg.UniqueViolationError(""), Fate.ALONE),
         (asyncpg.CharacterNotInRepertoireError(""), Fate.ALONE),
