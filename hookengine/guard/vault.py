@@ -14,6 +14,7 @@ from urllib.parse import quote
 from hookengine.domain.context import MARK
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.errors import HookEngineError, InvalidEvent
+from hookengine.guard.secret_paths import SecretPaths
 
 NAMED = "secrets."
 _SHORTEST_SCRUBBED = 6
@@ -87,7 +88,7 @@ class Vault:
         self._named = dict(named)
         self._seal = seal
         self._sealed = sealed
-        self._paths = _Paths(tuple(context_paths))
+        self._paths = SecretPaths(context_paths)
         self._context_hosts = frozenset(host.lower() for host in context_hosts)
         self.names = tuple(sorted(named))
 
@@ -170,10 +171,10 @@ class Vault:
 
 def secrets_in(data: Mapping[str, Any], paths: Sequence[str]) -> Iterator[str]:
     """Where a secret stands in the open in what `paths` (as `secrets.context_paths`) are asked of."""
-    yield from _standing_open(data, _Paths(paths), "")
+    yield from _standing_open(data, SecretPaths(paths), "")
 
 
-def _standing_open(data: Mapping[str, Any], paths: _Paths, prefix: str) -> Iterator[str]:
+def _standing_open(data: Mapping[str, Any], paths: SecretPaths, prefix: str) -> Iterator[str]:
     for key, value in data.items():
         path = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -181,17 +182,6 @@ def _standing_open(data: Mapping[str, Any], paths: _Paths, prefix: str) -> Itera
                 yield from _standing_open(value, paths, f"{path}.")
         elif value is not None and paths.cover(path):
             yield path
-
-
-class _Paths:
-    """`**.NAME` is every key of that name, and `**.NAME.OTHER` that key in it; anything else is one path."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._whole = frozenset(pattern for pattern in patterns if not pattern.startswith("**."))
-        self._ends = tuple(pattern[2:] for pattern in patterns if pattern.startswith("**."))
-
-    def cover(self, path: str) -> bool:
-        return path in self._whole or f".{path}".endswith(self._ends)
 
 
 def _taken(path: str, value: Any, taken: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,17 @@
+"""Where secrets stand in a context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class SecretPaths:
+    """`**.NAME` is every key of that name, and `**.NAME.OTHER` that key in it; anything else is one path."""
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        patterns = tuple(patterns)
+        self._whole = frozenset(pattern for pattern in patterns if not pattern.startswith("**."))
+        self._ends = tuple(pattern[2:] for pattern in patterns if pattern.startswith("**."))
+
+    def cover(self, path: str) -> bool:
+        return path in self._whole or f".{path}".endswith(self._ends)
