@@ -24,7 +24,7 @@ class ResponseRule:
     """Applies when everything it names matches: the status, each header, the body.
 
     `statuses` are codes or classes such as `4xx`; patterns are regular expressions of RE2, searched for
-    without regard to case.
+    without regard to case. `tries`: what is worth another try is so until the attempt of this number.
     """
 
     statuses: tuple[str, ...]
@@ -32,6 +32,7 @@ class ResponseRule:
     because: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    tries: int | None = None
 
     def matches(self, answer: Answered) -> bool:
         return (
@@ -66,10 +67,19 @@ def _fits(patterns: tuple[str, ...], status: int) -> bool:
     return any(pattern in (code, f"{code[0]}xx") for pattern in patterns)
 
 
+FEW_TRIES = 3
+"""Attempts after which what was probably meant as it was said is believed."""
+
 DEFAULT_RULES = (
     ResponseRule(statuses=("2xx",), then=Ruling.SUCCESS, because="the target took it"),
     ResponseRule(
         statuses=("408", "425", "429"), then=Ruling.RETRY, because="the target asks to come back later"
+    ),
+    ResponseRule(
+        statuses=("413",),
+        then=Ruling.RETRY,
+        because="the request is too large for the target",
+        tries=FEW_TRIES,
     ),
     ResponseRule(statuses=("5xx",), then=Ruling.RETRY, because="the target has a fault that may pass"),
     ResponseRule(statuses=("410",), then=Ruling.PERMANENT, because="the target is gone"),

@@ -28,7 +28,7 @@ from hookengine.domain.attempt import (
 )
 from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.event import Rank
-from hookengine.domain.response import ResponseRule, Ruling, rule_for
+from hookengine.domain.response import FEW_TRIES, ResponseRule, Ruling, rule_for
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -37,6 +37,18 @@ DAY = 24 * HOUR
 
 FINAL_BUDGET = 3 * DAY
 """How long after its acceptance a final state is worth another try."""
+
+SLOW_WAIT = 15 * MINUTE
+"""At least, before what only a person can mend is tried again."""
+
+MENDED_BY_PEOPLE = frozenset(
+    {"tls_expired", "tls_not_yet_valid", "tls_wrong_name", "tls_untrusted"}
+    | {"tls_protocol", "tls_client", "tls_refused", "tls_garbage", "tls_failed"}
+)
+"""Codes of Unreachable."""
+
+MEANT = frozenset({"switched_protocols"})
+"""Codes of Unreachable that are no accident: a few tries, and they are believed."""
 
 LONGEST_PAUSE = HOUR  # a Retry-After beyond this is not believed
 LONGEST_LIMIT_PAUSE = 2 * HOUR  # unless it is the reset of a rate limit
@@ -102,6 +114,10 @@ def judge(
     match outcome:
         case Answered():
             return _judge_answer(outcome, trial, policy, rules, chance)
+        case Unreachable(code=code) if code in MEANT:
+            return _again(describe(outcome), trial, policy, chance, tries=FEW_TRIES)
+        case Unreachable(code=code) if code in MENDED_BY_PEOPLE:
+            return _again(describe(outcome), trial, policy, chance, at_least=SLOW_WAIT)
         case Unreachable() | TimedOut() | Unknown() | Blocked(passing=True):
             return _again(describe(outcome), trial, policy, chance)
         case Blocked() | Unrenderable():
@@ -122,7 +138,8 @@ def _judge_answer(
     if rule.then is Ruling.SUCCESS:
         return Accept(because=because)
     if rule.then is Ruling.RETRY:
-        return _again(because, trial, policy, chance, asked=asked_pause(answer, trial.now))
+        asked = asked_pause(answer, trial.now)
+        return _again(because, trial, policy, chance, asked=asked, tries=rule.tries)
     return GiveUp(because=because, gone=answer.status == 410)
 
 
@@ -132,10 +149,13 @@ def _again(
     policy: RetryPolicy,
     chance: Callable[[], float],
     asked: Millis | None = None,
+    at_least: Millis = 0,
+    tries: int | None = None,
 ) -> Verdict:
-    planned = policy.wait(trial.number)
-    wait = planned if asked is None else max(planned, asked)
+    wait = max(policy.wait(trial.number), asked or 0, at_least)
     pause_until = None if asked is None else trial.now + asked
+    if tries is not None and trial.number >= tries:
+        return GiveUp(because=f"{because}; believed after {trial.number} attempts", pause_until=pause_until)
     if policy.exhausted(trial.number, age=trial.age, wait=wait, rank=trial.rank):
         because = f"{because}; out of time after {trial.number} attempts"
         return GiveUp(because=because, pause_until=pause_until)

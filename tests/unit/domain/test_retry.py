@@ -58,6 +58,7 @@ def _answer(status: int = 503, **headers: str) -> Answered:
         (_answer(404), GiveUp, "404: the target refuses this request"),
         (_answer(408), TryAgain, "408: the target asks to come back later"),
         (_answer(410), GiveUp, "410: the target is gone"),
+        (_answer(413), TryAgain, "413: the request is too large for the target"),
         (_answer(422), GiveUp, "422: the target refuses this request"),
         (_answer(425), TryAgain, "425: the target asks to come back later"),
         (_answer(429), TryAgain, "429: the target asks to come back later"),
@@ -79,6 +80,71 @@ def test_each_outcome_has_its_verdict(outcome: Outcome, verdict: type[Verdict], 
 
     assert type(judged) is verdict
     assert judged.because == because
+
+
+@pytest.mark.parametrize(
+    ("outcome", "because"),
+    [
+        (_answer(413), "413: the request is too large for the target"),
+        (
+            Unreachable(reason="other protocol", code="switched_protocols", written=True),
+            "unreachable: other protocol",
+        ),
+    ],
+)
+def test_what_was_meant_as_it_was_said_is_believed_after_a_few_attempts(
+    outcome: Outcome, because: str
+) -> None:
+    verdicts = [_judge(outcome, _trial(number)) for number in range(1, 5)]
+
+    assert [type(each) for each in verdicts] == [TryAgain, TryAgain, GiveUp, GiveUp]
+    assert verdicts[2].because == f"{because}; believed after 3 attempts"
+
+
+def test_what_is_too_large_may_come_again_when_the_target_says() -> None:
+    verdicts = [_judge(_answer(413, retry_after="60"), _trial(number)) for number in (1, 3)]
+
+    assert [getattr(verdicts[0], "at", None), verdicts[1].pause_until] == [NOW + MINUTE] * 2  # type: ignore[union-attr]
+
+
+TLS_OF_PEOPLE = (
+    *("tls_expired", "tls_not_yet_valid", "tls_wrong_name", "tls_untrusted", "tls_protocol"),
+    *("tls_client", "tls_refused", "tls_garbage", "tls_failed"),
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "wait"),
+    [
+        *((code, 15 * MINUTE) for code in TLS_OF_PEOPLE),
+        *((code, 5 * SECOND) for code in ("tls_closed", "refused", "reset", "garbage", "dns_not_found", "")),
+    ],
+)
+def test_what_only_a_person_can_mend_is_tried_slowly(code: str, wait: int) -> None:
+    verdict = _judge(Unreachable(reason="no", code=code))
+
+    assert isinstance(verdict, TryAgain)
+    assert verdict.at == NOW + wait
+
+
+def test_slow_waits_grow_as_the_usual_ones_do() -> None:
+    policy, expired = RetryPolicy(jitter=0), Unreachable(reason="no", code="tls_expired")
+
+    verdicts = [judge(expired, _trial(number), policy) for number in range(1, 9)]
+
+    waits = [verdict.at - NOW for verdict in verdicts if isinstance(verdict, TryAgain)]
+    assert waits == [15 * MINUTE] * 5 + [30 * MINUTE, HOUR, HOUR]
+
+
+def test_a_state_that_will_soon_be_outdated_gets_a_few_tries_at_the_slow_pace() -> None:
+    expired = Unreachable(reason="no", code="tls_expired")
+
+    verdicts = [
+        _judge(expired, _trial(number + 1, age=number * 15 * MINUTE + 1, rank=Rank.STARTED))
+        for number in range(4)
+    ]
+
+    assert [type(each) for each in verdicts] == [TryAgain, TryAgain, TryAgain, GiveUp]
 
 
 def test_only_gone_says_that_the_hook_has_no_place_any_more() -> None:
