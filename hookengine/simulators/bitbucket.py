@@ -6,14 +6,14 @@ silent, the answers senders met (`Ensure this value has at most 40 characters`, 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
+from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import page, stamp, web_host
 
@@ -40,6 +40,7 @@ class Bitbucket(Host):
     """One row per commit and key; the last write wins and leaves nothing of the one before."""
 
     name = "Bitbucket"
+    usual_limit = Limit(count=1000, seconds=3600)
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Bitbucket(Host):
                 pass
             case _:
                 return _told(404, "Resource not found")
-        if _token(received) not in self.tokens:
+        if token_of(received, basic=True) not in self.tokens:
             return _told(401, "Token is invalid, expired, or not supported for this endpoint.")
         if not SHA.fullmatch(sha.lower()) or (self.commits is not None and sha not in self.commits):
             return _told(404, f"Commit not found: {sha}")
@@ -110,18 +111,9 @@ class Bitbucket(Host):
         body = {"size": len(rows), "values": [_as_json(row, repository, sha) for row in cut]}
         return Reply(status=200, body=body)
 
-
-def _token(received: Received) -> str:
-    """A bearer token, or the API token that stands as the password of `email:token`."""
-    scheme, _, credentials = received.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+    def throttled(self, wait: int) -> Reply:
+        """It does not say how long to wait."""
+        return _told(429, "Rate limit for this resource has been exceeded")
 
 
 def _errors(sent: Mapping[str, Any]) -> dict[str, list[str]]:

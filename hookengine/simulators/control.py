@@ -11,7 +11,7 @@ DELETE /_simulator/faults     forget the faults still planned
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -27,6 +27,7 @@ class Host(Protocol):
     """What is controlled."""
 
     faults: Faults
+    tokens: Collection[str]
 
     @property
     def received(self) -> list[Received]: ...
@@ -34,12 +35,15 @@ class Host(Protocol):
     def contexts(self) -> Mapping[Place, Shown]: ...
 
 
+MASK = "********"
 SECRET_HEADERS = frozenset({"authorization", "private-token"})
+SHORTEST_SECRET = 6
+"""Shorter tokens, which only tests have, are masked in headers but not in queries and bodies."""
 
 
 def routes(host: Host) -> list[Route]:
     async def received(_request: Request) -> Response:
-        return JSONResponse([_as_json(request) for request in host.received])
+        return JSONResponse([_as_json(request, host.tokens) for request in host.received])
 
     async def shown(_request: Request) -> Response:
         return JSONResponse(
@@ -78,18 +82,21 @@ def routes(host: Host) -> list[Route]:
     ]
 
 
-def _as_json(received: Received) -> dict[str, object]:
-    headers = {
-        name: "********" if name in SECRET_HEADERS else value for name, value in received.headers.items()
-    }
+def _as_json(received: Received, tokens: Collection[str]) -> dict[str, object]:
+    def masked(text: str) -> str:
+        for token in tokens:
+            text = text.replace(token, MASK) if len(token) >= SHORTEST_SECRET else text
+        return text
+
+    headers = {name: MASK if name in SECRET_HEADERS else value for name, value in received.headers.items()}
     return {
         "number": received.number,
         "at": stamp(received.at, timespec="milliseconds"),
         "method": received.method,
         "path": received.path,
-        "query": received.query,
+        "query": masked(received.query),
         "headers": headers,
-        "content": received.content.decode("utf-8", "replace"),
+        "content": masked(received.content.decode("utf-8", "replace")),
         "status": received.status,
         "dropped": received.dropped,
     }

@@ -1,4 +1,4 @@
-"""GitHub's commit statuses.
+"""GitHub's commit statuses; its deployments are in a file beside this one.
 
 Rules: https://docs.github.com/en/rest/commits/statuses and the answers of api.github.com.
 """
@@ -12,7 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hookengine.simulators.credentials import token_of
+from hookengine.simulators.github_deployments import Deployment, Deployments
 from hookengine.simulators.host import Host, wall_clock
+from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import page, stamp, web_host
 
@@ -45,6 +48,7 @@ class GitHub(Host):
     """
 
     name = "GitHub"
+    usual_limit = Limit(count=5000, seconds=3600)
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class GitHub(Host):
         super().__init__(tokens=tokens, commits=commits, clock=clock)
         self._rows: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
         self._ids = itertools.count(1)
+        self.deployments = Deployments(clock=clock, statuses=self._newest_states, show=self._show_deployment)
 
     def identity(self, place: Place) -> Place:
         return Place(place.repository.lower(), place.sha.lower(), place.context.lower())
@@ -63,7 +68,7 @@ class GitHub(Host):
     def answer(self, received: Received) -> Reply:
         if not received.headers.get("user-agent"):
             return Reply(status=403, body=NO_USER_AGENT)
-        if self._token(received) not in self.tokens:
+        if token_of(received, schemes=("bearer", "token")) not in self.tokens:
             return _told(401, "Bad credentials", documentation="https://docs.github.com/rest")
         segments = received.segments
         if segments[:2] == ["api", "v3"]:
@@ -73,12 +78,11 @@ class GitHub(Host):
                 return self._create(received, f"{owner}/{name}", sha)
             case "GET", ["repos", owner, name, "commits", sha, "statuses" | "status" as what]:
                 return self._read(received, f"{owner}/{name}", sha, combined=what == "status")
+            case "POST", ["repos", owner, name, "deployments"]:
+                return self.deployments.create(received, f"{owner}/{name}")
+            case "POST", ["repos", owner, name, "deployments", number, "statuses"]:
+                return self.deployments.add_status(received, f"{owner}/{name}", number)
         return _told(404, "Not Found")
-
-    @staticmethod
-    def _token(received: Received) -> str:
-        scheme, _, token = received.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() in {"bearer", "token"} else ""
 
     def _knows(self, sha: str) -> bool:
         return bool(SHA.fullmatch(sha.lower())) and (self.commits is None or sha in self.commits)
@@ -139,6 +143,22 @@ class GitHub(Host):
             "repository": {"full_name": repository},
         }
         return Reply(status=200, body=body)
+
+    def _newest_states(self, repository: str, ref: str) -> list[str]:
+        newest = {row.place.context.lower(): row.state for row in self._rows_of(repository, ref)}
+        return list(newest.values())
+
+    def _show_deployment(self, made: Deployment, body: Mapping[str, Any]) -> None:
+        place = Place(made.repository, made.ref, f"deployment {made.id} to {made.environment}")
+        link = body.get("log_url") or body.get("target_url")
+        self.show(place, state=body["state"], description=body.get("description"), url=link)
+
+    def throttled(self, wait: int) -> Reply:
+        """The primary limit, which names the moment of its reset and no Retry-After."""
+        refusal = _told(403, "API rate limit exceeded for user ID 1.")
+        reset = str(self.clock() // 1000 + wait)
+        headers = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
+        return Reply(status=refusal.status, body=refusal.body, headers=headers)
 
 
 def combined_state(states: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hookengine.simulators.host import Host, wall_clock
+from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import page, stamp, web_host
 
@@ -74,6 +75,7 @@ class GitLab(Host):
     """
 
     name = "GitLab"
+    usual_limit = Limit(count=2000, seconds=60)
 
     def __init__(
         self,
@@ -223,6 +225,12 @@ class GitLab(Host):
         rows.sort(key=lambda row: row.id, reverse=asked.get("sort") == "desc")
         cut = page(rows, asked, size_name="per_page", size=20)
         return Reply(status=200, body=[_as_json(row) for row in cut])
+
+    def throttled(self, wait: int) -> Reply:
+        """In plain text."""
+        reset = str(self.clock() // 1000 + wait)
+        headers = {"RateLimit-Remaining": "0", "RateLimit-Reset": reset, "Retry-After": str(wait)}
+        return Reply(status=429, body="Retry later\n", headers=headers)
 
 
 def _body(received: Received) -> dict[str, Any]:

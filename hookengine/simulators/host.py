@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookengine.simulators import control
 from hookengine.simulators.faults import Choice, Drop, Fail, Faults, Hold
+from hookengine.simulators.limits import Limit, Window
 from hookengine.simulators.records import Place, Received, Reply, Shown
 
 TRANSPORT = "hookengine.simulators.transport"
@@ -33,13 +34,15 @@ def wall_clock() -> int:
 
 
 class Host(ABC):
-    """A code host that knows `tokens` and, when `commits` is given, no other commits than those.
+    """A host that knows `tokens` and, when `commits` is given, no other commits than those.
 
     `clock` tells milliseconds since the epoch. A mapping of tokens says which user each belongs to;
     otherwise every token is a user of its own.
     """
 
     name: ClassVar[str]
+    usual_limit: ClassVar[Limit | None] = None
+    """The documented one; None where there is none."""
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Host(ABC):
     ) -> None:
         self.tokens, self.commits, self.clock = tokens, commits, clock
         self.faults = Faults()
+        self._window: Window | None = None
         self._received: list[Received] = []
         self._shown: defaultdict[tuple[str, str], dict[str, tuple[Place, Shown]]] = defaultdict(dict)
         self._listening: set[asyncio.Queue[Received]] = set()
@@ -71,6 +75,21 @@ class Host(ABC):
     def identity(self, place: Place) -> Place:
         """The same for places that are one to this host."""
         return place
+
+    # Its rate limit
+
+    def enforce(self, limit: Limit | None = None) -> None:
+        """From now on refuse what goes beyond `limit`, or beyond the usual one."""
+        chosen = limit or self.usual_limit
+        self._window = None if chosen is None else Window(chosen)
+
+    def account(self, received: Received) -> str:
+        """Whose requests are counted together."""
+        return received.headers.get("authorization", "")
+
+    def throttled(self, wait: int) -> Reply:
+        """What is answered beyond the limit; `wait` is in whole seconds."""
+        return Reply(status=429, body={"message": "Too Many Requests"}, headers={"Retry-After": str(wait)})
 
     # What came
 
@@ -174,8 +193,8 @@ class Host(ABC):
                 return Reply(status=status, body=body, headers=headers)
             case Drop(applied=False):
                 return None
-            case _:
-                return self.answer(received)
+        wait = self._window.wait(self.account(received), received.at) if self._window else 0
+        return self.throttled(wait) if wait else self.answer(received)
 
     async def _arrival(self, request: Request) -> Received:
         content = await request.body()
