@@ -22,6 +22,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "trigger": ("hookengine.cli.emitting:trigger", "Post to an incoming hook, which starts an action."),
     "deliveries": ("hookengine.cli.deliveries:deliveries", "See what is owed, and what was tried."),
     "render": ("hookengine.cli.rendering:render", "Show what a hook would send for an event; sends nothing."),
+    "simulate": (
+        "hookengine.cli.simulating:simulate",
+        "Run stand-ins of GitHub, GitLab and others to try hooks on.",
+    ),
     "validate": ("hookengine.cli.checking:validate", "Check configuration files; sends nothing."),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),

@@ -40,6 +40,7 @@ class Bitbucket(Host):
     """One row per commit and key; the last write wins and leaves nothing of the one before."""
 
     name = "Bitbucket"
+    api = "/2.0"
     usual_limit = Limit(count=1000, seconds=3600)
 
     def __init__(

@@ -31,6 +31,7 @@ class BitbucketDataCenter(Host):
     """
 
     name = "Bitbucket Data Center"
+    api = "/rest/api/latest"
     usual_limit = Limit(count=60, seconds=12)
 
     def __init__(

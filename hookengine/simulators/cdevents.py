@@ -51,6 +51,7 @@ class CDEventsReceiver(Host):
     """
 
     name = "CDEvents"
+    api = "/events"
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class Gitea(Host):
     """
 
     name = "Gitea"
+    api = "/api/v1"
 
     def __init__(
         self,

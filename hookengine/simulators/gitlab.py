@@ -75,6 +75,7 @@ class GitLab(Host):
     """
 
     name = "GitLab"
+    api = "/api/v4"
     usual_limit = Limit(count=2000, seconds=60)
 
     def __init__(

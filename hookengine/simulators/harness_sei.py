@@ -59,6 +59,7 @@ class HarnessSei(Host):
     """
 
     name = "Harness SEI"
+    api = "/v1"
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ class Host(ABC):
     """
 
     name: ClassVar[str]
+    api: ClassVar[str] = ""
+    """The path with which the addresses of its API begin."""
     usual_limit: ClassVar[Limit | None] = None
     """The documented one; None where there is none."""
 

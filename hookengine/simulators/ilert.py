@@ -24,6 +24,7 @@ class Ilert(Host):
     """
 
     name = "ilert"
+    api = "/api"
     usual_limit = Limit(count=10, seconds=60)
 
     def __init__(

@@ -26,6 +26,7 @@ class Receiver(Host):
     """
 
     name = "signed JSON receiver"
+    api = "/hooks"
 
     def __init__(
         self,

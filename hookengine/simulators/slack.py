@@ -25,6 +25,7 @@ class Slack(Host):
     """
 
     name = "Slack"
+    api = "/api"
     usual_limit = Limit(count=1, seconds=1)
 
     def __init__(

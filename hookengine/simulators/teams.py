@@ -23,6 +23,7 @@ class Teams(Host):
     """
 
     name = "Microsoft Teams"
+    api = "/workflows/sample/triggers/manual/paths/invoke"
     usual_limit = Limit(count=4, seconds=1)
 
     def __init__(
