@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from hookengine.domain.request import SecretRef
 from hookengine.guard.sandbox.budget import OPERATION, Run
+from hookengine.guard.sandbox.claims import commit_hash, web_url
 from hookengine.guard.sandbox.listing import LIST_FILTERS
 from hookengine.guard.sandbox.moments import epoch, epoch_ms, iso
 from hookengine.guard.sandbox.operators import sought, whole
@@ -212,6 +213,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "basic_auth": basic_auth,
     "sha256": sha256,
     "path": path,
+    "commit_hash": commit_hash,
+    "web_url": web_url,
     "datetime": iso,
     "epoch": epoch,
     "epoch_ms": epoch_ms,
