@@ -25,6 +25,7 @@ class ResponseRule:
 
     `statuses` are codes or classes such as `4xx`; patterns are regular expressions of RE2, searched for
     without regard to case. `tries`: what is worth another try is so until the attempt of this number.
+    `after`: how many milliseconds to leave the target alone when its answer does not say.
     """
 
     statuses: tuple[str, ...]
@@ -33,6 +34,7 @@ class ResponseRule:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     tries: int | None = None
+    after: int | None = None
 
     def matches(self, answer: Answered) -> bool:
         return (

@@ -50,6 +50,9 @@ MENDED_BY_PEOPLE = frozenset(
 MEANT = frozenset({"switched_protocols"})
 """Codes of Unreachable that are no accident: a few tries, and they are believed."""
 
+REDIRECTS = range(300, 400)
+MAX_ADDRESS = 300  # characters of it that a reason quotes
+
 LONGEST_PAUSE = HOUR  # a Retry-After beyond this is not believed
 LONGEST_LIMIT_PAUSE = 2 * HOUR  # unless it is the reset of a rate limit
 
@@ -139,7 +142,12 @@ def _judge_answer(
         return Accept(because=because)
     if rule.then is Ruling.RETRY:
         asked = asked_pause(answer, trial.now)
-        return _again(because, trial, policy, chance, asked=asked, tries=rule.tries)
+        if asked is None and rule.after is not None:
+            return _again(because, trial, policy, chance, pause=rule.after, tries=rule.tries)
+        words = "" if asked is None else f"; it asked for a pause of {asked / SECOND:g} s"
+        return _again(because, trial, policy, chance, pause=asked, tries=rule.tries, words=words)
+    if answer.status in REDIRECTS and (address := answer.headers.get("location")):
+        because = f"{because}; its new address is {address[:MAX_ADDRESS]}"
     return GiveUp(because=because, gone=answer.status == 410)
 
 
@@ -148,21 +156,21 @@ def _again(
     trial: Trial,
     policy: RetryPolicy,
     chance: Callable[[], float],
-    asked: Millis | None = None,
+    pause: Millis | None = None,
     at_least: Millis = 0,
     tries: int | None = None,
+    words: str = "",
 ) -> Verdict:
-    wait = max(policy.wait(trial.number), asked or 0, at_least)
-    pause_until = None if asked is None else trial.now + asked
+    """`pause` holds everything that goes there on the same account; `words` are said if it is tried again."""
+    wait = max(policy.wait(trial.number), pause or 0, at_least)
+    pause_until = None if pause is None else trial.now + pause
     if tries is not None and trial.number >= tries:
         return GiveUp(because=f"{because}; believed after {trial.number} attempts", pause_until=pause_until)
     if policy.exhausted(trial.number, age=trial.age, wait=wait, rank=trial.rank):
         because = f"{because}; out of time after {trial.number} attempts"
         return GiveUp(because=because, pause_until=pause_until)
-    if asked is not None:
-        because = f"{because}; it asked for a pause of {asked / 1000:g} s"
     jittered = wait + round(wait * policy.jitter * chance())
-    return TryAgain(at=trial.now + jittered, because=because, pause_until=pause_until)
+    return TryAgain(at=trial.now + jittered, because=because + words, pause_until=pause_until)
 
 
 def asked_pause(answer: Answered, now: Millis) -> Millis | None:

@@ -17,7 +17,7 @@ from hookengine.manifest.presets import Preset
 from hookengine.manifest.schema import HookText, PlainText, PresetHookText
 
 _NAMESPACE = uuid.UUID("5b1f0c1e-6f0a-5d0e-9a51-6a2f3c0d7e88")
-_ONE_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
+_ONE_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*(\|(?!\s*d(efault)?\b)[^{}]*)?\}\}")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _SECRET = re.compile(r"(?<![\w.'\"])secrets\.(\w+)")
 _STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
@@ -36,11 +36,12 @@ def plain_hook(text: PlainText, pipeline_id: int | None) -> Hook:
         retry=text.retry.policy(),
         timeout=text.timeout / 1000 if text.timeout else 30.0,
         responses=tuple(response.rule() for response in text.responses),
+        rate=text.rate or "",
     )
 
 
 def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -> Hook:
-    """A field of the request that is nothing but an empty blank is left out of it."""
+    """A field of the request that is nothing but an empty blank, filtered or not, is left out of it."""
     params = {name: param.default for name, param in preset.params.items()} | text.with_
     request = preset.request
     lane = text.lane or preset.lane
@@ -61,6 +62,7 @@ def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -
         retry=retry.policy(),
         timeout=(text.timeout or preset.timeout) / 1000,
         responses=tuple(response.rule() for response in (*text.responses, *preset.responses)),
+        rate=text.rate or preset.rate or "",
         preset=preset.id,
         params=params,
     )
@@ -75,7 +77,6 @@ def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int
         "pipeline_id": pipeline_id,
         "action_type": text.action_type,
         "conditions": tuple(condition.condition() for condition in text.trigger_when.conditions),
-        "rate": text.rate or "",
         "state": HookState.ACTIVE if text.active else HookState.DISABLED,
     }
 

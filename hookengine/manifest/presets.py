@@ -12,7 +12,16 @@ from hookengine.domain.response import ResponseRule
 from hookengine.errors import NotFound
 from hookengine.manifest.checking import Checked, Findings
 from hookengine.manifest.document import load
-from hookengine.manifest.schema import EventName, HeaderText, Lane, Method, ResponseText, RetryText, Timeout
+from hookengine.manifest.schema import (
+    EventName,
+    HeaderText,
+    Lane,
+    Method,
+    RateText,
+    ResponseText,
+    RetryText,
+    Timeout,
+)
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -53,6 +62,7 @@ class Preset(Checked):
     lane: Lane = None
     retry: RetryText = RetryText()
     timeout: Timeout = 30_000
+    rate: RateText | None = None
     responses: list[ResponseText] = Field(default_factory=list)
     samples: list[Sample] = Field(default_factory=list)
 

@@ -92,10 +92,7 @@ EventName = Annotated[str, AfterValidator(_event)]
 Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
 
 
-def _rate(text: str | None) -> str | None:
-    return None if text is None else str(Rate.parse(text))
-
-
+RateText = Annotated[str, AfterValidator(lambda text: str(Rate.parse(text)))]
 Timeout = Annotated[Duration, AfterValidator(_timeout)]
 Method = Annotated[
     Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
@@ -232,7 +229,18 @@ class ResponseText(Checked):
     body: Pattern = ""
     """A regular expression, searched for without regard to case."""
     then: Literal["success", "retry", "permanent"]
+    tries: Annotated[int | None, Field(ge=1, le=50)] = None
+    """With `retry`: the attempt of this number is the last, and what it was answered is believed."""
+    after: Duration | None = None
+    """With `retry`: how long to send nothing there on this account, when the answer does not say."""
     because: Annotated[str, Field(max_length=300)] = "the hook's own response rule"
+
+    @model_validator(mode="after")
+    def _only_what_is_tried_again_has_tries_and_a_pause(self) -> ResponseText:
+        for name in ("tries", "after"):
+            if getattr(self, name) is not None and self.then != "retry":
+                raise MisplacedError("goes with `then: retry` only", name)
+        return self
 
     def rule(self) -> ResponseRule:
         return ResponseRule(
@@ -241,6 +249,8 @@ class ResponseText(Checked):
             because=self.because,
             headers=self.headers,
             body=self.body,
+            tries=self.tries,
+            after=self.after,
         )
 
 
@@ -265,7 +275,7 @@ class HookText(Checked):
     retry: RetryText = RetryText()
     timeout: Timeout | None = None
     """From connecting to the last byte read."""
-    rate: Annotated[str | None, AfterValidator(_rate)] = None
+    rate: RateText | None = None
     """How many requests the credential it uses may carry, such as 10/min, on all nodes together."""
     responses: list[ResponseText] = Field(default_factory=list)
     """Looked at in order, before the rules of the preset and the engine."""

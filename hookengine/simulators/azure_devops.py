@@ -21,6 +21,7 @@ from hookengine.simulators.shapes import stamp
 
 STATES = frozenset({"notSet", "pending", "succeeded", "failed", "error", "notApplicable"})
 SHA = re.compile(r"[0-9a-f]{40}")
+TEXTS = ("description", "targetUrl")
 SIGN_IN = "<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head></html>"
 
 
@@ -135,9 +136,6 @@ def _wrong(body: Any) -> str:
         if not isinstance(value, str | None):
             return f"Error converting the value of '{name}' to a text."
     return ""
-
-
-TEXTS = ("description", "targetUrl")
 
 
 def _told(status: int, message: str, kind: str) -> Reply:

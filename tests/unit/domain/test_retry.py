@@ -241,6 +241,49 @@ def test_a_pause_makes_a_wait_longer_and_never_shorter(asked: str, wait: int) ->
     assert verdict.because.endswith(f"it asked for a pause of {asked} s")
 
 
+LIMITED = ResponseRule(statuses=("429",), then=Ruling.RETRY, because="enough", after=MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause", "because"),
+    [
+        ({}, MINUTE, "429: enough"),
+        ({"retry_after": "7"}, 7 * SECOND, "429: enough; it asked for a pause of 7 s"),
+    ],
+)
+def test_a_rule_says_how_long_to_leave_a_target_alone_that_does_not_say_it_itself(
+    asked: dict[str, str], pause: int, because: str
+) -> None:
+    verdict = judge(_answer(429, **asked), _trial(), POLICY, [LIMITED], lambda: 0.0)
+
+    assert verdict == TryAgain(at=NOW + pause, because=because, pause_until=NOW + pause)
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict"),
+    [
+        (3, TryAgain(at=NOW + 15 * SECOND, because="404: no such commit")),
+        (4, GiveUp(because="404: no such commit; believed after 4 attempts")),
+    ],
+)
+def test_a_rule_says_how_often_an_answer_is_doubted(number: int, verdict: Verdict) -> None:
+    rule = ResponseRule(statuses=("404",), then=Ruling.RETRY, because="no such commit", tries=4)
+
+    assert judge(_answer(404), _trial(number), POLICY, [rule], lambda: 0.0) == verdict
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_the_reason_names_the_address_a_redirect_leads_to(status: int) -> None:
+    moved = _judge(_answer(status, location="https://api.github.com/repositories/7/statuses/x"))
+    refused = _judge(_answer(400, location="https://elsewhere.example/"))
+
+    assert moved.because == (
+        f"{status}: redirects are not followed; "
+        "its new address is https://api.github.com/repositories/7/statuses/x"
+    )
+    assert "address" not in refused.because
+
+
 def test_nothing_comes_before_the_pause_though_the_try_is_jittered() -> None:
     verdict = _judge(_answer(429, retry_after="60"), chance=0.9)
 

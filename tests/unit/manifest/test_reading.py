@@ -84,7 +84,8 @@ retry: {waits: [5, 15s, 1m], give_up_after: 3d, jitter: 0}
 timeout: 1500ms
 responses:
   - {status: [400, 5xx], headers: {x-reason: "^a"}, body: "gone (away|far)", then: retry, because: not yet}
-  - {status: 404, then: success}"""
+  - {status: 404, then: success}
+  - {status: 409, then: retry, tries: 4, after: 1m}"""
         ).replace("trigger_when: {events: [action.started]}", "")
     )
     text = text.replace(
@@ -107,7 +108,7 @@ responses:
     assert hook.lane == LaneSpec(policy=LanePolicy.LATEST, key="shop {{ action.id }}")
     assert hook.retry == RetryPolicy(waits=(5000, 15000, 60000), give_up_after=3 * 86_400_000, jitter=0)
     assert hook.timeout == 1.5
-    first, second = hook.responses
+    first, second, third = hook.responses
     assert first == ResponseRule(
         statuses=("400", "5xx"),
         headers={"x-reason": "^a"},
@@ -116,6 +117,7 @@ responses:
         because="not yet",
     )
     assert (second.statuses, second.then) == (("404",), Ruling.SUCCESS)
+    assert (third.then, third.tries, third.after) == (Ruling.RETRY, 4, 60_000)
 
 
 def test_a_lane_may_be_said_in_one_word() -> None:
@@ -234,6 +236,14 @@ def test_a_secret_in_a_template_must_exist_too() -> None:
         (
             "responses: [{status: 400, then: retry, body: '('}]",
             "8:54: {}.responses[0].body: is not a regular expression: missing )",
+        ),
+        (
+            "responses: [{status: 400, then: success, tries: 3}]",
+            "8:57: {}.responses[0].tries: goes with `then: retry` only",
+        ),
+        (
+            "responses: [{status: 400, then: permanent, after: 3s}]",
+            "8:59: {}.responses[0].after: goes with `then: retry` only",
         ),
         ("id: a b", "8:13: {}.id: must match ^[A-Za-z0-9_-]{{1,64}}$"),
     ],
