@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hookengine import __version__
@@ -25,6 +33,7 @@ from hookengine.manifest.fields import (
     Host,
     Hosts,
     Networks,
+    ProxyUrl,
     Size,
     Texts,
     database_inside,
@@ -93,6 +102,21 @@ class HostTls(_Group):
         return self.model_copy(update={name: _inside(folder, path) for name, path in paths.items()})
 
 
+class Proxy(_Group):
+    url: ProxyUrl
+    """Where it is: http://host:port."""
+    credentials: SecretSource | None = None
+    """Where `user:password` for it is read from."""
+    by_name: bool = False
+    """Whether it is told names, which it looks up itself, instead of the addresses that were judged."""
+
+    def resolved(self, folder: Path) -> Proxy:
+        if self.credentials is None:
+            return self
+        file = _inside(folder, self.credentials.file)
+        return self.model_copy(update={"credentials": self.credentials.model_copy(update={"file": file})})
+
+
 class Delivery(_Group):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Requests in flight at once, per node."""
@@ -114,6 +138,8 @@ class Delivery(_Group):
     """Names that hooks may call although they look local, such as gitlab; their addresses must be allowed too."""
     tls: dict[Host, HostTls] = Field(default_factory=dict)
     """Files for hosts with a private authority, or that want a certificate of us."""
+    proxy: Annotated[Proxy | None, BeforeValidator(lambda said: said or None)] = None
+    """The proxy that all requests leave through; empty: they leave directly."""
     user_agent: Annotated[str, Field(pattern=r"^[\x21-\x7e][\x20-\x7e]*$"), AfterValidator(_agent)] = (
         f"hookengine/{__version__}"
     )
@@ -256,11 +282,12 @@ class Settings(BaseSettings):
         }
         tls = {host: files.resolved(folder) for host, files in self.delivery.tls.items()}
         key_file = _inside(folder, self.secrets.key_file)
+        proxy = None if self.delivery.proxy is None else self.delivery.proxy.resolved(folder)
         return self.model_copy(
             update={
                 "database": database_inside(folder, self.database),
                 "auth": self.auth.model_copy(update={"tokens": tokens}),
-                "delivery": self.delivery.model_copy(update={"tls": tls}),
+                "delivery": self.delivery.model_copy(update={"tls": tls, "proxy": proxy}),
                 "secrets": self.secrets.model_copy(update={"key_file": key_file, **named}),
             }
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
 from hookengine.app.stores import open_memory
 from hookengine.config import Secrets, Settings
@@ -25,6 +27,7 @@ from hookengine.engine.watchdog import Watchdog
 from hookengine.engine.wire.dialling import Dialler
 from hookengine.engine.wire.pool import Pool
 from hookengine.engine.wire.proving import prove_fence
+from hookengine.engine.wire.proxy import Proxy
 from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
@@ -85,7 +88,7 @@ async def assemble(
     tallies = Tallies(signals)
     stack.callback(tallies.close)
     store.on_commit(tallies.on_commit)
-    pool = await _pool(settings, clock, stack)
+    pool = await _pool(settings, clock, stack, environ)
     sender = Sender(vault, pool, clock, _manners(settings))
     rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
@@ -146,18 +149,44 @@ def _policy(settings: Settings) -> AddressPolicy:
     return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
-async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Pool:
+async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ: Mapping[str, str]) -> Pool:
     hosts = {
         host: HostFiles(ca=files.ca, certificate=files.certificate, key=files.key)
         for host, files in settings.delivery.tls.items()
     }
     contexts, resolver = TlsContexts(hosts), Resolver()
     stack.callback(resolver.close)
-    dialler = Dialler(resolver, contexts)
+    dialler = Dialler(resolver, contexts, proxy=proxy_of(settings, environ))
     await prove_fence(dialler, clock)
     pool = Pool(dialler, _policy(settings), clock)
     stack.push_async_callback(pool.close)
     return pool
+
+
+def proxy_of(settings: Settings, environ: Mapping[str, str]) -> Proxy | None:
+    """Raises ConfigError if its credentials cannot be read, or are none."""
+    said = settings.delivery.proxy
+    if said is None:
+        return None
+    where = urlsplit(said.url)
+    assert where.hostname is not None  # noqa: S101  the setting was checked
+    assert where.port is not None  # noqa: S101
+    credentials = None
+    if said.credentials is not None:
+        source = NamedSecret(env=said.credentials.env, file=said.credentials.file, environ=environ)
+        credentials = partial(source.value, "proxy")
+        _check_credentials(credentials)
+    return Proxy(host=where.hostname, port=where.port, credentials=credentials, by_name=said.by_name)
+
+
+def _check_credentials(credentials: Callable[[], str]) -> None:
+    place = "delivery.proxy.credentials"
+    try:
+        value = credentials()
+    except SecretMissing as error:
+        raise ConfigError([Problem(place=place, message=str(error))]) from error
+    if ":" not in value:
+        raise ConfigError([Problem(place=place, message="must hold user:password")])
 
 
 def _manners(settings: Settings) -> Manners:

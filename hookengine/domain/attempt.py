@@ -12,7 +12,8 @@ from hookengine.domain.clock import Millis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How an attempt went on the wire, in milliseconds. `address` is the one dialled.
+    """How an attempt went on the wire, in milliseconds. `address` is the one dialled, by the proxy
+    if there is one; None if only the proxy knows.
 
     `dns`, `connect` and `tls` are None on a connection that was kept from before, and where it did not come so
     far; `first_byte` and `total` count from the attempt's beginning.
@@ -46,13 +47,17 @@ class Unreachable:
     timing: Timing | None = field(default=None, compare=False)
 
 
-OWN_LACKS = frozenset({"no_sockets"})
-"""Codes of what the engine itself has run out of: they say nothing about a target."""
+NOT_OF_THE_TARGET = frozenset(
+    {"no_sockets", "proxy_unreachable", "proxy_closed", "proxy_garbage", "proxy_auth", "proxy_denied"}
+)
+"""Codes of what the engine itself lacks, or its proxy: they say nothing about a target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut:
-    """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read."""
+    """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read; with a proxy `proxy`
+    (a connection to it) and `tunnel` (its connection to the target) instead of connect.
+    """
 
     phase: str
     seconds: float
@@ -191,7 +196,9 @@ def host_failed(outcome: Outcome) -> bool | None:
     match outcome:
         case Answered(status=status):
             return status in (502, 503, 504)
-        case Unreachable(code=code) if code in OWN_LACKS:
+        case Unreachable(code=code) if code in NOT_OF_THE_TARGET:
+            return None
+        case TimedOut(phase="proxy"):
             return None
         case Unreachable() | TimedOut():
             return True

@@ -44,6 +44,7 @@ SLOW_WAIT = 15 * MINUTE
 MENDED_BY_PEOPLE = frozenset(
     {"tls_expired", "tls_not_yet_valid", "tls_wrong_name", "tls_untrusted"}
     | {"tls_protocol", "tls_client", "tls_refused", "tls_garbage", "tls_failed"}
+    | {"proxy_auth", "proxy_denied"}
 )
 """Codes of Unreachable."""
 

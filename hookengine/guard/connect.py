@@ -77,9 +77,18 @@ async def connect(
             raise
         return sock
 
+    return await first_of(addresses, dial_and_check, stagger)
+
+
+async def first_of(
+    addresses: Sequence[IPAddress],
+    dial: Callable[[IPAddress], Awaitable[socket.socket]],
+    stagger: float = STAGGER_SECONDS,
+) -> socket.socket:
+    """The first connection that stands; nothing is judged here. Raises what `dial` raised: Refused or OSError."""
     if len(addresses) == 1:
-        return await dial_and_check(addresses[0])
-    return await _Race(dial_and_check).run(addresses, stagger)
+        return await dial(addresses[0])
+    return await _Race(dial).run(addresses, stagger)
 
 
 def check_peer(sock: socket.socket, dialled: IPAddress, policy: AddressPolicy) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
 from hookengine.domain.clock import Millis
+from hookengine.guard.hostname import Refused
+from hookengine.guard.url import host_of
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)\s*(ms|s|m|h|d)?")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -22,6 +25,7 @@ _SQLITE = "sqlite:///"
 _POSTGRES = "postgresql://user:password@host:5432/name"
 _PLACE = r"([A-Za-z0-9_.%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _WHO_AND_WHERE = re.compile(rf"([^/?#@]*@)?({_PLACE}(,{_PLACE})*)?")  # no place: a socket, or as $PGHOST says
+_PROXY = re.compile(r"http://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})/?")
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]{1,255}")
 
@@ -96,11 +100,24 @@ def _database(url: str) -> str:
     return f"postgresql://{rest}"
 
 
+def _proxy(url: str) -> str:
+    """Says nothing of the URL itself, which may hold a password."""
+    found = _PROXY.fullmatch(url)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise ValueError("must be such as http://proxy.acme.io:3128, without user, password and path")
+    try:
+        host = host_of(found[1].removeprefix("[").removesuffix("]"))
+    except Refused:
+        raise ValueError("names no host") from None
+    return f"http://{f'[{host}]' if isinstance(host, IPv6Address) else host}:{int(found[2])}"
+
+
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[list[Host], BeforeValidator(_listed)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_listed)]
 
+ProxyUrl = Annotated[str, AfterValidator(_proxy)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 
 

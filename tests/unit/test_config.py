@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         f"auth: {{tokens: {{ci: {SECRET}}}}}",
         f"auth: {{tokens: {{ci: {{env: {SECRET}}}}}}}",
         f"database: mysql://u:{SECRET}@db/h",
+        f"delivery: {{proxy: {{url: 'http://u:{SECRET}@proxy:3128'}}}}",
+        f"delivery: {{proxy: {SECRET}}}",
         f"logging: {{level: {SECRET}}}",
     ],
 )
@@ -203,6 +206,44 @@ def test_without_tokens_only_a_loopback_address_may_be_listened_on(host: str) ->
     )
     assert settings(f"server: {{host: '{host}'}}").server.host == host
     assert not settings("auth: {enabled: false}").auth.enabled
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [
+        ("http://proxy.acme.io:3128", "http://proxy.acme.io:3128"),
+        ("http://Proxy.acme.io:03128/", "http://proxy.acme.io:3128"),
+        ("http://proxy:80", "http://proxy:80"),
+        ("http://10.0.0.1:8080", "http://10.0.0.1:8080"),
+        ("http://[FD00::1]:8080", "http://[fd00::1]:8080"),
+    ],
+)
+def test_a_proxy_is_a_host_and_a_port(said: str, url: str) -> None:
+    proxy = settings(f"delivery: {{proxy: {{url: '{said}', credentials: {{file: p}}}}}}").delivery.proxy
+
+    assert proxy is not None
+    assert proxy.credentials is not None
+    assert (proxy.url, proxy.credentials.file, proxy.by_name) == (url, Path.cwd() / "p", False)
+
+
+@pytest.mark.parametrize("text", ["delivery: {proxy: {}}", "delivery: {proxy: }", "delivery: {}"])
+def test_without_a_proxy_there_is_none(text: str) -> None:
+    assert settings(text).delivery.proxy is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "proxy:3128", "https://proxy:3128", "socks5://proxy:1080", "http://proxy", "http://proxy:0"),
+        *("http://proxy:65536", "http://proxy:3128/path", "http://proxy:3128?x", "http://a b:3128"),
+        *("http://u:p@proxy:3128", "http://127.1:3128", "http://[::1:3128", "http://::1:3128"),
+        "http://proxy:3128\r\nX: 1",
+    ],
+)
+def test_what_is_no_proxy_is_refused(url: str) -> None:
+    (problem,) = problems(f"delivery: {{proxy: {{url: {json.dumps(url)}}}}}")
+
+    assert "delivery.proxy.url: " in problem
 
 
 def test_relative_paths_are_counted_from_the_folder_of_the_file(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     """Over a connected socket, which it uses beside its transport: what has left is known for sure only so."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: str, *, secure: bool
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: str | None, *, secure: bool
     ) -> None:
         self.address = address
         self.idle_since = 0.0

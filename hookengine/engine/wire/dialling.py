@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hookengine.engine.wire.connection import Connection, Keeper
 from hookengine.engine.wire.exchange import Exchange
@@ -17,8 +18,10 @@ from hookengine.engine.wire.failures import (
     of_connecting,
     of_handshake,
 )
+from hookengine.engine.wire.proxy import Proxy, Tunnels
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import Dial, addresses_for, connect, dial
+from hookengine.guard.hostname import IPAddress
 from hookengine.guard.resolver import LookupFailed, Resolver
 from hookengine.guard.url import Target
 
@@ -29,10 +32,19 @@ Contexts = Callable[[str], ssl.SSLContext]
 
 
 class Dialler:
-    def __init__(self, resolver: Resolver, contexts: Contexts, dial: Dial = dial) -> None:
+    """With a `proxy` every way leads through it, and its own address is the one that is not judged."""
+
+    def __init__(
+        self, resolver: Resolver, contexts: Contexts, dial: Dial = dial, proxy: Proxy | None = None
+    ) -> None:
         self._resolver = resolver
         self._contexts = contexts
         self._dial = dial
+        self._tunnels = None if proxy is None else Tunnels(proxy, resolver, dial)
+
+    def way_to(self, target: Target) -> str:
+        """Connections serve only requests that go the same way."""
+        return target.origin if self._tunnels is None else f"{target.origin} by {self._tunnels.proxy}"
 
     async def open(
         self, target: Target, policy: AddressPolicy, exchange: Exchange, keeper: Keeper
@@ -53,12 +65,10 @@ class Dialler:
             addresses = await addresses_for(target.host, target.port, policy, self._resolver)
         except LookupFailed as failed:
             raise Late("dns") if failed.timed_out else Broken(failed.code, str(failed)) from failed
-        exchange.enter("connect")
         try:
-            sock = await connect(addresses, target.port, policy, self._dial)
+            sock, exchange.address = await self._connected(target, addresses, policy, exchange)
         except OSError as error:
             raise of_connecting(error) from None
-        exchange.address = sock.getpeername()[0]
         secure = target.scheme == "https"
         connection = Connection(exchange.loop, sock, exchange.address, secure=secure)
         try:
@@ -74,6 +84,15 @@ class Dialler:
             raise Broken(*GARBAGE)
         connection.kept_by(keeper, transport)
         return connection
+
+    async def _connected(
+        self, target: Target, addresses: Sequence[IPAddress], policy: AddressPolicy, exchange: Exchange
+    ) -> tuple[socket.socket, str | None]:
+        if self._tunnels is not None:
+            return await self._tunnels.connect(target, addresses, policy, exchange)
+        exchange.enter("connect")
+        sock = await connect(addresses, target.port, policy, self._dial)
+        return sock, sock.getpeername()[0]
 
     async def _secured(
         self, plain: asyncio.Transport, connection: Connection, host: str, loop: asyncio.AbstractEventLoop

@@ -27,6 +27,7 @@ class Gate:
 
 OPEN = Gate()
 
+_TIMED = {"dns": "dns", "connect": "connect", "proxy": "connect", "tunnel": "connect", "tls": "tls"}
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -50,7 +51,7 @@ class Exchange:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
     cut: bool = False  # the body went on, or broke
-    step: str = ""  # what is under way: dns, connect, tls, write, read
+    step: str = ""  # what is under way: dns, connect (or proxy, then tunnel), tls, write, read
 
     done: bool = False
     ended: asyncio.Future[None] | None = None
@@ -70,8 +71,9 @@ class Exchange:
     def enter(self, step: str) -> None:
         """The step before it is over. Steps before `write` are timed."""
         now = time.monotonic()
-        if self.step in ("dns", "connect", "tls"):
-            setattr(self, self.step, now - self.step_began)
+        timed = _TIMED.get(self.step)
+        if timed is not None:
+            setattr(self, timed, (getattr(self, timed) or 0.0) + now - self.step_began)
         self.step, self.step_began = step, now
 
     def hear(self) -> None:

@@ -43,6 +43,20 @@ _SYSTEM = {
 }
 
 
+_REFUSALS = {
+    407: (
+        "proxy_auth",
+        "the proxy wants credentials, or other ones, or does not let us call the target (407)",
+    ),
+    502: ("proxy_failed", "the proxy cannot connect to the target (502)"),
+    503: ("proxy_failed", "the proxy cannot connect to the target now (503)"),
+    504: ("proxy_failed", "the proxy got no connection to the target in time (504)"),
+}
+"""By the status of a proxy's answer."""
+
+_OWN_LACKS = frozenset({errno.EMFILE, errno.ENFILE})
+
+
 class Broken(Exception):
     """No answer will come. `code` is stable and meant for records, the message for a person."""
 
@@ -52,11 +66,19 @@ class Broken(Exception):
 
 
 class Late(Exception):
-    """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read."""
+    """No answer in time. `phase` is what was waited for: dns, connect, proxy, tunnel, tls, write or read."""
 
     def __init__(self, phase: str) -> None:
         super().__init__(f"no answer in time ({phase})")
         self.phase = phase
+
+
+class ProxyFailed(OSError):
+    """The proxy gave no way to the target. `code` is as that of Broken."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class LeaseOver(Exception):
@@ -66,10 +88,30 @@ class LeaseOver(Exception):
 GARBAGE = "garbage", "the target answered with something that is not HTTP/1.1"
 CLOSED = "closed", "the target hung up without an answer"
 TOO_LARGE = "head_too_large", "the head of the target's answer does not end"
+PROXY_UNREACHABLE = "proxy_unreachable", "the proxy cannot be reached"
+PROXY_CLOSED = "proxy_closed", "the proxy hung up when it was asked for a way to the target"
+PROXY_GARBAGE = "proxy_garbage", "the proxy answered with something that is not HTTP/1.1"
+PROXY_LACKS_CREDENTIALS = "proxy_auth", "the credentials for the proxy cannot be read"
 SWITCHED = "switched_protocols", "the target switched to another protocol"
 
 
+def is_own_lack(error: OSError) -> bool:
+    """Whether it is the engine that has run out of something."""
+    return error.errno in _OWN_LACKS
+
+
+def of_refusal(status: int) -> ProxyFailed:
+    """Of a proxy that was asked for a way to a target."""
+    if status >= 500:
+        usual = "proxy_failed", f"the proxy cannot connect to the target ({status})"
+    else:
+        usual = "proxy_denied", f"the proxy does not let us call the target ({status})"
+    return ProxyFailed(*_REFUSALS.get(status, usual))
+
+
 def of_connecting(error: OSError) -> Broken | Late:
+    if isinstance(error, ProxyFailed):
+        return Broken(error.code, str(error))
     if isinstance(error, TimeoutError):
         return Late("connect")
     return Broken(*_SYSTEM.get(error.errno or 0, ("connect_failed", f"connecting failed: {_symbol(error)}")))

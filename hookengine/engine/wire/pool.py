@@ -1,4 +1,4 @@
-"""Connections to targets, kept by origin and lent to one request at a time."""
+"""Connections to targets, kept by the way they lead and lent to one request at a time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Pool:
         self._dialler = dialler
         self._clock = clock
         self._policy = policy
-        self._idle: dict[Connection, str] = {}  # longest idle first, with their origins
-        self._by_origin: defaultdict[str, list[Connection]] = defaultdict(list)  # newest last
+        self._idle: dict[Connection, str] = {}  # longest idle first, with their ways
+        self._by_way: defaultdict[str, list[Connection]] = defaultdict(list)  # newest last
         self._lent: dict[Connection, str] = {}
         self._open: set[Connection] = set()
         self._all_lost = asyncio.Event()
@@ -83,8 +83,8 @@ class Pool:
 
     async def _begun(self, exchange: Exchange, target: Target) -> Connection:
         """The connection that its bytes are on. One that had hung up is replaced, as no byte was written."""
-        origin = target.origin
-        while (kept := self._by_origin.get(origin)) is not None:
+        way = self._dialler.way_to(target)
+        while (kept := self._by_way.get(way)) is not None:
             connection = kept[-1]
             self._take(connection)
             if self._started(connection, exchange):
@@ -95,7 +95,7 @@ class Pool:
             raise Broken("reset", "the target hung up at once")
         self._open.add(connection)
         if policy == self._policy:
-            self._lent[connection] = origin
+            self._lent[connection] = way
         if not self._started(connection, exchange):
             raise Broken("reset", "the target hung up at once")
         return connection
@@ -109,12 +109,12 @@ class Pool:
             raise
 
     def _take(self, connection: Connection) -> None:
-        origin = self._idle.pop(connection)
-        self._lent[connection] = origin
-        kept = self._by_origin[origin]
+        way = self._idle.pop(connection)
+        self._lent[connection] = way
+        kept = self._by_way[way]
         kept.remove(connection)
         if not kept:
-            del self._by_origin[origin]
+            del self._by_way[way]
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -123,13 +123,13 @@ class Pool:
     # What connections tell
 
     def keep(self, connection: Connection) -> None:
-        origin = self._lent.pop(connection, None)
-        if origin is None:
+        way = self._lent.pop(connection, None)
+        if way is None:
             connection.drop()
             return
         connection.idle_since = self._clock.ticks()
-        self._idle[connection] = origin
-        self._by_origin[origin].append(connection)
+        self._idle[connection] = way
+        self._by_way[way].append(connection)
         if len(self._idle) > MOST_IDLE:
             next(iter(self._idle)).drop()
 

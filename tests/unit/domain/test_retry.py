@@ -107,17 +107,20 @@ def test_what_is_too_large_may_come_again_when_the_target_says() -> None:
     assert [getattr(verdicts[0], "at", None), verdicts[1].pause_until] == [NOW + MINUTE] * 2  # type: ignore[union-attr]
 
 
-TLS_OF_PEOPLE = (
+FOR_PEOPLE = (
     *("tls_expired", "tls_not_yet_valid", "tls_wrong_name", "tls_untrusted", "tls_protocol"),
-    *("tls_client", "tls_refused", "tls_garbage", "tls_failed"),
+    *("tls_client", "tls_refused", "tls_garbage", "tls_failed", "proxy_auth", "proxy_denied"),
 )
 
 
 @pytest.mark.parametrize(
     ("code", "wait"),
     [
-        *((code, 15 * MINUTE) for code in TLS_OF_PEOPLE),
-        *((code, 5 * SECOND) for code in ("tls_closed", "refused", "reset", "garbage", "dns_not_found", "")),
+        *((code, 15 * MINUTE) for code in FOR_PEOPLE),
+        *(
+            (code, 5 * SECOND)
+            for code in ("tls_closed", "refused", "reset", "garbage", "dns_not_found", "proxy_failed", "")
+        ),
     ],
 )
 def test_what_only_a_person_can_mend_is_tried_slowly(code: str, wait: int) -> None:

@@ -54,6 +54,20 @@ def answering(*chunks: bytes, for_ever: bytes = b"") -> Talk:
     return talk
 
 
+def dripping(head: bytes, drop: bytes) -> Talk:
+    """Never ends, and never stalls for long."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        while not writer.is_closing():
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return talk
+
+
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
 

@@ -15,6 +15,7 @@ from hookengine.domain.request import RenderedRequest
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.wire.dialling import Contexts, Dialler
 from hookengine.engine.wire.pool import Pool
+from hookengine.engine.wire.proxy import Proxy
 from hookengine.engine.wire.tls import trusting
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import Dial, dial
@@ -63,12 +64,13 @@ async def a_rig(
     lookup: Lookup = here,
     tls: ssl.SSLContext | Contexts | None = None,
     dial: Dial = dial,
+    proxy: Proxy | None = None,
     manners: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Rig]:
     """Afterwards no connection is left."""
     clock, resolver, context = Clock(), Resolver(lookup, timeout=1.0), tls or usual()
     contexts = (lambda _: context) if isinstance(context, ssl.SSLContext) else context
-    pool = Pool(Dialler(resolver, contexts, dial), policy, clock)
+    pool = Pool(Dialler(resolver, contexts, dial, proxy), policy, clock)
     try:
         yield Rig(pool, Sender(NoSecrets(), pool, clock, Manners(**(manners or {}))), clock)
     finally:

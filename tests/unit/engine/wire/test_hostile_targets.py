@@ -10,7 +10,7 @@ import pytest
 
 from hookengine.domain.attempt import Answered, Outcome, TimedOut, Unreachable
 from tests.faults.sockets import reset
-from tests.unit.engine.targets import Heard, Talk, answering, silent, target
+from tests.unit.engine.targets import Heard, Talk, answering, dripping, silent, target
 from tests.unit.engine.wire.conftest import Rig, a_rig
 
 pytestmark = pytest.mark.anyio
@@ -23,20 +23,6 @@ SLACK = 2.0  # seconds that a busy machine may take longer
 async def rig() -> AsyncIterator[Rig]:
     async with a_rig(manners={"response_excerpt": 1000}) as rig:
         yield rig
-
-
-def dripping(head: bytes, drop: bytes) -> Talk:
-    """Never ends, and never stalls for long."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head)
-        while not writer.is_closing():
-            writer.write(drop)
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    return talk
 
 
 async def then_healthy(rig: Rig) -> None:
