@@ -44,6 +44,9 @@ STATUS_PRESETS = {
     "github": "github/commit-status",
     "gitlab": "gitlab/commit-status",
     "bitbucket": "bitbucket/commit-status",
+    "bitbucket_datacenter": "bitbucket_datacenter/commit-status",
+    "gitea": "gitea/commit-status",
+    "azure_devops": "azure_devops/commit-status",
 }
 """Whose response rules a recognised commit-status call gets, whoever wrote its hook."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,21 +15,45 @@ from hookengine.domain.response import Ruling, rule_for
 from hookengine.domain.status_call import recognise
 from hookengine.engine.rendering import prepare
 from hookengine.engine.snapshot import snapshot
+from hookengine.errors import TemplateError
 from hookengine.manifest import Preset, Presets, load, read
 
 PRESETS = Presets()
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
-SECRETS = ("github", "gitlab", "bitbucket")
+SECRETS = tuple(sorted({name.partition("/")[0] for name in PRESETS.names}))
+PAGE = "https://deploy.example/"
 FILLED = {
     "github/commit-status": {"repository": "acme/shop"},
     "gitlab/commit-status": {"project": "acme/shop"},
-    "bitbucket/commit-status": {"repository": "acme/shop", "target_url": "https://deploy.example/"},
+    "bitbucket/commit-status": {"repository": "acme/shop", "target_url": PAGE},
+    "bitbucket_datacenter/commit-status": {
+        "base_url": "https://bitbucket.example/rest/api/latest",
+        "project": "ACME",
+        "repository": "shop",
+        "target_url": PAGE,
+    },
+    "gitea/commit-status": {"base_url": "https://gitea.example/api/v1", "repository": "acme/shop"},
+    "forgejo/commit-status": {"base_url": "https://forgejo.example/api/v1", "repository": "acme/shop"},
+    "azure_devops/commit-status": {
+        "organization": "acme",
+        "project": "web",
+        "repository": "shop",
+        "token": "{{ secrets.azure_devops }}",
+    },
 }
 STATES = {
     "github/commit-status": ["pending", "pending", "success", "failure", "error", "error"],
     "gitlab/commit-status": ["pending", "running", "success", "failed", "canceled", "failed"],
     "bitbucket/commit-status": ["INPROGRESS", "INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED", "FAILED"],
+    "bitbucket_datacenter/commit-status": [
+        *("INPROGRESS", "INPROGRESS", "SUCCESSFUL"),
+        *("FAILED", "CANCELLED", "FAILED"),
+    ],
+    "gitea/commit-status": ["pending", "pending", "success", "failure", "error", "error"],
+    "forgejo/commit-status": ["pending", "pending", "success", "failure", "error", "error"],
+    "azure_devops/commit-status": ["pending", "pending", "succeeded", "failed", "error", "error"],
 }
+KINDS = {"forgejo": "gitea"}
 
 
 def hook_of(preset: str, blanks: dict[str, Any]) -> Hook:
@@ -110,8 +135,9 @@ def test_all_events_of_an_action_write_one_status_that_names_the_pipeline(name: 
 
     (call,) = calls
     assert call is not None
+    service = name.partition("/")[0]
     assert (call.sha, call.context) == (SHA, "ci/shop-deploy")
-    assert call.kind == name.partition("/")[0]
+    assert call.kind == KINDS.get(service, service)
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -122,7 +148,9 @@ def test_the_token_stands_in_the_authorization_header_only(name: str) -> None:
 
     assert request.secrets == {"secrets.github"}
     headers = {header["name"]: header["value"] for header in request.shown()["headers"]}
-    assert headers["Authorization"] == "Bearer <secrets.github>"
+    scheme, _, credentials = headers["Authorization"].partition(" ")
+    assert scheme in {"Bearer", "token", "Basic"}
+    assert credentials == "<secrets.github>"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +160,11 @@ def test_the_token_stands_in_the_authorization_header_only(name: str) -> None:
         ("gitlab/commit-status", "description", 255),
         ("bitbucket/commit-status", "description", 255),
         ("bitbucket/commit-status", "name", 255),
+        ("bitbucket_datacenter/commit-status", "description", 255),
+        ("bitbucket_datacenter/commit-status", "name", 255),
+        ("gitea/commit-status", "description", 255),
+        ("forgejo/commit-status", "description", 255),
+        ("azure_devops/commit-status", "description", 255),
     ],
 )
 def test_texts_are_cut_to_what_the_host_takes(name: str, field: str, limit: int) -> None:
@@ -142,15 +175,51 @@ def test_texts_are_cut_to_what_the_host_takes(name: str, field: str, limit: int)
         assert body[field].endswith("...")
 
 
-def test_a_long_bitbucket_key_is_hashed_and_a_short_one_is_kept() -> None:
-    keys = []
-    for key in ("k" * 40, "k" * 41, "k" * 40 + "z"):
-        hook = hook_of("bitbucket/commit-status", {**FILLED["bitbucket/commit-status"], "key": key})
-        keys.append(json.loads(rendered(hook, sample_event("action.failed")).shown()["body"])["key"])
+@pytest.mark.parametrize(
+    ("name", "limit"), [("bitbucket/commit-status", 40), ("bitbucket_datacenter/commit-status", 255)]
+)
+def test_a_key_that_is_too_long_is_hashed_and_its_readable_text_is_in_the_name(name: str, limit: int) -> None:
+    bodies = []
+    for key in ("k" * limit, "k" * (limit + 1), "k" * limit + "z"):
+        hook = hook_of(name, {**FILLED[name], "key": key, "name": "ci/shop"})
+        bodies.append(json.loads(rendered(hook, sample_event("action.failed")).shown()["body"]))
 
-    assert keys[0] == "k" * 40
-    assert [len(key) for key in keys] == [40, 40, 40]
+    keys = [body["key"] for body in bodies]
+    assert keys[0] == "k" * limit
+    assert all(40 <= len(key) <= limit for key in keys)
     assert len(set(keys)) == 3
+    assert {body["name"] for body in bodies} == {"ci/shop"}
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.parametrize(
+    ("blanks", "event", "message"),
+    [
+        ({}, {}, "there is no commit hash: action.triggered_from"),
+        ({"sha": "{{ action.commit }}"}, {}, "there is no commit hash: action.commit is not in the context"),
+        ({"sha": "{{ action.commit }}"}, {"commit": ""}, "there is no commit hash: the value is empty"),
+        ({"sha": "{{ action.commit }}"}, {"commit": "main"}, "not the full hash of a commit"),
+        ({"sha": "{{ action.commit }}"}, {"commit": SHA[:12]}, "not the full hash of a commit"),
+        ({"sha": SHA, "target_url": "deploy.example/1"}, {}, "not the address of a web page"),
+        ({"sha": SHA, "target_url": "https://x.example/".ljust(2001, "x")}, {}, "addresses are not cut"),
+    ],
+)
+def test_what_a_host_would_refuse_stops_before_the_network(
+    name: str, blanks: dict[str, Any], event: dict[str, Any], message: str
+) -> None:
+    hook = hook_of(name, {**FILLED[name], **blanks})
+    document = sample_event("action.failed")
+    document["action"] = {"id": 41, "pipeline": 7, **event}
+
+    with pytest.raises(TemplateError, match=re.escape(message)):
+        rendered(hook, document)
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_hashes_of_sha1_and_of_sha256_are_taken(name: str) -> None:
+    for sha in ("a" * 40, "B" * 64):
+        request = rendered(hook_of(name, {**FILLED[name], "sha": sha}), sample_event("action.failed"))
+        assert sha in request.url
 
 
 def answer(status: int, body: str = "", **headers: str) -> Answered:
@@ -160,7 +229,7 @@ def answer(status: int, body: str = "", **headers: str) -> Answered:
 
 
 TRANSITION = '{{"message":"Cannot transition status via :{} from :{} (Reason(s): Status cannot ...)"}}'
-GITHUB, GITLAB, BITBUCKET = FILLED
+GITHUB, GITLAB, BITBUCKET, DATACENTER, GITEA, FORGEJO, AZURE = FILLED
 
 
 @pytest.mark.parametrize(
@@ -172,7 +241,7 @@ GITHUB, GITLAB, BITBUCKET = FILLED
         (GITHUB, answer(403, retry_after="30"), Ruling.RETRY, "later"),
         (GITHUB, answer(403, "You have exceeded a secondary rate limit"), Ruling.RETRY, "secondary"),
         (GITHUB, answer(429, "abuse detection mechanism"), Ruling.RETRY, "secondary"),
-        (GITHUB, answer(429), Ruling.RETRY, ""),
+        (GITHUB, answer(429), Ruling.RETRY, "rate limit"),
         (GITHUB, answer(403, "Resource not accessible by integration"), Ruling.PERMANENT, "scope"),
         (GITHUB, answer(401), Ruling.PERMANENT, "token"),
         (GITHUB, answer(404, "Not Found"), Ruling.PERMANENT, "scope"),
@@ -187,16 +256,16 @@ GITHUB, GITLAB, BITBUCKET = FILLED
         (GITHUB, answer(301), Ruling.PERMANENT, "renamed"),
         (GITHUB, answer(502), Ruling.RETRY, ""),
         (GITLAB, answer(201), Ruling.SUCCESS, ""),
-        (GITLAB, answer(400, TRANSITION.format("enqueue", "pending")), Ruling.SUCCESS, "already"),
-        (GITLAB, answer(400, TRANSITION.format("enqueue", "running")), Ruling.SUCCESS, "further on"),
-        (GITLAB, answer(400, TRANSITION.format("run", "running")), Ruling.SUCCESS, "already"),
+        (GITLAB, answer(400, TRANSITION.format("enqueue", "pending")), Ruling.SUCCESS, "this state already"),
+        (GITLAB, answer(400, TRANSITION.format("enqueue", "running")), Ruling.SUCCESS, "a newer state"),
+        (GITLAB, answer(400, TRANSITION.format("run", "running")), Ruling.SUCCESS, "this state already"),
         (GITLAB, answer(400, TRANSITION.format("skip", "running")), Ruling.PERMANENT, "state"),
         (GITLAB, answer(400, TRANSITION.format("run", "success")), Ruling.PERMANENT, "state"),
         (GITLAB, answer(400, "description is too long"), Ruling.PERMANENT, ""),
         (GITLAB, answer(409, "Another update to this commit status is in progress"), Ruling.RETRY, "written"),
         (GITLAB, answer(429, "Retry later"), Ruling.RETRY, "rate limit"),
         (GITLAB, answer(403), Ruling.PERMANENT, "scope"),
-        (GITLAB, answer(404, "404 Project Not Found"), Ruling.PERMANENT, "scope"),
+        (GITLAB, answer(404, "404 Project Not Found"), Ruling.RETRY, "scope"),
         (GITLAB, answer(422, "The number of jobs has exceeded the limit"), Ruling.PERMANENT, "full"),
         (BITBUCKET, answer(201), Ruling.SUCCESS, ""),
         (
@@ -207,7 +276,30 @@ GITHUB, GITLAB, BITBUCKET = FILLED
         ),
         (BITBUCKET, answer(400), Ruling.PERMANENT, "field"),
         (BITBUCKET, answer(403), Ruling.PERMANENT, "scope"),
-        (BITBUCKET, answer(404), Ruling.PERMANENT, "scope"),
+        (BITBUCKET, answer(404), Ruling.RETRY, "scope"),
+        (DATACENTER, answer(204), Ruling.SUCCESS, ""),
+        (DATACENTER, answer(400, "ref must begin with refs/"), Ruling.PERMANENT, "field"),
+        (DATACENTER, answer(401), Ruling.PERMANENT, "scope"),
+        (DATACENTER, answer(404), Ruling.RETRY, "scope"),
+        (DATACENTER, answer(429, retry_after="5"), Ruling.RETRY, "rate limit"),
+        (GITEA, answer(201), Ruling.SUCCESS, ""),
+        (
+            GITEA,
+            answer(403, "token does not have at least one of required scope(s)"),
+            Ruling.PERMANENT,
+            "scope",
+        ),
+        (GITEA, answer(404, "object does not exist"), Ruling.RETRY, "scope"),
+        (GITEA, answer(500, "object does not exist"), Ruling.RETRY, "commit"),
+        (FORGEJO, answer(401), Ruling.PERMANENT, "token"),
+        (FORGEJO, answer(404), Ruling.RETRY, "scope"),
+        (AZURE, answer(201), Ruling.SUCCESS, ""),
+        (AZURE, answer(203, "<html>Sign In"), Ruling.PERMANENT, "sign in"),
+        (AZURE, answer(302), Ruling.PERMANENT, "sign in"),
+        (AZURE, answer(403), Ruling.PERMANENT, "scope"),
+        (AZURE, answer(404), Ruling.RETRY, "scope"),
+        (AZURE, answer(429), Ruling.RETRY, "rate limit"),
+        (AZURE, answer(503, "TF400733: The request has been canceled"), Ruling.RETRY, "rate limit"),
     ],
 )
 def test_the_rules_of_a_preset_know_the_answers_of_its_host(
@@ -217,3 +309,21 @@ def test_the_rules_of_a_preset_know_the_answers_of_its_host(
 
     assert rule.then is ruling
     assert because in rule.because
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.parametrize(("status", "body"), [(404, "Not Found"), (422, "No commit found for SHA: abc")])
+def test_a_commit_that_is_not_there_is_looked_for_a_few_times_at_most(
+    name: str, status: int, body: str
+) -> None:
+    rule = rule_for(answer(status, body), PRESETS.responses(name))
+
+    assert rule.then is Ruling.PERMANENT or (rule.tries is not None and rule.tries <= 5)
+
+
+@pytest.mark.parametrize("name", PRESETS.names)
+def test_a_rate_limit_that_names_no_time_is_respected_for_ten_seconds_at_least(name: str) -> None:
+    rule = rule_for(answer(429), PRESETS.responses(name))
+
+    assert rule.then is Ruling.RETRY
+    assert name.startswith(("gitea", "forgejo")) or (rule.after or 0) >= 10_000
