@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from hookengine import __version__
 from hookengine.domain.context import merge
+from hookengine.domain.secret import NAME as SECRET_NAME
 from hookengine.errors import ConfigError, Problem
 from hookengine.failpoints import VARIABLE as FAILPOINTS
 from hookengine.guard.vault import secrets_in
@@ -49,6 +49,9 @@ def _agent(text: str) -> str:
     return text.replace("{version}", __version__)
 
 
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -65,7 +68,7 @@ class Server(_Group):
 class SecretSource(_Group):
     """Where a secret is read from; the secret itself never stands in the file."""
 
-    env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
+    env: VariableName | None = None
     """The name of an environment variable."""
     file: Path | None = None
     """A file, read again when it changes."""
@@ -77,9 +80,24 @@ class SecretSource(_Group):
         return self
 
 
-class NamedSecret(SecretSource):
+class NamedSecret(_Group):
+    env: VariableName | None = None
+    """The name of an environment variable."""
+    file: Path | None = None
+    """A file, read again when it changes."""
+    stored: Literal[True] | None = None
+    """It is kept in the database, where `hookengine secrets set` puts it."""
     hosts: Hosts = Field(default_factory=list)
     """It is only ever sent to these."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> NamedSecret:
+        if [self.env, self.file, self.stored].count(None) != 2:
+            raise ValueError("needs one of `env`, `file` and `stored: true`")
+        return self
+
+    def resolved(self, folder: Path) -> NamedSecret:
+        return self.model_copy(update={"file": _inside(folder, self.file)})
 
 
 class Auth(_Group):
@@ -178,10 +196,8 @@ class Secrets(BaseModel):
         ]
     )
     """What is a secret in the context of an event; ** stands for any way there."""
-    context_hosts: Hosts = Field(
-        default_factory=lambda: ["api.github.com", "gitlab.com", "api.bitbucket.org"]
-    )
-    """Secrets out of a context are only ever sent to these."""
+    context_hosts: Hosts = Field(default_factory=list)
+    """Secrets out of a context are only ever sent to these, and a source provider's to the API of that provider."""
 
     @property
     def named(self) -> Mapping[str, NamedSecret]:
@@ -194,7 +210,7 @@ class Secrets(BaseModel):
     @model_validator(mode="after")
     def _names_are_plain(self) -> Secrets:
         for name in self.named:
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+            if not SECRET_NAME.fullmatch(name):
                 raise MisplacedError("a secret's name is made of letters, digits and _", name)
         return self
 
@@ -272,10 +288,7 @@ class Settings(BaseSettings):
 
     def resolved(self, folder: Path) -> Settings:
         """With all paths counted from `folder`."""
-        named = {
-            name: secret.model_copy(update={"file": _inside(folder, secret.file)})
-            for name, secret in self.secrets.named.items()
-        }
+        named = {name: secret.resolved(folder) for name, secret in self.secrets.named.items()}
         tokens = {
             name: token.model_copy(update={"file": _inside(folder, token.file)})
             for name, token in self.auth.tokens.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +15,7 @@ from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.lane import Lane
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import RenderedRequest
+from hookengine.guard.vault import ContextSecrets, PlainSeal, Shelf, Source, Vault
 
 if TYPE_CHECKING:  # most tests want no database, and need not wait for what it takes
     from tests.postgres import PostgresServer, SharedDatabase
@@ -150,6 +151,22 @@ def make_request(state: object = "pending", **changes: Any) -> RenderedRequest:
         "body": (f'{{"state":"{state}"}}',),
     }
     return RenderedRequest(**{**values, **changes})
+
+
+async def _nothing_sealed(*place: object) -> str | None:
+    return None
+
+
+def make_vault(
+    sources: Mapping[str, Source] | None = None,
+    sealed: Callable[[int, str], Awaitable[str | None]] = _nothing_sealed,
+    shelf: Shelf | None = None,
+    **context: Iterable[str],
+) -> Vault:
+    """Without a seal. `context` is what ContextSecrets takes."""
+    seal = PlainSeal()
+    shelf = shelf or Shelf(seal, _nothing_sealed)
+    return Vault(sources or {}, ContextSecrets(seal, sealed, **context), shelf)
 
 
 def make_delivery(delivery_id: str = "dlv_1", **changes: Any) -> Delivery:

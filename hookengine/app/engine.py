@@ -120,8 +120,7 @@ class HookEngine:
         """The care that every node gives; that of the database only from nodes that deliver."""
         scheduler = self._scheduler = new_scheduler()
         parts = self.parts
-        if parts.reloader is not None:
-            scheduler.add_job(parts.reloader.keep_up, IntervalTrigger(seconds=RELOAD_EVERY))
+        scheduler.add_job(parts.reloader.keep_up, IntervalTrigger(seconds=RELOAD_EVERY))
         if deliver:
             parts.upkeep.schedule(scheduler)
             scheduler.add_job(parts.watchdog.watch, IntervalTrigger(seconds=WATCH_EVERY))
@@ -136,7 +135,7 @@ class HookEngine:
     async def _delivering(self, clock: Clock) -> AsyncIterator[None]:
         """Where one process owns the database, the holder of whatever lease is found at the start is gone."""
         worker, store = self.parts.worker, self.parts.store
-        if self.parts.reloader is None:
+        if not self.parts.shared:
             await store.expire_leases(clock.now())
 
         async def go_round() -> None:

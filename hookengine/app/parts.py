@@ -12,7 +12,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from hookengine.app.stores import open_memory
-from hookengine.config import Secrets, Settings
+from hookengine.config import NamedSecret as NamedSecretSettings
+from hookengine.config import Settings
 from hookengine.domain.clock import Clock
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits
@@ -32,9 +33,19 @@ from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
 from hookengine.guard.address import AddressPolicy
-from hookengine.guard.keys import KeyRing
+from hookengine.guard.key_file import open_ring
 from hookengine.guard.resolver import Resolver
-from hookengine.guard.vault import NamedSecret, PlainSeal, SecretMissing, Vault
+from hookengine.guard.vault import (
+    ContextSecrets,
+    Declared,
+    NamedSecret,
+    PlainSeal,
+    Seal,
+    SecretMissing,
+    Shelf,
+    Source,
+    Vault,
+)
 from hookengine.manifest import Manifest, shipped_presets
 from hookengine.metrics import Exposition, Tallies
 from hookengine.store.contract import Definitions, Store
@@ -65,7 +76,8 @@ class Parts:
     triggers: Triggers
     upkeep: Upkeep
     watchdog: Watchdog
-    reloader: Reloader | None  # None: nobody else changes what is defined
+    reloader: Reloader
+    shared: bool  # other nodes work on the same database
     vault: Vault
     pool: Pool
     exposition: Exposition
@@ -82,9 +94,11 @@ async def assemble(
     """Closed with the stack. The manifest is applied; without one, what is defined already counts."""
     memory = await open_memory(settings, stack)
     store = memory.store
-    vault = _vault(settings, _seal(settings), store, environ)
+    seal = seal_of(settings)
+    shelf = Shelf(seal, store.sealed_secret)
+    vault = _vault(settings, seal, shelf, store, environ)
     catalogue = Catalogue()
-    reloader = Reloader(store, catalogue, signals)
+    reloader = Reloader(store, catalogue, shelf, signals)
     if manifest is not None:
         await store.apply(_defined(manifest), "file", clock.now())
     await reloader.reload()
@@ -107,7 +121,8 @@ async def assemble(
         triggers=Triggers(store, catalogue, intake, clock, vault.value),
         upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
-        reloader=reloader if memory.shared else None,
+        reloader=reloader,
+        shared=memory.shared,
         vault=vault,
         pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
@@ -128,23 +143,23 @@ def _defined(manifest: Manifest) -> Definitions:
     )
 
 
-def _seal(settings: Settings) -> KeyRing | PlainSeal:
-    return PlainSeal() if settings.secrets.insecure_plaintext else KeyRing.read(settings.secrets.key_file)
+def seal_of(settings: Settings) -> Seal:
+    """Raises ConfigError without a key, unless none is wanted."""
+    return PlainSeal() if settings.secrets.insecure_plaintext else open_ring(settings.secrets.key_file)
 
 
-def _vault(settings: Settings, seal: KeyRing | PlainSeal, store: Store, environ: Mapping[str, str]) -> Vault:
-    secrets: Secrets = settings.secrets
-    named = {
-        name: NamedSecret(env=secret.env, file=secret.file, hosts=frozenset(secret.hosts), environ=environ)
-        for name, secret in secrets.named.items()
-    }
-    return Vault(
-        named,
-        seal,
-        store.sealed,
-        context_paths=secrets.context_paths,
-        context_hosts=secrets.context_hosts,
-    )
+def _vault(settings: Settings, seal: Seal, shelf: Shelf, store: Store, environ: Mapping[str, str]) -> Vault:
+    secrets = settings.secrets
+    sources = {name: _source(name, secret, shelf, environ) for name, secret in secrets.named.items()}
+    context = ContextSecrets(seal, store.sealed, paths=secrets.context_paths, hosts=secrets.context_hosts)
+    return Vault(sources, context, shelf)
+
+
+def _source(name: str, said: NamedSecretSettings, shelf: Shelf, environ: Mapping[str, str]) -> Source:
+    hosts = frozenset(said.hosts)
+    if said.stored:
+        return Declared(name, shelf, hosts)
+    return NamedSecret(env=said.env, file=said.file, hosts=hosts, environ=environ)
 
 
 def _policy(settings: Settings) -> AddressPolicy:

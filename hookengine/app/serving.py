@@ -29,7 +29,7 @@ async def serve(
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             async with answering(engine.web(api=role is not Role.WORKER), listener):
-                for because in engine.parts.vault.missing():
+                for because in await engine.parts.vault.missing():
                     signals.announce(SECRET_MISSING, because=because)
                 signals.announce(SERVER_LISTENING, url=url, incoming=_urls(engine))
                 await told_to_stop()

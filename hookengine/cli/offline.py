@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hookengine.config import Settings, read_config
-from hookengine.guard.vault import NamedSecret, PlainSeal, Vault
+from hookengine.guard.vault import ContextSecrets, NamedSecret, PlainSeal, Shelf, Vault
 from hookengine.manifest import Manifest
 
 
@@ -28,5 +28,9 @@ def _vault(settings: Settings) -> Vault:
     async def never_sealed(pipeline_id: int, path: str) -> str | None:
         return None
 
-    named = {name: NamedSecret(env=said.env, file=said.file) for name, said in settings.secrets.named.items()}
-    return Vault(named, PlainSeal(), never_sealed, context_paths=settings.secrets.context_paths)
+    async def never_stored(owner: str, name: str) -> str | None:
+        return None
+
+    seal = PlainSeal()
+    context = ContextSecrets(seal, never_sealed, paths=settings.secrets.context_paths)
+    return Vault(dict.fromkeys(settings.secrets.named, NamedSecret()), context, Shelf(seal, never_stored))

@@ -16,7 +16,7 @@ import click
 
 from hookengine.cli.failing import AnswerIsNo
 from hookengine.engine.preview import SAMPLE_COMMIT
-from hookengine.guard.keys import new_key_file
+from hookengine.guard.key_file import new_key_file
 
 CONFIG, KEY, TOKEN = Path("config.yaml"), Path("hookengine.key"), Path("hookengine.token")
 PIPELINE, HOOK = "shop-deploy", "commit status"

@@ -29,11 +29,15 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The target answered. `body` holds the first bytes of the answer as text, scrubbed of secrets."""
+    """The target answered. `body` holds the first bytes of the answer as text, scrubbed of secrets.
+
+    `renewed`: the credential that was not good enough for it has another value by now.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names, those worth keeping
     body: str = ""
+    renewed: bool = False
     timing: Timing | None = field(default=None, compare=False)
 
 

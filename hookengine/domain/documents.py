@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hookengine.domain.hook import Condition, Hook, HookState, LanePolicy, LaneSpec
+from hookengine.domain.hook import (
+    Condition,
+    Hook,
+    HookState,
+    LanePolicy,
+    LaneSpec,
+    Signing,
+    SigningScheme,
+)
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
 from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
@@ -26,6 +34,7 @@ def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) 
     values = json.loads(text)
     lane = values.pop("lane")
     retry = values.pop("retry")
+    signing = values.pop("signing", None)  # what was written before hooks were signed does not say
     return Hook(
         id=hook_id,
         revision=revision,
@@ -35,6 +44,7 @@ def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) 
         conditions=_conditions(values.pop("conditions")),
         lane=None if lane is None else LaneSpec(policy=LanePolicy(lane["policy"]), key=lane["key"]),
         retry=RetryPolicy(**{**retry, "waits": tuple(retry["waits"])}),
+        signing=None if signing is None else _signing(signing),
         responses=tuple(_rule(rule) for rule in values.pop("responses")),
         **values,
     )
@@ -73,6 +83,10 @@ def _conditions(values: list[dict[str, Any]]) -> tuple[Condition, ...]:
     return tuple(
         Condition(path=value["path"], accepted_values=tuple(value["accepted_values"])) for value in values
     )
+
+
+def _signing(values: dict[str, Any]) -> Signing:
+    return Signing(secrets=tuple(values["secrets"]), scheme=SigningScheme(values["scheme"]))
 
 
 def _rule(values: dict[str, Any]) -> ResponseRule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,9 @@ from hookengine.domain.context import MISSING, Context, lookup
 from hookengine.domain.event import STATUS_CHANGED, Lifecycle
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import RetryPolicy
+
+_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class LanePolicy(StrEnum):
@@ -49,6 +53,19 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
+class SigningScheme(StrEnum):
+    STANDARD = "standard"  #: Standard Webhooks
+    GITHUB = "github"  #: X-Hub-Signature-256, as GitHub does it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """How requests are signed. `secrets` are names, the newest first: while one is replaced, both sign."""
+
+    secrets: tuple[str, ...]
+    scheme: SigningScheme = SigningScheme.STANDARD
+
+
 class HookState(StrEnum):
     ACTIVE = "active"  #: matches events, delivers
     PAUSED = "paused"  #: matches events, what it owes waits
@@ -78,6 +95,7 @@ class Hook:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float = 30.0  # seconds from connecting to the last byte read
     responses: tuple[ResponseRule, ...] = ()
+    signing: Signing | None = None  # never of commit-status calls
     rate: str = ""  # such as 10/min: what its credential may carry, on all nodes together; empty: no limit
     preset: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +105,13 @@ class Hook:
         if event_type in self.events:
             return True
         return STATUS_CHANGED in self.events and event_type in Lifecycle.values()
+
+    @property
+    def target(self) -> str:
+        """Scheme, host and port of the URL as far as they are literal: where its own secrets may go."""
+        url = _BLANK.sub(lambda blank: str(self.params.get(blank[1], blank[0])), self.target_url)
+        found = _ORIGIN.match(url)
+        return found[0].lower() if found else url
 
     def first_failing(self, context: Context) -> Condition | None:
         return next((condition for condition in self.conditions if not condition.holds(context)), None)

@@ -149,6 +149,8 @@ def _judge_answer(
         return _again(because, trial, policy, chance, pause=asked, tries=rule.tries, words=words)
     if answer.status in REDIRECTS and (address := answer.headers.get("location")):
         because = f"{because}; its new address is {address[:MAX_ADDRESS]}"
+    if answer.renewed and not policy.exhausted(trial.number, age=trial.age, wait=0, rank=trial.rank):
+        return TryAgain(at=trial.now, because=f"{because}; its credential has been renewed")
     return GiveUp(because=because, gone=answer.status == 410)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from hookengine.domain.event_list import at_index
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_id
 from hookengine.domain.pipeline import Pipeline
+from hookengine.domain.request import SecretRef
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import account_of, host_of, lane_of
@@ -46,7 +47,13 @@ RENDER_AGAIN = 20  # times, when other nodes' events of the same action keep com
 class Seals(Protocol):
     """What intake needs of the vault."""
 
-    names: tuple[str, ...]
+    def refs(self, pipeline_id: int) -> Mapping[str, SecretRef]:
+        """What `secrets.NAME` means in templates of the pipeline's hooks."""
+        ...
+
+    def refs_of(self, hook_id: str) -> Mapping[str, SecretRef]:
+        """What it means in those of this hook instead."""
+        ...
 
     def take_out(self, data: Context) -> tuple[dict[str, Any], dict[str, str]]:
         """The data with its secrets replaced by marks, and the secrets by their paths."""
@@ -149,7 +156,7 @@ class Intake:
                 context,
                 event.event,
                 event.data,
-                self._seals.names,
+                self._seals.refs(event.pipeline.id),
                 event_id=event.id,
                 now=now,
             )
@@ -170,6 +177,8 @@ class Intake:
     def _deliver(self, hook: Hook, view: Context, action: ActionKey, now: Millis) -> OwedDelivery:
         """A hook whose templates cannot be rendered does not fail the event: the failure is recorded."""
         delivery_id = new_id("dlv", now)
+        if own := self._seals.refs_of(hook.id):
+            view = {**view, "secrets": {**view["secrets"], **own}}
         owed = {"id": delivery_id, "hook_id": hook.id, "hook_revision": hook.revision}
         try:
             rendered = self._catalogue.prepared(hook).render(view)

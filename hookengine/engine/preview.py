@@ -11,7 +11,7 @@ from hookengine.domain.context import MISSING, Context, lookup, merge
 from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
-from hookengine.domain.request import RenderedRequest
+from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.lanes import lane_of
 from hookengine.engine.rendering import prepare
 from hookengine.engine.selection import why_not
@@ -25,7 +25,9 @@ _DELIVERY = "dlv_preview"
 class TakesSecrets(Protocol):
     """What a preview needs of the vault."""
 
-    names: tuple[str, ...]
+    def refs(self, pipeline_id: int) -> Mapping[str, SecretRef]: ...
+
+    def refs_of(self, hook_id: str) -> Mapping[str, SecretRef]: ...
 
     def take_out(self, data: Context) -> tuple[dict[str, Any], dict[str, str]]: ...
 
@@ -73,7 +75,8 @@ def preview(
     """As intake would do it for the first event of an action. Raises InvalidEvent, as intake would."""
     data, _ = secrets.take_out(event.data)
     event_id = event.id or "evt_preview"
-    view = snapshot(pipeline, {}, event, data, secrets.names, event_id=event_id, now=now).view
+    refs = {**secrets.refs(pipeline.id), **secrets.refs_of(hook.id)}
+    view = snapshot(pipeline, {}, event, data, refs, event_id=event_id, now=now).view
     reason = _why_not(hook, pipeline, event, view)
     if reason is not None and not ignore_conditions:
         return Preview(hook=hook, why_not=reason)

@@ -1,4 +1,4 @@
-"""Noticing that pipelines or hooks were changed, by this node or another."""
+"""Noticing that pipelines, hooks or secrets were changed, by this node or another process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError, TemplateError
+from hookengine.guard.vault import Shelf
 from hookengine.store.contract import Store
 
 RELOAD_EVERY = 1  # seconds
 
 
 class Reloader:
-    def __init__(self, store: Store, catalogue: Catalogue, signals: Signals) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, shelf: Shelf, signals: Signals) -> None:
         self._store = store
+        self._shelf = shelf
         self._catalogue = catalogue
         self._signals = signals
         self._version = 0
@@ -22,6 +24,7 @@ class Reloader:
         """Raises StoreError, and TemplateError for a hook that this version cannot run."""
         version, definitions = await self._store.definitions(self._version)
         if definitions is not None:
+            self._shelf.know(definitions.secrets)
             self._catalogue.load(definitions)
             self._version = version
 

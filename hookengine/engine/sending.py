@@ -6,13 +6,14 @@ import asyncio
 import re
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import Protocol
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
 from hookengine.domain.clock import Clock
-from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.hook import Hook
+from hookengine.domain.request import RenderedRequest
+from hookengine.engine.binding import Binder, Bound, Secrets
 from hookengine.engine.wire.exchange import Exchange, Gate
 from hookengine.engine.wire.failures import Broken, Late, LeaseOver
 from hookengine.engine.wire.message import UnfitError, message_of
@@ -20,9 +21,11 @@ from hookengine.engine.wire.pool import Pool
 from hookengine.errors import StoreError
 from hookengine.failpoints import reach
 from hookengine.guard.hostname import Refused
+from hookengine.guard.signing import UnfitSecret
 from hookengine.guard.url import Target, check_url
-from hookengine.guard.vault import SecretMissing, SecretRefused, fill, scrub
+from hookengine.guard.vault import SecretMissing, SecretRefused, scrub
 
+UNAUTHORIZED = 401
 _KEPT_HEADERS = re.compile(
     rb"content-type|location|retry-after|date|x-request-id|x-github-request-id|(?:x-)?ratelimit-.*",
     re.IGNORECASE | re.DOTALL,
@@ -31,12 +34,6 @@ _KEPT_HEADERS = re.compile(
 
 class NotBegun(Exception):
     """No byte was sent, and it is not the target's fault: the delivery may be given back."""
-
-
-class Secrets(Protocol):
-    """What sending needs of the vault."""
-
-    async def values(self, request: RenderedRequest, host: str) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +47,7 @@ class Manners:
 
 class Sender:
     def __init__(self, secrets: Secrets, pool: Pool, clock: Clock, manners: Manners = Manners()) -> None:
-        self._secrets = secrets
+        self._binder = Binder(secrets, clock)
         self._pool = pool
         self._clock = clock
         self._manners = manners
@@ -62,8 +59,10 @@ class Sender:
         deadline: float,
         stop: float = float("inf"),
         subject: str = "",
+        hook: Hook | None = None,
     ) -> Outcome:
-        """`headers` go with the request's own; `deadline` is how many seconds it may take until the last byte.
+        """`headers` go with the request's own, which is signed if its `hook` says so; `deadline` is how many
+        seconds it may take until the last byte.
 
         No byte leaves after `stop`, a time of the clock's ticks. `subject` names it to fail-points. Raises
         NotBegun, and CancelledError only if no byte has left.
@@ -72,27 +71,22 @@ class Sender:
         try:
             target = check_url(request.url, self._pool.policy)
             self._check_plain(request, target)
-            values = await self._secrets.values(request, target.host)
-        except (Refused, SecretRefused) as error:
+            bound = await self._binder.bind(request, target.host, headers, hook)
+            message = message_of(
+                request.method, target, [*self._usual_headers(bound.headers), *bound.headers], bound.body
+            )
+        except (Refused, SecretRefused, UnfitError) as error:
             return Blocked(reason=str(error))
-        except (SecretMissing, StoreError) as error:
+        except (SecretMissing, UnfitSecret, StoreError) as error:
             return Blocked(reason=str(error), passing=True)
-        secrets = set(values.values())
-
-        def filled(ref: SecretRef) -> str:
-            value = fill(ref, values)
-            secrets.add(value)
-            return value
-
-        try:
-            own, body = request.filled(filled)
-            message = message_of(request.method, target, [*self._usual_headers(own), *headers, *own], body)
-        except UnfitError as error:
-            return Blocked(reason=str(error))
         except ValueError:  # its text would quote the request
             return Blocked(reason="the request holds characters that cannot be sent")
         exchange = self._exchange(request.method, message, ends, _Lease(self._clock, stop, subject))
-        return await self._outcome(exchange, target, deadline, secrets)
+        outcome = await self._outcome(exchange, target, deadline, bound)
+        if isinstance(outcome, Answered) and outcome.status == UNAUTHORIZED:
+            renewed = await self._binder.is_renewed(request, target.host, bound)
+            return replace(outcome, renewed=renewed)
+        return outcome
 
     def _check_plain(self, request: RenderedRequest, target: Target) -> None:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
@@ -116,9 +110,7 @@ class Sender:
             gate=gate,
         )
 
-    async def _outcome(
-        self, exchange: Exchange, target: Target, deadline: float, secrets: Collection[str]
-    ) -> Outcome:
+    async def _outcome(self, exchange: Exchange, target: Target, deadline: float, bound: Bound) -> Outcome:
         try:
             await self._pool.run(exchange, target)
         except LeaseOver as over:
@@ -130,7 +122,7 @@ class Sender:
                 return Unknown(reason="the engine was stopped while sending")
         except Exception as error:  # noqa: BLE001  an attempt always has an outcome
             return _failure(error, exchange, deadline)
-        return self._answered(exchange, secrets)
+        return self._answered(exchange, bound.secrets)
 
     def _answered(self, exchange: Exchange, secrets: Collection[str]) -> Answered:
         kept: dict[str, str] = {}

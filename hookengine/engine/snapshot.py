@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,12 @@ def snapshot(
     remembered: Context,
     event: Event,
     data: Context,
-    secret_names: Iterable[str],
+    secrets: Mapping[str, SecretRef],
     *,
     event_id: str,
     now: Millis,
 ) -> Snapshot:
-    """`data` is the event's data without secrets."""
+    """`data` is the event's data without secrets; `secrets` are those of templates by their names."""
     known = merge(remembered, data)
     action = dict(known["action"])
     sent = data["action"].get("status")
@@ -43,7 +43,7 @@ def snapshot(
     view = merge(_with_refs(pipeline.context, pipeline.id), _with_refs(known, pipeline.id))
     view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())
     view["event"] = event.facts(event_id, now)
-    view["secrets"] = {name: SecretRef(NAMED + name) for name in secret_names}
+    view["secrets"] = secrets
     return Snapshot(remembered=known, view=view)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,7 +47,12 @@ class Triggers:
     """`secret` gives the value of a named secret, or raises SecretMissing."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, intake: Intake, clock: Clock, secret: Callable[[str], str]
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        intake: Intake,
+        clock: Clock,
+        secret: Callable[[str], Awaitable[str]],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -61,7 +66,7 @@ class Triggers:
         Raises NotFound, BadSignature, InvalidEvent, SecretMissing, StoreError.
         """
         hook = self._catalogue.incoming(hook_id)
-        self._verify(hook, body, headers)
+        await self._verify(hook, body, headers)
         document = _parsed(body)
         failing = hook.first_failing(document)
         if failing is not None:
@@ -110,11 +115,11 @@ class Triggers:
         known = (await self._store.remember([event_id], [])).events.get(event_id)
         return None if known is None else orjson.loads(known[1])
 
-    def _verify(self, hook: IncomingHook, body: bytes, headers: Mapping[str, str]) -> None:
+    async def _verify(self, hook: IncomingHook, body: bytes, headers: Mapping[str, str]) -> None:
         if hook.secret is None:
             return
         signature = headers.get(hook.signature_header.lower(), "")
-        if not signature or not verify_hmac(self._secret(hook.secret), body, signature):
+        if not signature or not verify_hmac(await self._secret(hook.secret), body, signature):
             raise BadSignature(f"the header {hook.signature_header} must hold the HMAC-SHA256 of the body")
 
 

@@ -214,7 +214,7 @@ class Worker:
         self._sending.add(task)
         try:
             subject = f"{leased.delivery_id} {leased.event_id}"
-            return await self._sender.send(leased.request, headers, deadline, stop, subject)
+            return await self._sender.send(leased.request, headers, deadline, stop, subject, hook)
         finally:
             self._sending.discard(task)
 

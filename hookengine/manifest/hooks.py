@@ -77,6 +77,7 @@ def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int
         "pipeline_id": pipeline_id,
         "action_type": text.action_type,
         "conditions": tuple(condition.condition() for condition in text.trigger_when.conditions),
+        "signing": text.signing.signing() if text.signing else None,
         "state": HookState.ACTIVE if text.active else HookState.DISABLED,
     }
 
@@ -138,6 +139,12 @@ def check_secrets(value: Any, at: Location, names: Collection[str], findings: Fi
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, member in inner:
         check_secrets(member, (*at, step), names, findings)
+
+
+def check_signing(hook: Hook, at: Location, names: Collection[str], findings: Findings) -> None:
+    for name in hook.signing.secrets if hook.signing else ():
+        if name not in names:
+            findings.wrong((*at, "signing"), unknown_name("secret", name, names), hint=NAMED_UNDER)
 
 
 def _field(hook: Hook, error: TemplateError) -> tuple[Location, str]:

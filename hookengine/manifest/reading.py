@@ -16,6 +16,7 @@ from hookengine.manifest.hooks import (
     NAMED_UNDER,
     check_blanks,
     check_secrets,
+    check_signing,
     check_templates,
     plain_hook,
     preset_hook,
@@ -155,6 +156,7 @@ class _Reading:
             check_templates(hook, at, self.findings)
             if self.secret_names is not None:
                 check_secrets(item, at, self.secret_names, self.findings)
+                check_signing(hook, at, self.secret_names, self.findings)
             self.hooks.append(hook)
 
     def _built(self, text: PlainText | PresetHookText, at: Location, owner: int | None) -> Hook | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hookengine.domain.event import RESERVED, STATUS_CHANGED, Lifecycle
-from hookengine.domain.hook import Condition, LanePolicy, LaneSpec
+from hookengine.domain.hook import Condition, LanePolicy, LaneSpec, Signing, SigningScheme
 from hookengine.domain.pipeline import Variable, VariableType
 from hookengine.domain.rate import Rate
 from hookengine.domain.response import ResponseRule, Ruling, compiled
@@ -88,6 +88,7 @@ def _own_names(context: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 Path = Annotated[str, Field(min_length=1, max_length=500)]
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 EventName = Annotated[str, AfterValidator(_event)]
 Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
 
@@ -261,6 +262,31 @@ def _lane(value: Any) -> Any:
 Lane = Annotated[LaneText | None, BeforeValidator(_lane)]
 
 
+class SigningText(Checked):
+    secret: SecretName | None = None
+    """The name of a secret."""
+    secrets: Annotated[list[SecretName] | None, Field(min_length=1, max_length=5)] = None
+    """Several, while one is replaced by another: requests are signed with each."""
+    scheme: Literal["standard", "github"] = "standard"
+    """standard: Standard Webhooks; github: X-Hub-Signature-256."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> SigningText:
+        if (self.secret is None) == (self.secrets is None):
+            raise ValueError("needs either `secret` or `secrets`")
+        if self.scheme == "github" and self.secret is None:
+            raise MisplacedError("GitHub's header holds one signature: name one `secret`", "secrets")
+        return self
+
+    def signing(self) -> Signing:
+        names = [self.secret] if self.secret is not None else self.secrets or []
+        return Signing(secrets=tuple(names), scheme=SigningScheme(self.scheme))
+
+
+def _signing(value: Any) -> Any:
+    return {"secret": value} if isinstance(value, str) else value
+
+
 class HookText(Checked):
     """What every hook may say."""
 
@@ -277,6 +303,8 @@ class HookText(Checked):
     """From connecting to the last byte read."""
     rate: RateText | None = None
     """How many requests the credential it uses may carry, such as 10/min, on all nodes together."""
+    signing: Annotated[SigningText | None, BeforeValidator(_signing)] = None
+    """With which secret requests are signed; commit-status calls never are."""
     responses: list[ResponseText] = Field(default_factory=list)
     """Looked at in order, before the rules of the preset and the engine."""
 

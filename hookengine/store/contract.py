@@ -36,6 +36,7 @@ from hookengine.domain.lane import Wait
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import DAY
+from hookengine.domain.secret import StoredSecret
 
 ActionKey = tuple[int, str]
 """(pipeline id, the action's id as text)."""
@@ -242,6 +243,7 @@ class Definitions:
     pipelines: tuple[Pipeline, ...] = ()
     hooks: tuple[Hook, ...] = ()
     incoming_hooks: tuple[IncomingHook, ...] = ()
+    secrets: tuple[StoredSecret, ...] = ()  # not applied: they are kept and dropped one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,9 +353,20 @@ class Store(Protocol):
         """The newest context secret at this path, sealed."""
         ...
 
+    async def keep_secret(self, secret: StoredSecret, sealed: str) -> None:
+        """In the place of the owner's of this name, if there is one. Raises NotFound for an unknown owner."""
+        ...
+
+    async def drop_secret(self, owner: str, name: str) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def sealed_secret(self, owner: str, name: str) -> str | None: ...
+
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         """Make these what `managed_by` defines: add, change, delete its own; the result is all that is
-        defined now, by anyone, with revisions. A changed hook gets a new revision."""
+        defined now, by anyone, with revisions. A changed hook gets a new revision; one that goes to another
+        host, or is deleted, loses the secrets of its own."""
         ...
 
     async def create_pipeline(self, reference: int | str) -> Definitions:

@@ -89,6 +89,18 @@ class ContextSecretRow(SQLModel, table=True):
     updated_at: int = _big()
 
 
+class SecretRow(SQLModel, table=True):
+    """A secret that somebody set, sealed. `owner` is `hook:ID`, `pipeline:ID`, or empty: everyone's."""
+
+    __tablename__ = "secret"
+
+    owner: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    hosts: str = _long()
+    sealed: str = _long()
+    updated_at: int = _big()
+
+
 class EventRow(SQLModel, table=True):
     """`answer` is what its sender was told, so that a repeated event is told the same."""
 

@@ -22,7 +22,7 @@ import pytest
 from hookengine.app import HookEngine
 from hookengine.domain.clock import Clock as AnyClock
 from hookengine.engine.signals import Facts, Signals
-from hookengine.guard.keys import new_key_file
+from hookengine.guard.key_file import new_key_file
 from hookengine.simulators import Bitbucket, GitHub, GitLab, Host
 from tests.conftest import Clock
 

@@ -10,7 +10,7 @@ from hookengine.domain.attempt import Answered
 from hookengine.domain.event import STATUS_CHANGED, Event, Lifecycle
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import Pipeline
-from hookengine.domain.request import RenderedRequest
+from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.domain.response import Ruling, rule_for
 from hookengine.domain.status_call import recognise
 from hookengine.engine.rendering import prepare
@@ -64,7 +64,8 @@ def hook_of(preset: str, blanks: dict[str, Any]) -> Hook:
 def rendered(hook: Hook, document: dict[str, Any]) -> RenderedRequest:
     event = Event.parse(document)
     pipeline = Pipeline(id=7, name="shop-deploy")
-    view = snapshot(pipeline, {}, event, event.data, SECRETS, event_id="evt_1", now=0).view
+    refs = {name: SecretRef(f"secrets.{name}") for name in SECRETS}
+    view = snapshot(pipeline, {}, event, event.data, refs, event_id="evt_1", now=0).view
     return prepare(hook).render(view).request
 
 

@@ -135,7 +135,7 @@ def test_a_mistake_in_a_variable_is_told_with_its_name(name: str, value: str, ex
         ),
         ("delivery: {user_agent: 'ä'}", "1:24: delivery.user_agent: must match"),
         ("auth: {tokens: {ci: {}}}", "1:21: auth.tokens.ci: needs either `env` or `file`"),
-        ("secrets: {a: {env: A, file: b}}", "1:14: secrets.a: needs either `env` or `file`"),
+        ("secrets: {a: {env: A, file: b}}", "1:14: secrets.a: needs one of `env`, `file` and `stored: true`"),
         (
             "secrets: {a: {env: A, host: [b]}}",
             "1:23: secrets.a.host: unknown key 'host', did you mean 'hosts'?",

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hookengine.app import HookEngine, database_path
-from hookengine.config import SecretSource, Settings, read_config
+from hookengine.config import NamedSecret, SecretSource, Settings, read_config
 from hookengine.engine.signals import Signals
 from hookengine.errors import ConfigError
-from hookengine.guard.keys import new_key_file
+from hookengine.guard.key_file import new_key_file
 from hookengine.manifest import Manifest, shipped
 from hookengine.simulators import Bitbucket, GitHub, GitLab, Host, serve
 from hookengine.web.server import answering, listening
@@ -143,7 +143,7 @@ def _make_secrets(settings: Settings, provider: str) -> Values:
     return Values(named=named, api=api[0] if api else "", source=provider)
 
 
-def _make(source: SecretSource) -> str:
+def _make(source: SecretSource | NamedSecret) -> str:
     """One that is read from the environment is what it is there."""
     if source.file is None:
         return os.environ.get(source.env or "", "")

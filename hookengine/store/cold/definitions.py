@@ -1,7 +1,4 @@
-"""What admins defined: pipelines, hooks with their revisions, incoming hooks.
-
-Whoever changes any of it locks the one row of `definitions` first: nodes do so one after another.
-"""
+"""What admins defined: pipelines, hooks with their revisions, incoming hooks."""
 
 from __future__ import annotations
 
@@ -22,7 +19,8 @@ from hookengine.domain.documents import (
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline, new_pipeline
 from hookengine.errors import ConfigError, Problem
-from hookengine.store.cold import hooks
+from hookengine.store.cold import hooks, secrets
+from hookengine.store.cold.changes import count_up, lock
 from hookengine.store.cold.tables import DEFINITIONS, HOOK, HOOK_REVISION, INCOMING_HOOK, PIPELINE
 from hookengine.store.contract import Definitions
 
@@ -32,32 +30,32 @@ def apply(connection: Connection, definitions: Definitions, managed_by: str, now
 
     The version counts up only if something changed: nodes that start with the same file leave each other alone.
     """
-    _lock(connection)
+    lock(connection)
     changed = (
         _apply_pipelines(connection, definitions.pipelines, managed_by),
         hooks.apply(connection, definitions.hooks, managed_by, now),
         _apply_incoming(connection, definitions.incoming_hooks, managed_by),
     )
     if any(changed):
-        _count_up(connection)
+        count_up(connection)
     return _read(connection)
 
 
 def create_pipeline(connection: Connection, reference: int | str) -> Definitions:
     """Two nodes that hear of new ones at the same time give them ids one after the other."""
-    _lock(connection)
+    lock(connection)
     known = {row.id: row.name for row in connection.execute(select(PIPELINE.c.id, PIPELINE.c.name))}
     if reference not in known and reference not in known.values():
         _apply_pipelines(connection, [new_pipeline(reference, known)], "events")
-        _count_up(connection)
+        count_up(connection)
     return _read(connection)
 
 
 def switch(connection: Connection, hook_id: str, state: HookState, because: str, now: Millis) -> None:
     """Raises NotFound."""
-    _lock(connection)
+    lock(connection)
     if hooks.switch(connection, hook_id, state, because, now):
-        _count_up(connection)
+        count_up(connection)
 
 
 def definitions(connection: Connection, known: int) -> tuple[int, Definitions | None]:
@@ -80,14 +78,6 @@ def hook_revision(connection: Connection, hook_id: str, revision: int) -> Hook |
     if document is None:
         return None
     return hook_from_json(document, hook_id=hook_id, revision=revision, state=HookState.ACTIVE)
-
-
-def _lock(connection: Connection) -> None:
-    connection.execute(select(DEFINITIONS.c.version).with_for_update())
-
-
-def _count_up(connection: Connection) -> None:
-    connection.execute(update(DEFINITIONS).values(version=DEFINITIONS.c.version + 1))
 
 
 def _version(connection: Connection) -> int:
@@ -118,6 +108,7 @@ def _read(connection: Connection) -> Definitions:
         incoming_hooks=tuple(
             incoming_from_json(document) for _, document in sorted(tuple(row) for row in incoming)
         ),
+        secrets=secrets.listed(connection),
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.documents import digest, hook_to_json
+from hookengine.domain.documents import digest, hook_from_json, hook_to_json
 from hookengine.domain.hook import Hook, HookState
 from hookengine.errors import NotFound
+from hookengine.store.cold import secrets
 from hookengine.store.cold.tables import HOOK, HOOK_REVISION
 
 
@@ -50,6 +51,7 @@ def apply(connection: Connection, hooks: Sequence[Hook], managed_by: str, now: M
     if new:
         connection.execute(insert(HOOK), [row._asdict() for row in new])
     _update(connection, changed)
+    secrets.take_from(connection, _moved(connection, known, wanted))
     return bool(new or changed)
 
 
@@ -102,6 +104,25 @@ def _off_at(known: _Row, state: HookState, now: Millis) -> Millis:
     if state != HookState.DISABLED:
         return min(known.off_at, now)  # a wall clock that was ahead then must not cancel what is new
     return known.off_at if known.state == HookState.DISABLED else now
+
+
+def _moved(connection: Connection, known: Mapping[str, _Row], wanted: Mapping[str, Hook]) -> set[str]:
+    """Those with secrets of their own that are deleted, or go to another host from now on."""
+    return {
+        hook_id
+        for hook_id in secrets.hooks_with_own(connection, known)
+        if hook_id not in wanted or _target(connection, known[hook_id]) != wanted[hook_id].target
+    }
+
+
+def _target(connection: Connection, row: _Row) -> str:
+    """Where the hook went so far."""
+    document = connection.execute(
+        select(HOOK_REVISION.c.document).where(
+            HOOK_REVISION.c.hook_id == row.id, HOOK_REVISION.c.revision == row.revision
+        )
+    ).scalar_one()
+    return hook_from_json(document, hook_id=row.id, revision=row.revision, state=HookState(row.state)).target
 
 
 def _update(connection: Connection, rows: Sequence[_Row]) -> None:

@@ -16,6 +16,7 @@ def _table(row: type[SQLModel]) -> Table:
 
 ACTION: Final = _table(tables.ActionRow)
 ATTEMPT: Final = _table(tables.AttemptRow)
+CONTEXT_SECRET: Final = _table(tables.ContextSecretRow)
 DEFINITIONS: Final = _table(tables.DefinitionsRow)
 DELIVERY: Final = _table(tables.DeliveryRow)
 EVENT: Final = _table(tables.EventRow)
@@ -26,3 +27,4 @@ INCOMING_HOOK: Final = _table(tables.IncomingHookRow)
 LANE: Final = _table(tables.LaneRow)
 PIPELINE: Final = _table(tables.PipelineRow)
 REQUEST: Final = _table(tables.RequestRow)
+SECRET: Final = _table(tables.SecretRow)

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.secret import StoredSecret
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold import actions, pruning, secrets, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -157,6 +158,18 @@ class PostgresStore:
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
         return await self._aside.run(lambda connection, ahead: actions.sealed(connection, pipeline_id, path))
+
+    async def keep_secret(self, secret: StoredSecret, sealed: str) -> None:
+        def keep(connection: Connection, ahead: Millis) -> None:
+            secrets.keep(connection, replace(secret, updated_at=secret.updated_at + ahead), sealed)
+
+        await self._aside.run(keep, secret.updated_at)
+
+    async def drop_secret(self, owner: str, name: str) -> None:
+        await self._aside.run(lambda connection, ahead: secrets.drop(connection, owner, name))
+
+    async def sealed_secret(self, owner: str, name: str) -> str | None:
+        return await self._aside.run(lambda connection, ahead: secrets.sealed(connection, owner, name))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._aside.run(

@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.secret import StoredSecret
 from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold import actions, pruning, secrets, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -125,6 +126,15 @@ class SqliteStore:
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
         return await self._reader.ask(lambda connection: questions.sealed(connection, pipeline_id, path))
+
+    async def keep_secret(self, secret: StoredSecret, sealed: str) -> None:
+        await self._write(lambda connection: secrets.keep(connection, secret, sealed))
+
+    async def drop_secret(self, owner: str, name: str) -> None:
+        await self._write(lambda connection: secrets.drop(connection, owner, name))
+
+    async def sealed_secret(self, owner: str, name: str) -> str | None:
+        return await self._read(lambda connection: secrets.sealed(connection, owner, name))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))

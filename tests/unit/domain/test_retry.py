@@ -351,3 +351,13 @@ def test_the_usual_waits_grow_to_an_hour() -> None:
 def test_the_next_try_is_told_as_a_time() -> None:
     assert next_try(TryAgain(at=NOW, because="503")) == "2026-11-18T11:06:40.000Z"
     assert next_try(GiveUp(because="422")) is None
+
+
+def test_a_401_whose_credential_was_renewed_is_tried_again_at_once() -> None:
+    verdict = judge(Answered(status=401, renewed=True), _trial(), RetryPolicy())
+    late = judge(Answered(status=401, renewed=True), _trial(age=4 * DAY), RetryPolicy())
+
+    assert isinstance(verdict, TryAgain)
+    assert (verdict.at, "renewed" in verdict.because) == (NOW, True)
+    assert isinstance(late, GiveUp)
+    assert isinstance(judge(Answered(status=401), _trial(), RetryPolicy()), GiveUp)

@@ -14,11 +14,10 @@ from hookengine.engine.intake import Intake, Limits, at_index
 from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
 from hookengine.errors import EventConflict, InvalidEvent, StaleContext, StoreError
-from hookengine.guard.vault import PlainSeal, Vault
 from hookengine.store.contract import Definitions, Leased, LeaseTerms, OwedEvent
 from hookengine.store.contract import Intake as Written
 from hookengine.store.sqlite import SqliteStore
-from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline
+from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import Seats, terms
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +46,7 @@ class Hands:
 class Stage:
     def __init__(self, store: SqliteStore, catalogue: Catalogue, clock: Clock, limits: Limits) -> None:
         self.store, self.hands, self.signals = store, Hands(), Signals()
-        vault = Vault({}, PlainSeal(), store.sealed, context_paths=["**.token"])
+        vault = make_vault(sealed=store.sealed, paths=["**.token"])
         self.intake = Intake(store, catalogue, vault, self.hands, self.signals, clock, limits)
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.signals.listen(lambda name, facts: self.told.append((name, facts)))

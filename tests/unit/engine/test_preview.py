@@ -13,23 +13,15 @@ from hookengine.domain.hook import Condition, Hook, HookState, LanePolicy
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
 from hookengine.engine.preview import SAMPLE_COMMIT, preview, sample_event
 from hookengine.errors import InvalidEvent
-from hookengine.guard.vault import NamedSecret, PlainSeal, Vault
+from hookengine.guard.vault import NamedSecret
+from tests.conftest import make_vault
 
 NOW = 1_795_000_000_000
 PIPELINE = Pipeline(id=1, name="shop", operation="deploy", context={"application": {"team": "red"}})
 VARIABLES = "action.triggered_from.hook_parsed_variables"
 
 
-async def nothing_sealed(pipeline_id: int, path: str) -> str | None:
-    return None
-
-
-VAULT = Vault(
-    {"github": NamedSecret(env="NOT_SET_ANYWHERE")},
-    PlainSeal(),
-    nothing_sealed,
-    context_paths=["**.access_token"],
-)
+VAULT = make_vault({"github": NamedSecret(env="NOT_SET_ANYWHERE")}, paths=["**.access_token"])
 
 
 def hook(**changes: Any) -> Hook:

@@ -15,7 +15,15 @@ def taken(
     pipeline = make_pipeline(**changes.pop("pipeline", {}))
     event = make_event(**changes)
     data = {"action": {"id": 7, "pipeline": 1}, **(data or {})}
-    return snapshot(pipeline, remembered or {}, event, data, ("host",), event_id="evt_9", now=NOW)
+    return snapshot(
+        pipeline,
+        remembered or {},
+        event,
+        data,
+        {"host": SecretRef("secrets.host")},
+        event_id="evt_9",
+        now=NOW,
+    )
 
 
 def test_templates_see_the_pipeline_the_action_and_the_event() -> None:

@@ -17,10 +17,10 @@ from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import ONCE_HEADERS, BadSignature, Triggers
 from hookengine.errors import InvalidEvent, NotFound
-from hookengine.guard.vault import PlainSeal, SecretMissing, Vault
+from hookengine.guard.vault import SecretMissing
 from hookengine.store.contract import Definitions
 from hookengine.store.sqlite import SqliteStore
-from tests.conftest import NOW, Clock, make_hook, make_pipeline
+from tests.conftest import NOW, Clock, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import NO_LEASE
 
 pytestmark = pytest.mark.anyio
@@ -55,11 +55,11 @@ class Stage:
     def __init__(self, store: SqliteStore, catalogue: Catalogue, clock: Clock) -> None:
         self.store = store
         self.secrets: dict[str, str] = {"sender": "s3cret"}
-        vault = Vault({}, PlainSeal(), store.sealed)
+        vault = make_vault(sealed=store.sealed)
         intake = Intake(store, catalogue, vault, Idle(), Signals(), clock)
         self._triggers = Triggers(store, catalogue, intake, clock, self._secret)
 
-    def _secret(self, name: str) -> str:
+    async def _secret(self, name: str) -> str:
         if name not in self.secrets:
             raise SecretMissing(name)
         return self.secrets[name]

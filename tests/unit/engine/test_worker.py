@@ -13,7 +13,7 @@ import pytest
 from hookengine.domain.attempt import Answered, Outcome, Unknown, Unreachable
 from hookengine.domain.clock import Millis
 from hookengine.domain.gate import FIRST_BREAK, TRIP_AFTER
-from hookengine.domain.hook import LanePolicy
+from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import RetryPolicy
 from hookengine.engine.catalogue import Catalogue
@@ -69,6 +69,7 @@ class FarEnd:
         deadline: float,
         stop: float,
         subject: str,
+        hook: Hook,
     ) -> Outcome:
         self.sent.append((request, dict(headers), deadline))
         self._news.set()

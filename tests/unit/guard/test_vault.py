@@ -1,24 +1,27 @@
 from __future__ import annotations
 
-import base64
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hookengine.domain.hook import Signing
 from hookengine.domain.request import SecretRef
+from hookengine.domain.secret import StoredSecret
+from hookengine.engine.binding import Bound
 from hookengine.errors import InvalidEvent
 from hookengine.guard.vault import (
+    Declared,
     NamedSecret,
     PlainSeal,
     SecretMissing,
     SecretRefused,
+    Shelf,
     Vault,
-    fill,
-    scrub,
     secrets_in,
 )
-from tests.conftest import make_request
+from tests.conftest import NOW, make_hook, make_request, make_vault
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +46,7 @@ def sealed() -> Sealed:
 @pytest.fixture
 def vault(sealed: Sealed) -> Vault:
     named = {"host": NamedSecret(env="HOST_TOKEN", hosts=frozenset({"api.host.example"}))}
-    return Vault(named, PlainSeal(), sealed, context_paths=PATHS, context_hosts=["Git.Example"])
+    return make_vault(named, sealed, paths=PATHS, hosts=["Git.Example"])
 
 
 def asking_for(*names: str) -> Any:
@@ -182,26 +185,191 @@ def test_a_file_that_gives_no_secret_is_told_by_name(tmp_path: Path, content: by
         NamedSecret(file=file).value("host")
 
 
-def test_a_hole_is_filled_in_the_form_it_asks_for() -> None:
-    values = {"secrets.host": "t0ken"}
-
-    plain = fill(SecretRef("secrets.host"), values)
-    basic = fill(SecretRef("secrets.host", "base64", "bot:"), values)
-
-    assert plain == "t0ken"
-    assert base64.b64decode(basic) == b"bot:t0ken"
+# Whose hosts
 
 
-def test_short_values_are_not_scrubbed_for_they_stand_everywhere() -> None:
-    assert scrub("a test", ["test"]) == "a test"
+@pytest.mark.parametrize(
+    ("beside", "goes_to", "not_to"),
+    [
+        ({"type": "github"}, "api.github.com", "gitlab.com"),
+        ({"name": "GitLab"}, "gitlab.com", "api.github.com"),
+        ({"url": "https://bitbucket.org/acme/shop"}, "api.bitbucket.org", "gitlab.com"),
+        ({}, "api.bitbucket.org", "evil.example"),
+        ({"type": "gitea at git.acme.io"}, "api.github.com", "git.acme.io"),
+        ({"type": 7}, "git.example", "evil.example"),
+    ],
+)
+async def test_a_source_providers_token_goes_to_the_api_of_that_provider_only(
+    vault: Vault, sealed: Sealed, beside: dict[str, Any], goes_to: str, not_to: str
+) -> None:
+    _, taken = vault.take_out({"application": {"source_provider": {**beside, "access_token": "t0ken"}}})
+    sealed.kept = {(1, path): vault.seal(1, path, value) for path, value in taken.items()}
+    request = asking_for("context:1:application.source_provider.access_token")
+
+    values = await vault.values(request, goes_to)
+    with pytest.raises(SecretRefused, match="context_hosts"):
+        await vault.values(request, not_to)
+
+    assert set(values.values()) == {"t0ken"}
 
 
-def test_a_secret_that_contains_another_is_scrubbed_whole() -> None:
-    assert scrub("x abcdefgh x", ["abcdef", "abcdefgh"]) == "x [secret] x"
+async def test_any_other_secret_of_a_context_goes_where_the_operator_says_only(
+    vault: Vault, sealed: Sealed
+) -> None:
+    sealed.kept[1, "source_provider.deep.token"] = "t0ken"
+    sealed.kept[1, "source_provider"] = "t0ken"
+
+    assert await vault.values(asking_for("context:1:source_provider"), "git.example")
+    with pytest.raises(SecretRefused):
+        await vault.values(asking_for("context:1:source_provider"), "api.github.com")
 
 
-def test_a_text_that_was_cut_loses_the_beginning_of_a_secret_at_its_end() -> None:
-    assert scrub("sent abcdefg", ["abcdefgh"], cut=True) == "sent [secret]"
-    assert scrub("sent abcdefg", ["abcdefgh"]) == "sent abcdefg"
-    assert scrub("sent ab", ["abcdefgh"], cut=True) == "sent ab"
-    assert scrub("nothing", [], cut=True) == "nothing"
+# Secrets that are set
+
+
+class Shelved:
+    """A shelf, and what the database behind it holds."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self.asked = 0
+        self.shelf = Shelf(PlainSeal(), self._sealed)
+
+    def set(self, owner: str, name: str, value: str, *hosts: str) -> None:
+        self.kept[owner, name] = value
+        self._secrets = [*getattr(self, "_secrets", []), stored(owner, name, *hosts)]
+        self.shelf.know(self._secrets)
+
+    async def _sealed(self, owner: str, name: str) -> str | None:
+        self.asked += 1
+        return self.kept.get((owner, name))
+
+
+def stored(owner: str, name: str, *hosts: str) -> StoredSecret:
+    return StoredSecret(owner=owner, name=name, hosts=hosts, updated_at=NOW)
+
+
+async def test_the_nearest_secret_of_a_name_counts_a_hooks_own_first() -> None:
+    shelved = Shelved()
+    for owner in ("", "pipeline:3", "hook:tell"):
+        shelved.set(owner, "token", f"of {owner}", "git.example")
+    vault = make_vault(shelf=shelved.shelf)
+
+    anybodys, pipelines, own = vault.refs(1)["token"], vault.refs(3)["token"], vault.refs_of("tell")["token"]
+
+    values = [
+        (await vault.values(asking_for(ref.name), "git.example"))[ref.name]
+        for ref in (anybodys, pipelines, own)
+    ]
+    assert values == ["of ", "of pipeline:3", "of hook:tell"]
+    assert vault.refs_of("another") == {}
+
+
+async def test_what_the_file_names_counts_before_what_is_set_for_everyone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOST_TOKEN", "of the file")
+    shelved = Shelved()
+    shelved.set("", "host", "of the database", "git.example")
+    named = {"host": NamedSecret(env="HOST_TOKEN", hosts=frozenset({"api.host.example"}))}
+    vault = make_vault(named, shelf=shelved.shelf)
+
+    assert await vault.value("host") == "of the file"
+    with pytest.raises(SecretRefused):
+        await vault.values(asking_for("secrets.host"), "git.example")
+
+
+async def test_a_stored_secret_goes_to_its_hosts_only_and_is_asked_for_once() -> None:
+    shelved = Shelved()
+    shelved.set("", "token", "t0ken", "git.example")
+    vault = make_vault(shelf=shelved.shelf)
+
+    for _ in range(3):
+        await vault.values(asking_for("secrets.token"), "git.example")
+    with pytest.raises(SecretRefused, match="is set with"):
+        await vault.values(asking_for("secrets.token"), "evil.example")
+
+    assert shelved.asked == 1
+
+
+async def test_a_stored_secret_that_did_not_serve_is_asked_for_anew() -> None:
+    shelved = Shelved()
+    shelved.set("", "token", "old", "git.example")
+    vault = make_vault(shelf=shelved.shelf)
+    await vault.values(asking_for("secrets.token"), "git.example")
+    shelved.kept["", "token"] = "new"
+
+    as_before = await vault.values(asking_for("secrets.token"), "git.example")
+    renewed = await vault.values(asking_for("secrets.token"), "git.example", renew=True)
+
+    assert (*as_before.values(), *renewed.values()) == ("old", "new")
+
+
+async def test_what_is_on_the_shelf_is_forgotten_when_something_is_set() -> None:
+    shelved = Shelved()
+    shelved.set("", "token", "old", "git.example")
+    vault = make_vault(shelf=shelved.shelf)
+    await vault.value("token")
+
+    shelved.set("", "token", "new", "git.example")
+
+    assert await vault.value("token") == "new"
+
+
+async def test_an_answer_of_before_is_not_kept_for_what_was_set_meanwhile() -> None:
+    asking, answer = asyncio.Event(), asyncio.Event()
+    answers = iter(["old", "new"])
+
+    async def sealed(owner: str, name: str) -> str:
+        said = next(answers)
+        asking.set()
+        await answer.wait()
+        return said
+
+    shelf = Shelf(PlainSeal(), sealed)
+    shelf.know([stored("", "token")])
+    slow = asyncio.create_task(shelf.value(stored("", "token")))
+    await asking.wait()
+    shelf.know([stored("", "token")])
+    answer.set()
+
+    assert (await slow, await shelf.value(stored("", "token"))) == ("old", "new")
+
+
+async def test_a_secret_that_the_file_declares_is_missing_until_somebody_sets_it() -> None:
+    shelved = Shelved()
+    vault = make_vault(
+        {"token": Declared("token", shelved.shelf, frozenset({"a.example"}))}, shelf=shelved.shelf
+    )
+
+    before = await vault.missing()
+    shelved.set("", "token", "t0ken", "b.example")
+
+    assert before == ["secrets.token is not set; `hookengine secrets set token` does it"]
+    assert await vault.missing() == []
+    for host in ("a.example", "b.example"):
+        assert await vault.values(asking_for("secrets.token"), host) == {"secrets.token": "t0ken"}
+
+
+async def test_a_hook_signs_with_its_own_secret_before_others_of_that_name() -> None:
+    shelved = Shelved()
+    for owner in ("", "pipeline:3", "hook:tell"):
+        shelved.set(owner, "key", f"of {owner}")
+    vault = make_vault(shelf=shelved.shelf)
+    signing = Signing(secrets=("key",))
+
+    signed_with = [
+        await vault.signing_secrets(make_hook(id=hook_id, pipeline_id=pipeline_id, signing=signing))
+        for hook_id, pipeline_id in (("tell", 3), ("other", 3), ("other", None))
+    ]
+
+    assert signed_with == [["of hook:tell"], ["of pipeline:3"], ["of "]]
+    assert await vault.signing_secrets(make_hook()) == []
+
+
+def test_nothing_that_holds_a_secret_tells_it_of_itself() -> None:
+    named = NamedSecret(env="A", environ={"A": "s3cret-canary"})
+    said = "s3cret-canary"
+    bound = Bound(headers=[("a", said)], body=said.encode(), values={"a": said}, secrets=frozenset({said}))
+
+    assert "canary" not in repr([named, bound, Shelved().shelf, make_vault({"a": named})])

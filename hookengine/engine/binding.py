@@ -1,0 +1,76 @@
+"""A rendered request gets what it holds back until it is sent: the secrets of its holes, and its signature."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hookengine.domain.clock import Clock
+from hookengine.domain.hook import Hook
+from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.status_call import family
+from hookengine.errors import StoreError
+from hookengine.guard.signing import Headers, bare, signature_headers
+from hookengine.guard.vault import SecretMissing, SecretRefused, fill
+
+MESSAGE_ID = "webhook-id"
+
+
+class Secrets(Protocol):
+    """What sending needs of the vault."""
+
+    async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]: ...
+
+    async def signing_secrets(self, hook: Hook) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Headers and body as they go out, and the `secrets` that no answer may keep. It says none of them."""
+
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+    secrets: frozenset[str] = field(repr=False)
+
+
+class Binder:
+    def __init__(self, secrets: Secrets, clock: Clock) -> None:
+        self._secrets = secrets
+        self._clock = clock
+
+    async def bind(
+        self, request: RenderedRequest, host: str, headers: Iterable[tuple[str, str]], hook: Hook | None
+    ) -> Bound:
+        """`headers` go with the request's own. It is signed as the `hook` says, if it says so.
+
+        Raises SecretRefused, SecretMissing, UnfitSecret, StoreError, and ValueError for text that has no bytes.
+        """
+        values = await self._secrets.values(request, host)
+        secrets = set(values.values())
+
+        def filled(ref: SecretRef) -> str:
+            value = fill(ref, values)
+            secrets.add(value)
+            return value
+
+        own, body = request.filled(filled)
+        ours = list(headers)
+        if hook is not None and hook.signing is not None and family(request) is None:
+            keys = await self._secrets.signing_secrets(hook)
+            secrets.update(keys, map(bare, keys))
+            ours += signature_headers(
+                hook.signing.scheme, keys, dict(ours)[MESSAGE_ID], self._clock.now() // 1000, body
+            )
+        return Bound(headers=[*ours, *own], body=body, values=values, secrets=frozenset(secrets))
+
+    async def is_renewed(self, request: RenderedRequest, host: str, bound: Bound) -> bool:
+        """Whether it would be bound to other secrets now. Also asked of what was cut off meanwhile: never raises."""
+        if not bound.values:
+            return False
+        try:
+            return await self._secrets.values(request, host, renew=True) != bound.values
+        except (SecretRefused, SecretMissing, StoreError, asyncio.CancelledError):
+            return False

@@ -1,0 +1,110 @@
+"""Secrets that come with events: taken out of the context, sealed, and kept for their pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hookengine.domain.context import MARK
+from hookengine.errors import InvalidEvent
+from hookengine.guard.secret_paths import SecretPaths
+from hookengine.guard.vault.audience import check_audience, provider_hosts, provider_of
+from hookengine.guard.vault.failing import SecretMissing
+from hookengine.guard.vault.sealing import Seal
+
+CONTEXT = "context:"
+_LABEL = "\x1f"
+
+
+class ContextSecrets:
+    """`sealed(pipeline id, path)` gives the newest secret there, sealed, or None. It may go to `hosts`, and if it
+    is a source provider's, to that one's own."""
+
+    def __init__(
+        self,
+        seal: Seal,
+        sealed: Callable[[int, str], Awaitable[str | None]],
+        *,
+        paths: Iterable[str] = (),
+        hosts: Iterable[str] = (),
+    ) -> None:
+        self._seal = seal
+        self._sealed = sealed
+        self._paths = SecretPaths(paths)
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    def take_out(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The data with a mark in the place of each secret, and what is to be sealed of them by their paths.
+
+        Raises InvalidEvent for a mark that is there already, or a secret that is no text.
+        """
+        taken: dict[str, str] = {}
+        return self._without(data, "", taken), taken
+
+    def seal(self, pipeline_id: int, path: str, value: str) -> str:
+        return self._seal.seal(value, f"{pipeline_id}|{path}")
+
+    async def value(self, name: str, host: str) -> str:
+        """Of the secret that a SecretRef names. Raises SecretRefused, SecretMissing, StoreError."""
+        _, pipeline_id, path = name.split(":", 2)
+        sealed = await self._sealed(int(pipeline_id), path)
+        if sealed is None:
+            raise SecretMissing(f"no event of pipeline {pipeline_id} has brought {path} yet")
+        provider, _, value = self._seal.open(sealed, f"{pipeline_id}|{path}").rpartition(_LABEL)
+        hosts = self._hosts | provider_hosts(path, provider)
+        check_audience(name, hosts, host, setting="secrets.context_hosts")
+        return value
+
+    def _without(self, data: Mapping[str, Any], prefix: str, taken: dict[str, str]) -> dict[str, Any]:
+        clean: dict[str, Any] = {}
+        for key, value in data.items():
+            path = f"{prefix}{key}"
+            if key == MARK:
+                raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
+            if value is not None and self._paths.cover(path):
+                clean[key] = _taken(path, value, data, taken)
+            elif isinstance(value, dict):
+                clean[key] = self._without(value, f"{path}.", taken)
+            elif isinstance(value, list):
+                clean[key] = self._without_in(value, f"{path}.", taken)
+            else:
+                clean[key] = value
+        return clean
+
+    def _without_in(self, values: list[Any], prefix: str, taken: dict[str, str]) -> list[Any]:
+        clean: list[Any] = []
+        for index, value in enumerate(values):
+            if isinstance(value, dict):
+                clean.append(self._without(value, f"{prefix}{index}.", taken))
+            elif isinstance(value, list):
+                clean.append(self._without_in(value, f"{prefix}{index}.", taken))
+            else:
+                clean.append(value)
+        return clean
+
+
+def secrets_in(data: Mapping[str, Any], paths: Sequence[str]) -> Iterator[str]:
+    """Where a secret stands in the open in what `paths` (as `secrets.context_paths`) are asked of."""
+    yield from _standing_open(data, SecretPaths(paths), "")
+
+
+def _standing_open(data: Mapping[str, Any], paths: SecretPaths, prefix: str) -> Iterator[str]:
+    for key, value in data.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            if value.keys() != {MARK}:
+                yield from _standing_open(value, paths, f"{path}.")
+        elif value is not None and paths.cover(path):
+            yield path
+
+
+def _taken(path: str, value: Any, beside: Mapping[str, Any], taken: dict[str, str]) -> dict[str, str]:
+    """Whose secret it is, is sealed with it: the next one may be another provider's."""
+    if not isinstance(value, str) or _LABEL in value:
+        raise InvalidEvent(
+            {path: ["This path holds secrets (see secrets.context_paths): send a text or null."]}
+        )
+    if value:  # an empty one says nothing, and must not replace the one known
+        provider = provider_of(path, beside)
+        taken[path] = f"{provider}{_LABEL}{value}" if provider else value
+    return {MARK: path}

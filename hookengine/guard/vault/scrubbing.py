@@ -1,0 +1,63 @@
+"""Secrets go into requests, and are taken out of answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
+
+from hookengine.domain.request import SecretRef
+
+_SHORTEST_SCRUBBED = 6
+_REMOVED = "[secret]"
+
+
+def fill(ref: SecretRef, values: Mapping[str, str]) -> str:
+    value = ref.prefix + values[ref.name]
+    return base64.b64encode(value.encode()).decode() if ref.form == "base64" else value
+
+
+def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
+    """Take secrets out of what a target answered, also in base64, percent-encoded, in hex and escaped for JSON.
+
+    `cut`: the text goes on where nobody has read; then the beginning of a secret is taken off its end too.
+    """
+    known = [value for value in values if len(value) >= _SHORTEST_SCRUBBED]
+    if not text or not (cut or any(len(value) <= len(text) for value in known)):
+        return text  # no form of a value is shorter than the value
+    forms = {form for value in known for form in _forms(value)}
+    longest_first = sorted(forms, key=len, reverse=True)
+    for form in longest_first:
+        text = text.replace(form, _REMOVED)
+    if not cut:
+        return text
+    text = text.rstrip("\N{REPLACEMENT CHARACTER}")
+    begun = max((_begun_at_the_end(text, form) for form in longest_first), default=0)
+    return text[:-begun] + _REMOVED if begun else text
+
+
+def _forms(value: str) -> Iterator[str]:
+    plain = value.encode()
+    encoded = base64.b64encode(plain).decode()
+    escaped = json.dumps(value)[1:-1]
+    yield from (value, encoded, encoded.rstrip("="), quote(value, safe=""), quote(value))
+    yield from (escaped, escaped.replace("/", "\\/"), plain.hex(), plain.hex().upper())
+    if len(plain) >= _SHORTEST_INSIDE:
+        yield from _inside_base64(plain)
+
+
+_SHORTEST_INSIDE = 12  # bytes, of which enough is left when what its neighbours share is cut off
+
+
+def _inside_base64(plain: bytes) -> Iterator[str]:
+    """What base64 of a longer text shows of it, wherever in there it begins."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + plain).decode()
+        yield encoded[4 if before else 0 : len(encoded) - (4 if (before + len(plain)) % 3 else 0)]
+
+
+def _begun_at_the_end(text: str, form: str) -> int:
+    """How many characters of the form the text ends with; 0 if too few to be of use to anybody."""
+    sizes = range(min(len(form) - 1, len(text)), _SHORTEST_SCRUBBED // 2, -1)
+    return next((size for size in sizes if text.endswith(form[:size])), 0)

@@ -1,0 +1,83 @@
+"""Secrets that people have set, sealed. Whoever changes them locks the row of `definitions` first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hookengine.domain.secret import StoredSecret, of_hook
+from hookengine.errors import NotFound
+from hookengine.store.cold.changes import count_up, lock
+from hookengine.store.cold.tables import HOOK, PIPELINE, SECRET
+
+
+def keep(connection: Connection, secret: StoredSecret, sealed: str) -> None:
+    """In the place of one of this owner and name, if there is one. Raises NotFound for an owner that is not there."""
+    lock(connection)
+    _check_owner(connection, secret.owner)
+    _delete(connection, secret.owner, secret.name)
+    connection.execute(
+        insert(SECRET).values(
+            owner=secret.owner,
+            name=secret.name,
+            hosts=json.dumps(secret.hosts),
+            sealed=sealed,
+            updated_at=secret.updated_at,
+        )
+    )
+    count_up(connection)
+
+
+def drop(connection: Connection, owner: str, name: str) -> None:
+    """Raises NotFound."""
+    lock(connection)
+    if not _delete(connection, owner, name):
+        raise NotFound("secret", name)
+    count_up(connection)
+
+
+def sealed(connection: Connection, owner: str, name: str) -> str | None:
+    found = connection.scalar(select(SECRET.c.sealed).where(SECRET.c.owner == owner, SECRET.c.name == name))
+    return None if found is None else str(found)
+
+
+def listed(connection: Connection) -> tuple[StoredSecret, ...]:
+    columns = SECRET.c.owner, SECRET.c.name, SECRET.c.hosts, SECRET.c.updated_at
+    return tuple(
+        StoredSecret(owner=owner, name=name, hosts=tuple(json.loads(hosts)), updated_at=updated_at)
+        for owner, name, hosts, updated_at in sorted(
+            tuple(row) for row in connection.execute(select(*columns))
+        )
+    )
+
+
+def hooks_with_own(connection: Connection, hook_ids: Collection[str]) -> set[str]:
+    """Which of these hooks have secrets of their own."""
+    owners = {of_hook(hook_id): hook_id for hook_id in hook_ids}
+    found = connection.scalars(select(SECRET.c.owner).where(SECRET.c.owner.in_(owners)).distinct())
+    return {owners[owner] for owner in found}
+
+
+def take_from(connection: Connection, hook_ids: Collection[str]) -> None:
+    """These hooks lose all of their own."""
+    if hook_ids:
+        connection.execute(delete(SECRET).where(SECRET.c.owner.in_(list(map(of_hook, hook_ids)))))
+
+
+def _delete(connection: Connection, owner: str, name: str) -> bool:
+    gone = connection.execute(delete(SECRET).where(SECRET.c.owner == owner, SECRET.c.name == name))
+    return gone.rowcount == 1
+
+
+def _check_owner(connection: Connection, owner: str) -> None:
+    kind, _, identity = owner.partition(":")
+    if kind == "hook":
+        there = select(HOOK.c.id).where(HOOK.c.id == identity, ~HOOK.c.deleted)
+    elif kind == "pipeline":
+        there = select(PIPELINE.c.id).where(PIPELINE.c.id == int(identity))
+    else:
+        return
+    if connection.execute(there).first() is None:
+        raise NotFound(kind, identity)

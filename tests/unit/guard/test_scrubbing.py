@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookengine.domain.request import SecretRef
+from hookengine.guard.vault import fill, scrub
+
+
+def test_a_hole_is_filled_in_the_form_it_asks_for() -> None:
+    values = {"secrets.host": "t0ken"}
+
+    plain = fill(SecretRef("secrets.host"), values)
+    basic = fill(SecretRef("secrets.host", "base64", "bot:"), values)
+
+    assert plain == "t0ken"
+    assert base64.b64decode(basic) == b"bot:t0ken"
+
+
+def test_short_values_are_not_scrubbed_for_they_stand_everywhere() -> None:
+    assert scrub("a test", ["test"]) == "a test"
+
+
+def test_a_secret_that_contains_another_is_scrubbed_whole() -> None:
+    assert scrub("x abcdefgh x", ["abcdef", "abcdefgh"]) == "x [secret] x"
+
+
+def test_a_text_that_was_cut_loses_the_beginning_of_a_secret_at_its_end() -> None:
+    assert scrub("sent abcdefg", ["abcdefgh"], cut=True) == "sent [secret]"
+    assert scrub("sent abcdefg", ["abcdefgh"]) == "sent abcdefg"
+    assert scrub("sent ab", ["abcdefgh"], cut=True) == "sent ab"
+    assert scrub("nothing", [], cut=True) == "nothing"
+
+
+@pytest.mark.parametrize("spelt", [bytes.hex, lambda plain: plain.hex().upper()])
+def test_a_secret_in_hex_is_scrubbed(spelt: object) -> None:
+    assert scrub(f"sent {spelt(b's3cret-token')}.", ["s3cret-token"]) == "sent [secret]."
+
+
+@given(st.binary(max_size=20), st.text(min_size=12, max_size=40), st.binary(max_size=20))
+def test_nothing_of_a_secret_is_left_in_base64_of_a_longer_text(
+    before: bytes, secret: str, after: bytes
+) -> None:
+    encoded = base64.b64encode(before + secret.encode() + after).decode()
+
+    left = scrub(encoded, [secret])
+
+    assert "[secret]" in left
+    assert len(left) - len("[secret]") <= -(-len(before) // 3) * 4 + -(-len(after) // 3) * 4 + 8
