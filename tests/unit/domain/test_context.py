@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hookengine.domain.context import MARK, MISSING, lookup, merge, paths, too_deep
-from hookengine.guard import vault
+from hookengine.guard.vault import context as vault
 
 CONTEXT = {
     "action": {"id": 7, "empty": None, "steps": [{"name": "build"}, {"name": "test"}]},
