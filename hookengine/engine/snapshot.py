@@ -8,7 +8,7 @@ from typing import Any
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.context import MARK, Context, merge
-from hookengine.domain.event import STATUS, Event
+from hookengine.domain.event import STATUS, Event, Lifecycle
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
 from hookengine.guard.vault import NAMED
@@ -39,6 +39,8 @@ def snapshot(
     action["status"] = sent or STATUS.get(event.type) or action.get("status")
     action["pipeline"] = pipeline.facts()
     action.setdefault("type", pipeline.operation)
+    if event.type == Lifecycle.STARTED and "started_at" not in data["action"]:
+        action["started_at"] = event.facts(event_id, now)["occurred_at"]
     known["action"] = action
     view = merge(_with_refs(pipeline.context, pipeline.id), _with_refs(known, pipeline.id))
     view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())

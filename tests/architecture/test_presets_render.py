@@ -65,7 +65,7 @@ def rendered(hook: Hook, document: dict[str, Any]) -> RenderedRequest:
     event = Event.parse(document)
     pipeline = Pipeline(id=7, name="shop-deploy")
     refs = {name: SecretRef(f"secrets.{name}") for name in SECRETS}
-    view = snapshot(pipeline, {}, event, event.data, refs, event_id="evt_1", now=0).view
+    view = snapshot(pipeline, {}, event, event.data, refs, event_id=event.id or "evt_1", now=0).view
     return prepare(hook).render(view).request
 
 
@@ -231,6 +231,12 @@ def answer(status: int, body: str = "", **headers: str) -> Answered:
 
 TRANSITION = '{{"message":"Cannot transition status via :{} from :{} (Reason(s): Status cannot ...)"}}'
 GITHUB, GITLAB, BITBUCKET, DATACENTER, GITEA, FORGEJO, AZURE = FILLED
+HARNESS, SLACK, TEAMS = "harness_sei/run", "slack/message", "teams/message"
+CDEVENTS, WEBHOOK = "cdevents/pipeline-run", "webhook/signed-json"
+
+
+def slack_error(error: str) -> Answered:
+    return answer(200, f'{{"ok":false,"error":"{error}"}}')
 
 
 @pytest.mark.parametrize(
@@ -301,6 +307,28 @@ GITHUB, GITLAB, BITBUCKET, DATACENTER, GITEA, FORGEJO, AZURE = FILLED
         (AZURE, answer(404), Ruling.RETRY, "scope"),
         (AZURE, answer(429), Ruling.RETRY, "rate limit"),
         (AZURE, answer(503, "TF400733: The request has been canceled"), Ruling.RETRY, "rate limit"),
+        (HARNESS, answer(200), Ruling.SUCCESS, ""),
+        (HARNESS, answer(400), Ruling.PERMANENT, "field"),
+        (HARNESS, answer(403), Ruling.PERMANENT, "scope"),
+        (SLACK, answer(200, '{"ok":true,"ts":"1.2"}'), Ruling.SUCCESS, ""),
+        (SLACK, answer(429, '{"ok":false,"error":"ratelimited"}'), Ruling.RETRY, "rate limit"),
+        (SLACK, slack_error("ratelimited"), Ruling.RETRY, "rate limit"),
+        (SLACK, slack_error("internal_error"), Ruling.RETRY, "fault"),
+        (SLACK, slack_error("missing_scope"), Ruling.PERMANENT, "scope"),
+        (SLACK, slack_error("invalid_auth"), Ruling.PERMANENT, "token"),
+        (SLACK, slack_error("not_in_channel"), Ruling.PERMANENT, "member"),
+        (SLACK, slack_error("no_text"), Ruling.PERMANENT, "says why"),
+        (TEAMS, answer(202), Ruling.SUCCESS, ""),
+        (TEAMS, answer(401), Ruling.PERMANENT, "signature"),
+        (TEAMS, answer(413), Ruling.PERMANENT, "28 KB"),
+        (TEAMS, answer(200, "endpoint returned HTTP error 429"), Ruling.RETRY, "could not post"),
+        (TEAMS, answer(200, "endpoint returned HTTP error 403"), Ruling.PERMANENT, "refuses"),
+        (CDEVENTS, answer(202), Ruling.SUCCESS, ""),
+        (CDEVENTS, answer(409), Ruling.SUCCESS, "already"),
+        (CDEVENTS, answer(403), Ruling.PERMANENT, "scope"),
+        (WEBHOOK, answer(204), Ruling.SUCCESS, ""),
+        (WEBHOOK, answer(409), Ruling.SUCCESS, "already"),
+        (WEBHOOK, answer(401), Ruling.PERMANENT, "signature"),
     ],
 )
 def test_the_rules_of_a_preset_know_the_answers_of_its_host(

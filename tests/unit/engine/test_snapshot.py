@@ -31,7 +31,13 @@ def test_templates_see_the_pipeline_the_action_and_the_event() -> None:
 
     facts = {"id": 1, "name": "deploy production", "operation": "deploy"}
     assert view["pipeline"] == facts
-    assert view["action"] == {"id": 7, "pipeline": facts, "status": "in-progress", "type": "deploy"}
+    assert view["action"] == {
+        "id": 7,
+        "pipeline": facts,
+        "status": "in-progress",
+        "type": "deploy",
+        "started_at": "2026-11-18T11:06:40.000Z",
+    }
     assert view["event"] == {
         "id": "evt_9",
         "type": "action.started",
@@ -96,3 +102,18 @@ def test_what_it_was_given_is_not_changed() -> None:
     taken(remembered, {"action": {"id": 7, "pipeline": 1, "branch": "dev"}})
 
     assert remembered == {"action": {"branch": "main"}}
+
+
+def test_when_an_action_started_is_remembered_by_its_later_events() -> None:
+    started = taken(type="action.started")
+
+    completed = taken(started.remembered, type="action.completed")
+
+    assert completed.view["action"]["started_at"] == "2026-11-18T11:06:40.000Z"
+    assert "started_at" not in taken(type="action.completed").view["action"]
+
+
+def test_when_an_action_started_is_what_the_platform_says() -> None:
+    data = {"action": {"id": 7, "pipeline": 1, "started_at": "2026-11-18T11:00:00Z"}}
+
+    assert taken(type="action.started", data=data).view["action"]["started_at"] == "2026-11-18T11:00:00Z"
