@@ -38,9 +38,11 @@ class StatusCall:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """`context` lists the body fields that name the status, the strongest first; `default`: if none is there."""
+    """`context` lists the body fields that name the status, the strongest first; `default`: if none is there.
+    `holds` is a text in every such path, which is looked for first: most requests are none of these."""
 
     kind: str
+    holds: str
     path: re.Pattern[str]
     context: tuple[str, ...]
     default: str | None = None
@@ -50,12 +52,14 @@ class _Shape:
 _SHAPES = (
     _Shape(
         "gitea",
+        "/statuses/",
         re.compile(r"/api/v1/repos/(?P<repository>[^/]+/[^/]+)/statuses/(?P<sha>[^/]+)"),
         ("context",),
         default="default",
     ),
     _Shape(
         "github",
+        "/statuses/",
         re.compile(r"(?:/api/v3)?/repos/(?P<repository>[^/]+/[^/]+)/statuses/(?P<sha>[^/]+)"),
         ("context",),
         default="default",
@@ -63,17 +67,20 @@ _SHAPES = (
     ),
     _Shape(
         "gitlab",
+        "/statuses/",
         re.compile(r"(?:/.+)?/api/v4/projects/(?P<repository>[^/]+)/statuses/(?P<sha>[^/]+)"),
         ("name", "context"),
         default="default",
     ),
     _Shape(
         "bitbucket",
+        "/statuses/build",
         re.compile(r"/2\.0/repositories/(?P<repository>[^/]+/[^/]+)/commit/(?P<sha>[^/]+)/statuses/build"),
         ("key",),
     ),
     _Shape(
         "bitbucket_datacenter",
+        "/builds",
         re.compile(
             r"(?:/.+)?/rest/api/[^/]+/projects/(?P<repository>[^/]+/repos/[^/]+)/commits/(?P<sha>[^/]+)/builds"
         ),
@@ -81,11 +88,13 @@ _SHAPES = (
     ),
     _Shape(
         "bitbucket_datacenter",
+        "/rest/build-status/",
         re.compile(r"(?:/.+)?(?P<repository>/rest/build-status)/[^/]+/commits/(?P<sha>[^/]+)"),
         ("key",),
     ),
     _Shape(
         "azure_devops",
+        "/_apis/git/",
         re.compile(r"/(?P<repository>.+)/commits/(?P<sha>[^/]+)/statuses"),
         ("context",),
     ),
@@ -112,8 +121,7 @@ def _known(method: str, path: str) -> tuple[_Shape, re.Match[str]] | None:
     if method != "POST":
         return None
     for shape in _SHAPES:
-        found = shape.path.fullmatch(path)
-        if found is not None and (shape.kind != "azure_devops" or "/_apis/git/" in path):
+        if shape.holds in path and (found := shape.path.fullmatch(path)) is not None:
             return shape, found
     return None
 

@@ -160,7 +160,7 @@ class Intake:
                 event_id=event.id,
                 now=now,
             )
-            text = orjson.dumps(taken.remembered)
+            text = taken.document
             deliveries: list[OwedDelivery] = []
             names: list[Hook] = []
             if event.id not in known_ids:

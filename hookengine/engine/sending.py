@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_address
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
@@ -20,6 +21,7 @@ from hookengine.engine.wire.message import UnfitError, message_of
 from hookengine.engine.wire.pool import Pool
 from hookengine.errors import StoreError
 from hookengine.failpoints import reach
+from hookengine.guard.address import AddressPolicy
 from hookengine.guard.hostname import Refused
 from hookengine.guard.signing import UnfitSecret
 from hookengine.guard.url import Target, check_url
@@ -92,11 +94,7 @@ class Sender:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
         if target.scheme == "https" or not request.secrets:
             return
-        policy = self._pool.policy
-        opened = target.host in policy.allow_hosts or (
-            target.is_literal and any(ip_address(target.host) in network for network in policy.allow_networks)
-        )
-        if not opened:
+        if not _opened(self._pool.policy, target.host, target.is_literal):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     def _exchange(self, method: str, message: bytes, ends: float, gate: Gate) -> Exchange:
@@ -143,6 +141,13 @@ class Sender:
         said = {name.lower() for name, _ in own}
         usual = (("user-agent", self._manners.user_agent), ("accept-encoding", "identity"))
         return [(name, value) for name, value in usual if name not in said]
+
+
+@lru_cache(maxsize=1024)
+def _opened(policy: AddressPolicy, host: str, is_literal: bool) -> bool:
+    """Whether the operator has opened it himself."""
+    networks = policy.allow_networks if is_literal else ()
+    return host in policy.allow_hosts or any(ip_address(host) in network for network in networks)
 
 
 class _Lease(Gate):

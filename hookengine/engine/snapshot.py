@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from hookengine.domain.clock import Millis
 from hookengine.domain.context import MARK, Context, merge
 from hookengine.domain.event import STATUS, Event, Lifecycle
@@ -13,12 +15,15 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
 from hookengine.guard.vault import NAMED
 
+_MARKED = orjson.dumps(MARK)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`remembered` is what the action is known by from now on, `view` what templates see."""
+    """`remembered` is what the action is known by from now on, `document` that as JSON, `view` what templates see."""
 
     remembered: dict[str, Any]
+    document: bytes
     view: dict[str, Any]
 
 
@@ -42,11 +47,13 @@ def snapshot(
     if event.type == Lifecycle.STARTED and "started_at" not in data["action"]:
         action["started_at"] = event.facts(event_id, now)["occurred_at"]
     known["action"] = action
-    view = merge(_with_refs(pipeline.context, pipeline.id), _with_refs(known, pipeline.id))
+    document = orjson.dumps(known)
+    seen = _with_refs(known, pipeline.id) if _MARKED in document else known
+    view = merge(_with_refs(pipeline.context, pipeline.id), seen)
     view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())
     view["event"] = event.facts(event_id, now)
     view["secrets"] = secrets
-    return Snapshot(remembered=known, view=view)
+    return Snapshot(remembered=known, document=document, view=view)
 
 
 def _with_refs(value: Any, pipeline_id: int) -> Any:

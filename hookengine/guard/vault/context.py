@@ -58,18 +58,21 @@ class ContextSecrets:
     def _without(self, data: Mapping[str, Any], prefix: str, taken: dict[str, str]) -> dict[str, Any]:
         clean: dict[str, Any] = {}
         for key, value in data.items():
-            path = f"{prefix}{key}"
             if key == MARK:
+                path = f"{prefix}{key}"
                 raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
-            if value is not None and self._paths.cover(path):
-                clean[key] = _taken(path, value, data, taken)
+            if value is not None and self._is_secret(prefix, key):
+                clean[key] = _taken(f"{prefix}{key}", value, data, taken)
             elif isinstance(value, dict):
-                clean[key] = self._without(value, f"{path}.", taken)
+                clean[key] = self._without(value, f"{prefix}{key}.", taken)
             elif isinstance(value, list):
-                clean[key] = self._without_in(value, f"{path}.", taken)
+                clean[key] = self._without_in(value, f"{prefix}{key}.", taken)
             else:
                 clean[key] = value
         return clean
+
+    def _is_secret(self, prefix: str, key: str) -> bool:
+        return self._paths.may_cover(key) and self._paths.cover(f"{prefix}{key}")
 
     def _without_in(self, values: list[Any], prefix: str, taken: dict[str, str]) -> list[Any]:
         clean: list[Any] = []

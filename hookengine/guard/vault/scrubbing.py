@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from hookengine.domain.request import SecretRef
@@ -37,7 +38,12 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
     return text[:-begun] + _REMOVED if begun else text
 
 
-def _forms(value: str) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _forms(value: str) -> tuple[str, ...]:
+    return tuple(_each_form(value))
+
+
+def _each_form(value: str) -> Iterator[str]:
     plain = value.encode()
     encoded = base64.b64encode(plain).decode()
     escaped = json.dumps(value)[1:-1]
