@@ -7,6 +7,7 @@ what somebody did wrong is one of these:
     ├── ConfigError          settings or hooks are wrong: nothing has run
     ├── TemplateError        a template is wrong: the hook's author must act
     ├── InvalidEvent         an event is wrong: the platform must act
+    ├── InvalidSecret        a secret cannot be set like this
     ├── EventConflict        the id is known with another body
     ├── NotFound             no such thing
     └── StoreError           the database failed: try again later
@@ -71,6 +72,14 @@ class InvalidEvent(HookEngineError):
         super().__init__(
             "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
         )
+
+
+class InvalidSecret(HookEngineError):
+    """A secret cannot be set like this; `field` is its name, hosts or value, which no message tells."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field, self.message = field, message
+        super().__init__(f"a secret's {field} {message}")
 
 
 class EventConflict(HookEngineError):

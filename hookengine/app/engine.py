@@ -48,6 +48,7 @@ class HookEngine:
     ) -> None:
         self.parts = parts
         self.signals = signals
+        self.secrets = parts.secrets
         self.settings = settings
         self._environ = environ
         self._scheduler: AsyncIOScheduler

@@ -20,6 +20,7 @@ from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.reloading import Reloader
 from hookengine.engine.room import InFlight
+from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import Triggers
@@ -79,6 +80,7 @@ class Parts:
     reloader: Reloader
     shared: bool  # other nodes work on the same database
     vault: Vault
+    secrets: SecretDesk
     pool: Pool
     exposition: Exposition
 
@@ -124,6 +126,7 @@ async def assemble(
         reloader=reloader,
         shared=memory.shared,
         vault=vault,
+        secrets=SecretDesk(store, seal, reloader, clock),
         pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
     )

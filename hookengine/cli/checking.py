@@ -55,7 +55,7 @@ def migrate(ctx: click.Context, config: Path, check: bool) -> None:
     from hookengine.config import load_settings
     from hookengine.store.migrations import pending
 
-    place, url, apply = _database(load_settings(config, os.environ))
+    place, url, apply = database(load_settings(config, os.environ))
     missing = pending(url)
     if not missing:
         click.echo(f"{place}: up to date")
@@ -68,7 +68,7 @@ def migrate(ctx: click.Context, config: Path, check: bool) -> None:
         ctx.exit(NO)
 
 
-def _database(settings: Settings) -> tuple[str, str, Callable[[], None]]:
+def database(settings: Settings) -> tuple[str, str, Callable[[], None]]:
     """What to call it, its URL, and how its migrations are applied."""
     from hookengine.app import database_path
     from hookengine.store.database_url import is_postgres, shown

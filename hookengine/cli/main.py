@@ -26,6 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "hookengine.cli.simulating:simulate",
         "Run stand-ins of GitHub, GitLab and others to try hooks on.",
     ),
+    "secrets": (
+        "hookengine.cli.secrets:secrets",
+        "Set secrets that the database keeps sealed; rotate the key.",
+    ),
     "validate": ("hookengine.cli.checking:validate", "Check configuration files; sends nothing."),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),

@@ -42,7 +42,7 @@ class ContextSecrets:
         return self._without(data, "", taken), taken
 
     def seal(self, pipeline_id: int, path: str, value: str) -> str:
-        return self._seal.seal(value, f"{pipeline_id}|{path}")
+        return self._seal.seal(value, belongs_to(pipeline_id, path))
 
     async def value(self, name: str, host: str) -> str:
         """Of the secret that a SecretRef names. Raises SecretRefused, SecretMissing, StoreError."""
@@ -50,7 +50,7 @@ class ContextSecrets:
         sealed = await self._sealed(int(pipeline_id), path)
         if sealed is None:
             raise SecretMissing(f"no event of pipeline {pipeline_id} has brought {path} yet")
-        provider, _, value = self._seal.open(sealed, f"{pipeline_id}|{path}").rpartition(_LABEL)
+        provider, _, value = self._seal.open(sealed, belongs_to(pipeline_id, path)).rpartition(_LABEL)
         hosts = self._hosts | provider_hosts(path, provider)
         check_audience(name, hosts, host, setting="secrets.context_hosts")
         return value
@@ -84,6 +84,11 @@ class ContextSecrets:
             else:
                 clean.append(value)
         return clean
+
+
+def belongs_to(pipeline_id: object, path: str) -> str:
+    """What a value is sealed for."""
+    return f"{pipeline_id}|{path}"
 
 
 def secrets_in(data: Mapping[str, Any], paths: Sequence[str]) -> Iterator[str]:
