@@ -22,6 +22,7 @@ from hookengine.domain.context import merge
 from hookengine.domain.secret import NAME as SECRET_NAME
 from hookengine.errors import ConfigError, Problem
 from hookengine.failpoints import VARIABLE as FAILPOINTS
+from hookengine.guard.address import AddressPolicy
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
@@ -352,7 +353,8 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
     except ConfigError as error:
         problems.extend(error.problems)
     try:
-        manifest = read(document, secret_names=settings.secrets.names if settings else None)
+        policy = policy_of(settings) if settings else None
+        manifest = read(document, secret_names=settings.secrets.names if settings else None, policy=policy)
     except ConfigError as error:
         problems.extend(error.problems)
     if settings is not None and manifest is not None:
@@ -360,6 +362,12 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
     if settings is None or manifest is None or problems:
         raise ConfigError(problems)
     return settings, manifest
+
+
+def policy_of(settings: Settings) -> AddressPolicy:
+    """Raises ConfigError."""
+    delivery = settings.delivery
+    return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
 def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence[str]) -> Iterator[Problem]:

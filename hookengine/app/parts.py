@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from hookengine.app.stores import open_memory
 from hookengine.config import NamedSecret as NamedSecretSettings
-from hookengine.config import Settings
+from hookengine.config import Settings, policy_of
 from hookengine.domain.clock import Clock
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits
@@ -33,7 +33,6 @@ from hookengine.engine.wire.proxy import Proxy
 from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
-from hookengine.guard.address import AddressPolicy
 from hookengine.guard.key_file import open_ring
 from hookengine.guard.resolver import Resolver
 from hookengine.guard.vault import (
@@ -99,7 +98,7 @@ async def assemble(
     seal = seal_of(settings)
     shelf = Shelf(seal, store.sealed_secret)
     vault = _vault(settings, seal, shelf, store, environ)
-    catalogue = Catalogue()
+    catalogue = Catalogue(policy=policy_of(settings))
     reloader = Reloader(store, catalogue, shelf, signals)
     if manifest is not None:
         await store.apply(_defined(manifest), "file", clock.now())
@@ -165,11 +164,6 @@ def _source(name: str, said: NamedSecretSettings, shelf: Shelf, environ: Mapping
     return NamedSecret(env=said.env, file=said.file, hosts=hosts, environ=environ)
 
 
-def _policy(settings: Settings) -> AddressPolicy:
-    delivery = settings.delivery
-    return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
-
-
 async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ: Mapping[str, str]) -> Pool:
     hosts = {
         host: HostFiles(ca=files.ca, certificate=files.certificate, key=files.key)
@@ -179,7 +173,7 @@ async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ
     stack.callback(resolver.close)
     dialler = Dialler(resolver, contexts, proxy=proxy_of(settings, environ))
     await prove_fence(dialler, clock)
-    pool = Pool(dialler, _policy(settings), clock)
+    pool = Pool(dialler, policy_of(settings), clock)
     stack.push_async_callback(pool.close)
     return pool
 

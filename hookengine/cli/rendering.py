@@ -14,6 +14,7 @@ from hookengine.cli import showing
 from hookengine.cli.failing import NO, AnswerIsNo, Misused
 from hookengine.cli.offline import Configuration, read
 from hookengine.cli.options import config_option, json_of, output_option, text_of
+from hookengine.config import policy_of
 from hookengine.domain.clock import SystemClock
 from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
@@ -86,7 +87,15 @@ class _Stage:
             pipeline = self._pipeline(event.pipeline)
             vault = self._configuration.vault
             shown.append(
-                preview(hook, pipeline, event, vault, self._now, ignore_conditions=ignore_conditions)
+                preview(
+                    hook,
+                    pipeline,
+                    event,
+                    vault,
+                    self._now,
+                    ignore_conditions=ignore_conditions,
+                    policy=policy_of(self._configuration.settings),
+                )
             )
         return shown
 

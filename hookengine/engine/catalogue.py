@@ -10,20 +10,30 @@ from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline, new_pipeline
 from hookengine.engine.rendering import PreparedHook, prepare
 from hookengine.errors import InvalidEvent, NotFound
+from hookengine.guard.address import AddressPolicy
 from hookengine.store.contract import Definitions
 
 
 class Catalogue:
-    """Kept in memory; `load` replaces all of it at once. Leases must outlive the `longest_deadline` of all hooks."""
+    """Kept in memory; `load` replaces all of it at once. Leases must outlive the `longest_deadline` of all hooks.
 
-    def __init__(self, definitions: Definitions = Definitions()) -> None:  # noqa: B008  frozen and empty
+    What hooks render is judged by `policy`, if there is one. A hook that it refuses is no reason not to load it.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions = Definitions(),  # noqa: B008  frozen and empty
+        policy: AddressPolicy | None = None,
+    ) -> None:
+        self._policy = policy
         self._prepared: dict[tuple[str, int], PreparedHook] = {}
         self.load(definitions)
 
     def load(self, definitions: Definitions) -> None:
         """Raises TemplateError if a hook's templates are not acceptable; then nothing has changed."""
         prepared = {
-            (hook.id, hook.revision): self._prepared.get((hook.id, hook.revision)) or prepare(hook)
+            (hook.id, hook.revision): self._prepared.get((hook.id, hook.revision))
+            or prepare(hook, policy=self._policy)
             for hook in definitions.hooks
         }
         self._prepared = prepared

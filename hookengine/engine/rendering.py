@@ -16,7 +16,10 @@ from hookengine.domain.request import RenderedRequest, Text
 from hookengine.engine import json_body
 from hookengine.engine.skeleton import UrlTemplate, header_value, literal_header, text_of
 from hookengine.errors import TemplateError
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.hostname import Refused
 from hookengine.guard.sandbox import Leaf, Program, Refusal, Run, Unit
+from hookengine.guard.url import check_url
 
 MAX_CONTEXT: Final = 256 * 1024
 MAX_REQUEST: Final = 256 * 1024
@@ -52,13 +55,16 @@ class Rendered:
     lane_key: str | None
 
 
-def prepare(hook: Hook, *, allow_host_values: Collection[str] = ()) -> PreparedHook:
+def prepare(
+    hook: Hook, *, policy: AddressPolicy | None = None, allow_host_values: Collection[str] = ()
+) -> PreparedHook:
     """Check and compile the templates of a hook. Raises TemplateError.
 
+    `policy` judges what is rendered, if somebody knows it: a hook may be older than the policy.
     `allow_host_values` are the hosts a value of the context may name, exactly as written.
     """
     try:
-        return _prepared(hook, allow_host_values)
+        return _prepared(hook, policy, allow_host_values)
     except TemplateError:
         raise
     except Refusal as refusal:
@@ -67,7 +73,7 @@ def prepare(hook: Hook, *, allow_host_values: Collection[str] = ()) -> PreparedH
         raise TemplateError(f"the templates cannot be prepared: {type(error).__name__}") from None
 
 
-def _prepared(hook: Hook, allow_host_values: Collection[str]) -> PreparedHook:
+def _prepared(hook: Hook, policy: AddressPolicy | None, allow_host_values: Collection[str]) -> PreparedHook:
     unit = Unit(hook.params)
     url = UrlTemplate(unit.leaf("target_url", hook.target_url), allow_host_values)
     headers = [_header(unit, index, *header) for index, header in enumerate(hook.headers)]
@@ -77,7 +83,7 @@ def _prepared(hook: Hook, allow_host_values: Collection[str]) -> PreparedHook:
     if is_json and content_type is None:
         values.append(_JSON_HEADER)
     lane_key = unit.leaf("lane.key", hook.lane.key) if hook.lane and hook.lane.key else None
-    return PreparedHook(hook, unit.compile(), url, tuple(values), body, lane_key)
+    return PreparedHook(hook, unit.compile(), url, tuple(values), body, lane_key, policy)
 
 
 Header = tuple[str, Text | Leaf]
@@ -138,10 +144,16 @@ class PreparedHook:
         headers: tuple[Header, ...],
         body: Fill | None,
         lane_key: Leaf | None,
+        policy: AddressPolicy | None,
     ) -> None:
         self.hook = hook
         self._program, self._url, self._headers = program, url, headers
-        self._body, self._lane_key = body, lane_key
+        self._body, self._lane_key, self._policy = body, lane_key, policy
+
+    def check_target(self, policy: AddressPolicy) -> None:
+        """Raises TemplateError for a URL that will be refused whatever it is filled with. Looks no name up."""
+        if self._url.known:
+            _check_url(self._url.known, policy)
 
     def render(self, context: Context) -> Rendered:
         """Raises TemplateError, and nothing else."""
@@ -162,9 +174,12 @@ class PreparedHook:
                 for name, value in self._headers
             ]
         )
+        url = self._url.fill(run)
+        if self._policy is not None:
+            _check_url(url, self._policy)
         request = RenderedRequest(
             method=self.hook.method,
-            url=self._url.fill(run),
+            url=url,
             headers=headers,
             body=self._body_text(run),
         )
@@ -183,6 +198,13 @@ class PreparedHook:
         if not 0 < len(key) <= MAX_LANE_KEY:
             raise leaf.source.error(Refusal(f"the key of a lane has 1 to {MAX_LANE_KEY} characters"))
         return key
+
+
+def _check_url(url: str, policy: AddressPolicy) -> None:
+    try:
+        check_url(url, policy)
+    except Refused as refused:
+        raise TemplateError(str(refused), field="target_url") from None
 
 
 def _check_size(context: Context) -> None:

@@ -131,6 +131,16 @@ class UrlTemplate:
                 )
             )
 
+    @property
+    def known(self) -> str:
+        """What is the same for every event: all of it, else scheme, host and port; nothing if not even the host."""
+        if self._url.host is not None:
+            return ""
+        parts = (*self._url.path, *self._url.query)
+        literal = [part for part in parts if isinstance(part, str)]
+        whole = self._leaf.recording is None and len(literal) == len(parts)
+        return self._url.origin + ("".join(literal) if whole else "/")
+
     def fill(self, run: Run) -> str:
         if self._leaf.recording is None:
             return self._url.fill(run)

@@ -11,6 +11,7 @@ from typing import Any
 from hookengine.domain.hook import Hook, HookState
 from hookengine.engine.rendering import prepare
 from hookengine.errors import TemplateError
+from hookengine.guard.address import AddressPolicy
 from hookengine.manifest.checking import Findings, did_you_mean, nearest, unknown_name
 from hookengine.manifest.document import Location
 from hookengine.manifest.presets import Preset
@@ -119,9 +120,11 @@ def check_blanks(text: PresetHookText, preset: Preset, at: Location, findings: F
     return not unknown and not empty
 
 
-def check_templates(hook: Hook, at: Location, findings: Findings) -> None:
+def check_templates(hook: Hook, at: Location, findings: Findings, policy: AddressPolicy | None) -> None:
     try:
-        prepare(hook)
+        prepared = prepare(hook)
+        if policy is not None:
+            prepared.check_target(policy)
     except TemplateError as error:
         where = f", line {error.line}, column {error.column} of the template" if error.line else ""
         field, message = _field(hook, error)

@@ -10,6 +10,7 @@ from typing import Any
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import ConfigError, NotFound
+from hookengine.guard.address import AddressPolicy
 from hookengine.manifest.checking import Findings, unknown_name
 from hookengine.manifest.document import Document, Location
 from hookengine.manifest.hooks import (
@@ -38,10 +39,17 @@ class Manifest:
 
 
 def read(
-    document: Document, *, secret_names: Collection[str] | None = None, presets: Presets | None = None
+    document: Document,
+    *,
+    secret_names: Collection[str] | None = None,
+    presets: Presets | None = None,
+    policy: AddressPolicy | None = None,
 ) -> Manifest:
-    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them."""
-    return _Reading(document, secret_names, presets or shipped_presets()).manifest()
+    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them.
+
+    `policy` says which targets hooks may have, as far as that can be seen without looking names up.
+    """
+    return _Reading(document, secret_names, presets or shipped_presets(), policy).manifest()
 
 
 @dataclass
@@ -49,6 +57,7 @@ class _Reading:
     document: Document
     secret_names: Collection[str] | None
     presets: Presets
+    policy: AddressPolicy | None
     findings: Findings = field(init=False)
     pipelines: list[Pipeline] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
@@ -153,7 +162,7 @@ class _Reading:
             )
         if hook is not None:
             self._once(hook, at)
-            check_templates(hook, at, self.findings)
+            check_templates(hook, at, self.findings, self.policy)
             if self.secret_names is not None:
                 check_secrets(item, at, self.secret_names, self.findings)
                 check_signing(hook, at, self.secret_names, self.findings)

@@ -406,10 +406,10 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         name="needs a commit",
     )
     config = a_config(
-        a_hook("https://127.0.0.1:9/hook", "action.started", name="started"),
-        a_hook("https://127.0.0.1:9/hook", "action.failed", "action.started", name="started or failed"),
+        a_hook("https://localhost:9009/hook", "action.started", name="started"),
+        a_hook("https://localhost:9009/hook", "action.failed", "action.started", name="started or failed"),
         unrenderable,
-        delivery={"allow_networks": []},
+        delivery={"allow_networks": [], "allow_hosts": ["localhost"]},
         auth={"enabled": True, "tokens": {"platform": {"env": "TOKEN_OF_PLATFORM"}}},
         server={"max_body": "64KiB"},
     )

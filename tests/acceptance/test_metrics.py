@@ -66,6 +66,10 @@ async def read_from(engine: Opened) -> AsyncIterator[Read]:
             yield read
 
 
+NOT_FOR_THERE = {"Authorization": "Bearer {{ secrets.host }}"}
+"""That secret goes to 127.0.0.1 only."""
+
+
 def a_call(target: str, *events: str, **changes: Any) -> dict[str, Any]:
     return a_hook(f"{target}/repos/acme/shop/statuses/{'0' * 40}", *events, **changes)
 
@@ -78,7 +82,7 @@ async def test_the_figures_say_what_was_delivered_and_what_was_not(tmp_path: Pat
         host = address.removeprefix("http://")
         config = a_config(
             GITHUB.preset_hook(address),
-            a_call("https://10.0.0.1", "action.failed", name="blocked"),
+            a_call("https://away.example", "action.failed", name="blocked", headers=NOT_FOR_THERE),
             a_call(f"http://{nobody}", "action.failed", name="unreachable", lane="none"),
         )
         async with opened(tmp_path, config) as engine, read_from(engine) as read:

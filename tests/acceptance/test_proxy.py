@@ -22,11 +22,12 @@ async def test_an_operator_sends_all_requests_through_a_proxy(tmp_path: Path) ->
     async with target(heard) as url, a_proxy(talk := Tunneller(port_of(url))) as proxy:
         delivery = {
             "allow_networks": [],
+            "allow_hosts": ["localhost"],
             "proxy": {"url": f"http://{proxy}", "credentials": {"file": "proxy.secret"}},
         }
         hooks = [
             a_hook(f"http://{PUBLIC}/deploys"),
-            a_hook(f"http://127.0.0.1:{port_of(url)}/", name="inside"),
+            a_hook(f"http://localhost:{port_of(url)}/", name="inside"),
         ]
         async with opened(tmp_path, a_config(*hooks, delivery=delivery)) as engine:
             answer = await engine.engine.accept(event("completed", 1))

@@ -52,7 +52,7 @@ def test_each_step_is_one_line_of_the_log(server: Any) -> None:
     assert (event["event"], event["matched"]) == (accepted["id"], 1)
     assert (attempt["delivery"], attempt["host"], attempt["verdict"]) == (
         hook["delivery"],
-        "127.0.0.1:9",
+        "localhost:9009",
         "GiveUp",
     )
     assert "request" not in attempt
