@@ -19,17 +19,23 @@ from hookengine.errors import InvalidEvent
 class Pipeline:
     """What actions run on. `operation` is the action type an incoming hook starts, such as deploy.
 
-    `context` is laid under the context of every action of this pipeline.
+    `context` is laid under the context of every action of this pipeline. `team` owns it; `application` and
+    `environment` are the names of what it deploys, and where. Empty: nobody said.
     """
 
     id: int
     name: str
     operation: str = "deploy"
+    team: str = ""
+    application: str = ""
+    environment: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """What templates see as `pipeline` and `action.pipeline`."""
-        return {"id": self.id, "name": self.name, "operation": self.operation}
+        """What templates see as `pipeline` and `action.pipeline`; what nobody said is missing there."""
+        said = {"team": self.team, "application": self.application, "environment": self.environment}
+        known = {name: value for name, value in said.items() if value}
+        return {"id": self.id, "name": self.name, "operation": self.operation, **known}
 
 
 class VariableType(StrEnum):

@@ -103,7 +103,15 @@ class _Reading:
         self._claim("pipeline id", text.id, (*at, "id"))
         self._claim("pipeline name", text.name, (*at, "name"))
         self.pipelines.append(
-            Pipeline(id=text.id, name=text.name, operation=text.operation, context=text.context)
+            Pipeline(
+                id=text.id,
+                name=text.name,
+                operation=text.operation,
+                team=text.team,
+                application=text.application,
+                environment=text.environment,
+                context=text.context,
+            )
         )
         return owner
 

@@ -179,6 +179,12 @@ class PipelineText(Checked):
     name: Annotated[str, Field(min_length=3, max_length=80)]
     operation: Annotated[str, Field(min_length=1, max_length=20)] = "deploy"
     """The type of action an incoming hook starts."""
+    team: Annotated[str, Field(max_length=80)] = ""
+    """Who owns it: alerts of this team are seen beside what its own pipelines deployed."""
+    application: Annotated[str, Field(max_length=80)] = ""
+    """What it deploys."""
+    environment: Annotated[str, Field(max_length=80)] = ""
+    """Where it deploys to."""
     context: Annotated[dict[str, Any], AfterValidator(_own_names)] = Field(default_factory=dict)
     """Laid under the context of every action of this pipeline."""
     incoming_hooks: list[Any] = Field(default_factory=list)

@@ -112,3 +112,15 @@ def test_templates_see_a_pipeline_without_its_context() -> None:
     pipeline = make_pipeline(id=4, name="web", context={"token": "x"})
 
     assert pipeline.facts() == {"id": 4, "name": "web", "operation": "deploy"}
+
+
+def test_templates_see_whose_a_pipeline_is_if_somebody_said_it() -> None:
+    pipeline = make_pipeline(id=4, name="web", team="red", environment="production")
+
+    assert pipeline.facts() == {
+        "id": 4,
+        "name": "web",
+        "operation": "deploy",
+        "team": "red",
+        "environment": "production",
+    }

@@ -45,6 +45,14 @@ def test_a_file_without_pipelines_and_hooks_wishes_for_nothing() -> None:
     assert manifest("server: {port: 1}\nhooks:\npipelines:\n") == Manifest()
 
 
+def test_a_pipeline_says_whose_it_is_and_what_it_deploys_where() -> None:
+    text = PIPELINE + "  - {id: 8, name: blog, team: red, application: blog, environment: production}\n"
+
+    assert manifest(text).pipelines[1] == Pipeline(
+        id=8, name="blog", team="red", application="blog", environment="production"
+    )
+
+
 def test_a_pipeline_has_defaults() -> None:
     text = PIPELINE + "  - {id: 8, name: blog, operation: restart, context: {application: {name: blog}}}\n"
 
