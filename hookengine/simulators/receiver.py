@@ -22,7 +22,8 @@ PREFIX = "whsec_"
 class Receiver(Host):
     """`tokens` are the secrets it verifies signatures with; without any it takes what is not signed.
 
-    A `webhook-id` that comes again is answered well and counts once. Messages are shown as (path, id, type).
+    A `webhook-id` that comes again is answered well and counts once. Messages are shown as (path, id, nothing)
+    with their type as the state.
     """
 
     name = "signed JSON receiver"
@@ -54,8 +55,8 @@ class Receiver(Host):
             return _told(400, "the body is an object with a type")
         if message_id not in self.messages:
             self.messages[message_id] = message
-            place = Place(received.path, message_id, message["type"])
-            self.show(place, state="taken", description=None, url=None)
+            place = Place(received.path, message_id, "")
+            self.show(place, state=message["type"], description=None, url=None)
         return Reply(status=204, body="")
 
     def _unverified(self, received: Received, message_id: str) -> str:

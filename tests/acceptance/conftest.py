@@ -199,6 +199,18 @@ class Ears:
                 await self._news.wait()
         return found[times - 1]
 
+    async def wait_for_any(self, delivery: str, attempt: int) -> str:
+        """Until this delivery has ended or this attempt of it has: which of the two."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if self.of("delivery.ended", delivery=delivery):
+                    return "delivery.ended"
+                tries = self.of("attempt.finished", delivery=delivery, attempt=attempt)
+                if tries and tries[0]["verdict"] == "TryAgain":
+                    return "attempt.finished"
+                self._news.clear()
+                await self._news.wait()
+
 
 class Opened:
     """A HookEngine with ears, and shortcuts to what tests ask of it."""
