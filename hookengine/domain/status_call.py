@@ -18,6 +18,10 @@ from hookengine.domain.request import RenderedRequest, fill_text
 _FORM = "application/x-www-form-urlencoded"
 _PAIRS = re.compile(r"[\w.%+\[\]-]+=[^\s&]*(&[\w.%+\[\]-]+=[^\s&]*)*")
 
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_STATUS_LANE = re.compile(rf"status(?:-[a-z]+)?:\[{_TEXT}, {_TEXT}, (?P<sha>{_TEXT}), ")
+"""The key of a lane as far as it is whole: what comes after the commit may have been cut off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusCall:
@@ -99,6 +103,12 @@ _SHAPES = (
         ("context",),
     ),
 )
+
+
+def commit_of(lane_key: str) -> str | None:
+    """The hash of the commit whose status is changed in the lane of this key; None for any other lane."""
+    found = _STATUS_LANE.match(lane_key)
+    return None if found is None else str(json.loads(found["sha"]))
 
 
 def recognise(request: RenderedRequest) -> StatusCall | None:

@@ -12,6 +12,7 @@ _CLAIMABLE = "head_id IS NOT NULL AND waits_for IS NULL"
 _WAITING = "status IN ('queued','retrying')"
 _STATUSES = "'queued','sending','retrying','delivered','failed','superseded','cancelled'"
 _ENDED = "'delivered','failed','superseded','cancelled'"
+_LAST = "type IN ('action.completed','action.failed','action.cancelled','action.timed_out')"
 
 
 def _big(**arguments: Any) -> Any:
@@ -102,9 +103,15 @@ class SecretRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """`answer` is what its sender was told, so that a repeated event is told the same."""
+    """`answer` is what its sender was told, so that a repeated event is told the same.
+
+    `occurred_at` is what the event says of itself, else when it was accepted.
+    """
 
     __tablename__ = "event"
+    __table_args__ = (
+        Index("event_last", "occurred_at", sqlite_where=text(_LAST), postgresql_where=text(_LAST)),
+    )
 
     id: str = Field(primary_key=True)
     type: str
@@ -113,6 +120,7 @@ class EventRow(SQLModel, table=True):
     document: str = _long()
     answer: str = _long()
     accepted_at: int = _big(index=True)
+    occurred_at: int | None = Field(default=None, sa_column=Column(BigInteger))
 
 
 class ActionRow(SQLModel, table=True):
@@ -162,7 +170,8 @@ class GateRow(SQLModel, table=True):
 class LaneRow(SQLModel, table=True):
     """`due_at` says when a lane with a head may be claimed, and when one without came to rest.
 
-    `waits_for` names the gate or the room that its head waits for although it is due.
+    `waits_for` names the gate or the room that its head waits for although it is due. `sha` is the commit
+    whose status it changes, if it is known to.
     """
 
     __tablename__ = "lane"
@@ -181,6 +190,12 @@ class LaneRow(SQLModel, table=True):
             postgresql_where=text("waits_for IS NOT NULL"),
         ),
         Index(
+            "lane_commit",
+            "sha",
+            sqlite_where=text("sha IS NOT NULL"),
+            postgresql_where=text("sha IS NOT NULL"),
+        ),
+        Index(
             "lane_at_rest",
             "due_at",
             sqlite_where=text("head_id IS NULL"),
@@ -193,6 +208,7 @@ class LaneRow(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(_BIG, primary_key=True))
     key: str = Field(unique=True)
     policy: str
+    sha: str | None = None
     head_id: str | None = None
     due_at: int = _big(server_default="0")
     waits_for: str | None = None
@@ -253,11 +269,12 @@ class DeliveryRow(SQLModel, table=True):
         ),
         Index("delivery_lane", "lane_id", "ended_at"),
         Index("delivery_ended", "status", "ended_at"),
+        Index("delivery_hook", "hook_id", "id"),
     )
 
     id: str = Field(primary_key=True)
     event_id: str = Field(index=True)
-    hook_id: str = Field(index=True)
+    hook_id: str
     hook_revision: int
     lane_id: int | None = Field(default=None, sa_column=Column(BigInteger))
     request_id: str | None = None
@@ -302,3 +319,35 @@ class AttemptRow(SQLModel, table=True):
     closed_by: str | None = None
     late_outcome: str | None = None
     late_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class ReplayRow(SQLModel, table=True):
+    """A replay of many. `wanted` says which deliveries, up to the one of id `up_to`; `place` is the last one done.
+
+    `due_at` is when the next ones may go; whoever takes them moves it on.
+    """
+
+    __tablename__ = "replay"
+    __table_args__ = (
+        Index(
+            "replay_due",
+            "due_at",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    mode: str
+    wanted: str = _long()
+    per_minute: int
+    state: str
+    total: int
+    replayed: int
+    refused: int
+    problems: str = _long()
+    up_to: str
+    place: str
+    due_at: int = _big()
+    created_at: int = _big()
+    ended_at: int | None = Field(default=None, sa_column=Column(BigInteger))

@@ -120,7 +120,16 @@ def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Pag
     first_seq = arrivals.actions[owed.action].first_seq
     event, now = owed.event, desk.now
     desk.write.events.append(
-        EventRow(owed.id, event.type, first_seq, owed.digest, owed.document, owed.answer, now)
+        EventRow(
+            owed.id,
+            event.type,
+            first_seq,
+            owed.digest,
+            owed.document,
+            owed.answer,
+            now,
+            now if event.occurred_at is None else event.occurred_at,
+        )
     )
     desk.write.secrets += [
         SecretRow(owed.pipeline_id, path, text, now) for path, text in owed.secrets.items()

@@ -184,6 +184,7 @@ class EventRow(NamedTuple):
     document: str
     answer: str
     accepted_at: Millis
+    occurred_at: Millis
 
 
 class SecretRow(NamedTuple):

@@ -17,6 +17,7 @@ from hookengine.domain.gate import Gate
 from hookengine.domain.hook import HookState
 from hookengine.domain.lane import HookFacts, Lane
 from hookengine.domain.request import RenderedRequest
+from hookengine.domain.status_call import commit_of
 from hookengine.errors import StoreRaced
 from hookengine.store.books import columns, steps
 from hookengine.store.books.columns import DELIVERY, GATE, LANE
@@ -62,7 +63,7 @@ ON CONFLICT DO NOTHING RETURNING pipeline_id, action_id, first_seq
 _LOCK_LANES = f"SELECT {LANE} FROM lane WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _MAKE_AND_LOCK_LANES = f"""
 WITH made AS (
-  INSERT INTO lane (key, policy) SELECT * FROM unnest($1::text[], $2::text[])
+  INSERT INTO lane (key, policy, sha) SELECT * FROM unnest($1::text[], $2::text[], $4::text[])
   ON CONFLICT (key) DO NOTHING RETURNING {LANE}
 ), found AS (
   SELECT {LANE} FROM lane WHERE key = ANY ($1::text[]) OR id = ANY ($3::bigint[])
@@ -173,7 +174,8 @@ async def lock_lanes(connection: asyncpg.Connection, step: steps.LockLanes) -> l
         return _lanes(await connection.fetch(_LOCK_LANES, ids))
     keys = sorted(step.keys)
     policies = [step.keys[key].value for key in keys]
-    rows = await connection.fetch(_MAKE_AND_LOCK_LANES, keys, policies, ids)
+    commits = [commit_of(key) for key in keys]
+    rows = await connection.fetch(_MAKE_AND_LOCK_LANES, keys, policies, ids, commits)
     return _lanes(_complete(rows, set(keys), 1))
 
 

@@ -12,6 +12,7 @@ from hookengine.domain.gate import Gate
 from hookengine.domain.hook import HookState
 from hookengine.domain.lane import HookFacts, Lane
 from hookengine.domain.request import RenderedRequest
+from hookengine.domain.status_call import commit_of
 from hookengine.store.books import columns, steps
 from hookengine.store.books.columns import DELIVERY, DELIVERY_CHANGES, GATE, LANE, LANE_CHANGES
 from hookengine.store.contract import ActionKey
@@ -120,7 +121,8 @@ def lock_lanes(connection: sqlite3.Connection, step: steps.LockLanes) -> list[La
     found = []
     if step.keys:
         connection.executemany(
-            "INSERT INTO lane (key, policy) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", step.keys.items()
+            "INSERT INTO lane (key, policy, sha) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            [(key, policy, commit_of(key)) for key, policy in step.keys.items()],
         )
         found += connection.execute(
             f"SELECT {LANE} FROM lane WHERE key IN {_AMONG}", (_json(step.keys),)
@@ -220,8 +222,8 @@ def load_requests(connection: sqlite3.Connection, step: steps.LoadRequests) -> d
 def write(connection: sqlite3.Connection, step: steps.Write) -> None:
     many = connection.executemany
     many(
-        "INSERT INTO event (id, type, action_seq, digest, document, answer, accepted_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO event (id, type, action_seq, digest, document, answer, accepted_at, occurred_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         step.events,
     )
     many("INSERT INTO request (id, document) VALUES (?, ?)", step.requests)

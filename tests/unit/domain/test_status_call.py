@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.domain.status_call import recognise
+from hookengine.domain.status_call import StatusCall, commit_of, recognise
 from tests.conftest import make_request
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
@@ -184,3 +186,19 @@ def test_a_context_that_is_a_secret_is_told_apart_by_its_name() -> None:
 
     assert found is not None
     assert found.context == "<secrets.context>"
+
+
+@given(st.text(), st.text(), st.text(min_size=1), st.text())
+def test_the_lane_of_a_status_tells_its_commit(host: str, repository: str, sha: str, context: str) -> None:
+    found = StatusCall(kind="github", host=host, repository=repository, sha=sha, context=context)
+
+    assert commit_of(found.lane_key) == sha
+    assert commit_of(found.lane_key.replace("status:", "status-ordered:", 1)) == sha
+    assert commit_of(f"{found.lane_key[:-2]} and its digest") == sha
+
+
+@pytest.mark.parametrize(
+    "key", ["hook:a:1:2", 'named:latest:status:["a", "b", "c", "d"]', "status:", "delivery:x"]
+)
+def test_no_other_lane_tells_a_commit(key: str) -> None:
+    assert commit_of(key) is None
