@@ -332,7 +332,9 @@ def load_settings(source: Document | Path, environ: Mapping[str, str]) -> Settin
         findings.wrong((key,), f"unknown key '{key}'{likely}", key=True)
         del said[key]
     names = [name for name, _, _ in settings_table()]
-    environment = Environment(Settings, environ, others={*OTHER_VARIABLES, *variables_named_in(said)})
+    environment = Environment(
+        Settings, environ, others={*OTHER_VARIABLES, *variables_named_in(document.data)}
+    )
     findings.add(list(environment.unknown(names)))
     try:
         settings = Settings(**merge(said, environment()))

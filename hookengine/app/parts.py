@@ -46,7 +46,7 @@ from hookengine.guard.vault import (
     Source,
     Vault,
 )
-from hookengine.manifest import Manifest, shipped_presets
+from hookengine.manifest import Manifest, shipped_presets, with_keys
 from hookengine.metrics import Exposition, Tallies
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
@@ -101,7 +101,7 @@ async def assemble(
     catalogue = Catalogue(policy=policy_of(settings))
     reloader = Reloader(store, catalogue, shelf, signals)
     if manifest is not None:
-        await store.apply(_defined(manifest), "file", clock.now())
+        await store.apply(_defined(with_keys(manifest, environ)), "file", clock.now())
     await reloader.reload()
     tallies = Tallies(signals)
     stack.callback(tallies.close)

@@ -20,7 +20,8 @@ class Pipeline:
     """What actions run on. `operation` is the action type an incoming hook starts, such as deploy.
 
     `context` is laid under the context of every action of this pipeline. `team` owns it; `application` and
-    `environment` are the names of what it deploys, and where. Empty: nobody said.
+    `environment` are the names of what it deploys, and where. Empty: nobody said. Who has the integration key
+    that `integration_key_digest` is of may report to it; without a digest nobody may.
     """
 
     id: int
@@ -30,6 +31,7 @@ class Pipeline:
     application: str = ""
     environment: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
+    integration_key_digest: str = field(default="", repr=False)
 
     def facts(self) -> dict[str, Any]:
         """What templates see as `pipeline` and `action.pipeline`; what nobody said is missing there."""

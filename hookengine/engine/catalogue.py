@@ -40,6 +40,11 @@ class Catalogue:
         self._hooks = {hook.id: hook for hook in definitions.hooks}
         self._pipelines = {pipeline.id: pipeline for pipeline in definitions.pipelines}
         self._names = {pipeline.name: pipeline for pipeline in definitions.pipelines}
+        self._keys = {
+            pipeline.integration_key_digest: pipeline
+            for pipeline in definitions.pipelines
+            if pipeline.integration_key_digest
+        }
         self._incoming = {hook.id: hook for hook in definitions.incoming_hooks}
         self.longest_deadline: Millis = max(
             (round(hook.timeout * 1000) for hook in definitions.hooks), default=0
@@ -57,6 +62,10 @@ class Catalogue:
         if isinstance(reference, int):
             return self._pipelines.get(reference)
         return self._names.get(reference)
+
+    def pipeline_of_key(self, digest: str) -> Pipeline | None:
+        """The one whose integration key has this digest."""
+        return self._keys.get(digest)
 
     def pipeline(self, reference: int | str) -> Pipeline:
         """Raises InvalidEvent that lists the likely meant names."""

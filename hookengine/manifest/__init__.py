@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from hookengine.manifest.document import Document, load
+from hookengine.manifest.key_source import with_keys
 from hookengine.manifest.presets import Preset, Presets, shipped, shipped_presets
 from hookengine.manifest.reading import Manifest, read
 
-__all__ = ["Document", "Manifest", "Preset", "Presets", "load", "read", "shipped", "shipped_presets"]
+__all__ = [
+    "Document",
+    "Manifest",
+    "Preset",
+    "Presets",
+    "load",
+    "read",
+    "shipped",
+    "shipped_presets",
+    "with_keys",
+]

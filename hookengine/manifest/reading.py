@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from hookengine.manifest.hooks import (
     plain_hook,
     preset_hook,
 )
+from hookengine.manifest.key_source import KeySource
 from hookengine.manifest.presets import Presets, shipped_presets
 from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
 
@@ -31,11 +32,14 @@ KEYS = frozenset({"pipelines", "hooks"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What the files wish for: all of it checked, all templates prepared once without complaint."""
+    """What the files wish for: all of it checked, all templates prepared once without complaint. Nothing
+    secret has been read yet."""
 
     pipelines: tuple[Pipeline, ...] = ()
     hooks: tuple[Hook, ...] = ()
     incoming_hooks: tuple[IncomingHook, ...] = ()
+    integration_keys: Mapping[int, KeySource] = field(default_factory=dict)
+    """Of pipelines by their ids; `with_keys` reads them."""
 
 
 def read(
@@ -62,6 +66,7 @@ class _Reading:
     pipelines: list[Pipeline] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
     incoming_hooks: list[IncomingHook] = field(default_factory=list)
+    integration_keys: dict[int, KeySource] = field(default_factory=dict)
     owners: dict[int | str, int] = field(default_factory=dict)
     taken: dict[tuple[str, Any], Location] = field(default_factory=dict)
 
@@ -80,6 +85,7 @@ class _Reading:
             pipelines=tuple(self.pipelines),
             hooks=tuple(self.hooks),
             incoming_hooks=tuple(self.incoming_hooks),
+            integration_keys=self.integration_keys,
         )
 
     def _items(self, holder: Any, key: str, at: Location) -> Iterator[tuple[Any, Location]]:
@@ -102,6 +108,8 @@ class _Reading:
             return owner
         self._claim("pipeline id", text.id, (*at, "id"))
         self._claim("pipeline name", text.name, (*at, "name"))
+        if text.integration_key is not None:
+            self.integration_keys[text.id] = text.integration_key.source(self.document.folder)
         self.pipelines.append(
             Pipeline(
                 id=text.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import pathlib
 import re
 from typing import Annotated, Any, Literal
 
@@ -14,8 +15,10 @@ from hookengine.domain.pipeline import Variable, VariableType
 from hookengine.domain.rate import Rate
 from hookengine.domain.response import ResponseRule, Ruling, compiled
 from hookengine.domain.retry import RetryPolicy
+from hookengine.guard.integration_key import DIGEST
 from hookengine.manifest.checking import Checked, MisplacedError
 from hookengine.manifest.fields import Duration
+from hookengine.manifest.key_source import KeySource
 
 KNOWN_EVENTS: tuple[str, ...] = (*map(str, Lifecycle), STATUS_CHANGED)
 
@@ -172,6 +175,28 @@ class IncomingText(Checked):
     trigger_when: IncomingTriggerText = IncomingTriggerText()
 
 
+class KeyText(Checked):
+    """Where an integration key is read from; it never stands in the file itself."""
+
+    env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
+    """The name of an environment variable."""
+    file: str | None = None
+    """A file that holds it."""
+    digest: Annotated[str | None, Field(pattern=rf"^{DIGEST.pattern}$")] = None
+    """The SHA-256 of it in hex, which is all that the database keeps."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> KeyText:
+        if [self.env, self.file, self.digest].count(None) != 2:
+            raise ValueError("needs one of `env`, `file` and `digest`")
+        return self
+
+    def source(self, folder: pathlib.Path) -> KeySource:
+        """With the path counted from `folder`."""
+        file = None if self.file is None else folder / pathlib.Path(self.file).expanduser()
+        return KeySource(env=self.env, file=file, digest=self.digest)
+
+
 class PipelineText(Checked):
     """Its hooks are checked one by one, so that a mistake in one does not hide those in the others."""
 
@@ -187,6 +212,8 @@ class PipelineText(Checked):
     """Where it deploys to."""
     context: Annotated[dict[str, Any], AfterValidator(_own_names)] = Field(default_factory=dict)
     """Laid under the context of every action of this pipeline."""
+    integration_key: KeyText | None = None
+    """Lets in who reports to this pipeline at /api/deployment-events."""
     incoming_hooks: list[Any] = Field(default_factory=list)
     hooks: list[Any] = Field(default_factory=list)
 

@@ -97,3 +97,12 @@ def test_the_longest_deadline_is_that_of_the_slowest_hook() -> None:
 
     assert catalogue(hooks=hooks).longest_deadline == 61_500
     assert Catalogue().longest_deadline == 0
+
+
+def test_a_pipeline_is_found_by_the_digest_of_its_integration_key_and_by_no_empty_one() -> None:
+    keyed = make_pipeline(id=1, name="shop-deploy", integration_key_digest="d1")
+    known = catalogue(pipelines=(keyed, SITE))
+
+    assert known.pipeline_of_key("d1") == keyed
+    assert known.pipeline_of_key("d2") is None
+    assert known.pipeline_of_key("") is None
