@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -88,17 +89,48 @@ class NamedSecret(_Group):
     """A file, read again when it changes."""
     stored: Literal[True] | None = None
     """It is kept in the database, where `hookengine secrets set` puts it."""
+    kind: Literal["github_app"] | None = None
+    """Instead of these: tokens of a GitHub App's installation, minted when they are needed."""
+    app_id: Annotated[int | None, Field(ge=1)] = None
+    """Of the GitHub App."""
+    installation_id: Annotated[int | None, Field(ge=1)] = None
+    """Where it is installed."""
+    repository: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")] = None
+    """Instead of that: owner/name of a repository it is installed for."""
+    private_key: SecretSource | None = None
+    """The app's key, in PEM."""
+    api: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9_.:\[\]/-]+$")] = "https://api.github.com"
+    """Where GitHub's API is; https://HOST/api/v3 for GitHub Enterprise Server."""
     hosts: Hosts = Field(default_factory=list)
-    """It is only ever sent to these."""
+    """It is only ever sent to these; tokens of an app to its API's host if none is named."""
 
     @model_validator(mode="after")
     def _one_source(self) -> NamedSecret:
-        if [self.env, self.file, self.stored].count(None) != 2:
-            raise ValueError("needs one of `env`, `file` and `stored: true`")
+        if [self.env, self.file, self.stored, self.kind].count(None) != 3:
+            raise ValueError("needs one of `env`, `file`, `stored: true` and `kind: github_app`")
+        if self.kind is None:
+            for name in self.model_fields_set & _OF_AN_APP:
+                raise MisplacedError("goes with `kind: github_app`", name)
+        elif self.app_id is None or self.private_key is None:
+            raise ValueError("a GitHub App needs its `app_id` and `private_key`")
+        elif (self.installation_id is None) == (self.repository is None):
+            raise ValueError("a GitHub App needs either `installation_id` or `repository`")
         return self
 
+    @property
+    def audience(self) -> frozenset[str]:
+        """Where it may go."""
+        if self.kind is not None and not self.hosts:
+            return frozenset({urlsplit(self.api).hostname or ""})
+        return frozenset(self.hosts)
+
     def resolved(self, folder: Path) -> NamedSecret:
-        return self.model_copy(update={"file": _inside(folder, self.file)})
+        key = self.private_key
+        resolved_key = key and key.model_copy(update={"file": _inside(folder, key.file)})
+        return self.model_copy(update={"file": _inside(folder, self.file), "private_key": resolved_key})
+
+
+_OF_AN_APP = frozenset({"app_id", "installation_id", "repository", "private_key", "api"})
 
 
 class Auth(_Group):

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
+from hookengine.app.secret_sources import seal_of, sources
 from hookengine.app.stores import open_memory
-from hookengine.config import NamedSecret as NamedSecretSettings
 from hookengine.config import Settings, policy_of
 from hookengine.domain.clock import Clock
+from hookengine.engine.asking import Asker
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
@@ -33,19 +34,8 @@ from hookengine.engine.wire.proxy import Proxy
 from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
-from hookengine.guard.key_file import open_ring
 from hookengine.guard.resolver import Resolver
-from hookengine.guard.vault import (
-    ContextSecrets,
-    Declared,
-    NamedSecret,
-    PlainSeal,
-    Seal,
-    SecretMissing,
-    Shelf,
-    Source,
-    Vault,
-)
+from hookengine.guard.vault import ContextSecrets, NamedSecret, SecretMissing, Shelf, Vault
 from hookengine.manifest import Manifest, shipped_presets, with_keys
 from hookengine.metrics import Exposition, Tallies
 from hookengine.store.contract import Definitions, Store
@@ -97,7 +87,6 @@ async def assemble(
     store = memory.store
     seal = seal_of(settings)
     shelf = Shelf(seal, store.sealed_secret)
-    vault = _vault(settings, seal, shelf, store, environ)
     catalogue = Catalogue(policy=policy_of(settings))
     reloader = Reloader(store, catalogue, shelf, signals)
     if manifest is not None:
@@ -107,6 +96,12 @@ async def assemble(
     stack.callback(tallies.close)
     store.on_commit(tallies.on_commit)
     pool = await _pool(settings, clock, stack, environ)
+    asker = Asker(pool)
+    stack.push_async_callback(asker.close)
+    context = ContextSecrets(
+        seal, store.sealed, paths=settings.secrets.context_paths, hosts=settings.secrets.context_hosts
+    )
+    vault = Vault(sources(settings, shelf, asker, clock, environ), context, shelf)
     sender = Sender(vault, pool, clock, _manners(settings))
     rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
@@ -143,25 +138,6 @@ def _defined(manifest: Manifest) -> Definitions:
     return Definitions(
         pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
     )
-
-
-def seal_of(settings: Settings) -> Seal:
-    """Raises ConfigError without a key, unless none is wanted."""
-    return PlainSeal() if settings.secrets.insecure_plaintext else open_ring(settings.secrets.key_file)
-
-
-def _vault(settings: Settings, seal: Seal, shelf: Shelf, store: Store, environ: Mapping[str, str]) -> Vault:
-    secrets = settings.secrets
-    sources = {name: _source(name, secret, shelf, environ) for name, secret in secrets.named.items()}
-    context = ContextSecrets(seal, store.sealed, paths=secrets.context_paths, hosts=secrets.context_hosts)
-    return Vault(sources, context, shelf)
-
-
-def _source(name: str, said: NamedSecretSettings, shelf: Shelf, environ: Mapping[str, str]) -> Source:
-    hosts = frozenset(said.hosts)
-    if said.stored:
-        return Declared(name, shelf, hosts)
-    return NamedSecret(env=said.env, file=said.file, hosts=hosts, environ=environ)
 
 
 async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ: Mapping[str, str]) -> Pool:

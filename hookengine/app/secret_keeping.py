@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table
 
-from hookengine.app.parts import seal_of
+from hookengine.app.secret_sources import seal_of
 from hookengine.config import Settings
 from hookengine.domain.clock import SystemClock
 from hookengine.domain.secret import StoredSecret, belongs_to, checked_value, new_secret

@@ -135,7 +135,19 @@ def test_a_mistake_in_a_variable_is_told_with_its_name(name: str, value: str, ex
         ),
         ("delivery: {user_agent: 'ä'}", "1:24: delivery.user_agent: must match"),
         ("auth: {tokens: {ci: {}}}", "1:21: auth.tokens.ci: needs either `env` or `file`"),
-        ("secrets: {a: {env: A, file: b}}", "1:14: secrets.a: needs one of `env`, `file` and `stored: true`"),
+        (
+            "secrets: {a: {env: A, file: b}}",
+            "1:14: secrets.a: needs one of `env`, `file`, `stored: true` and `kind: github_app`",
+        ),
+        ("secrets: {a: {env: A, app_id: 7}}", "1:31: secrets.a.app_id: goes with `kind: github_app`"),
+        (
+            "secrets: {a: {kind: github_app, app_id: 7}}",
+            "1:14: secrets.a: a GitHub App needs its `app_id` and `private_key`",
+        ),
+        (
+            "secrets: {a: {kind: github_app, app_id: 7, private_key: {env: K}}}",
+            "1:14: secrets.a: a GitHub App needs either `installation_id` or `repository`",
+        ),
         (
             "secrets: {a: {env: A, host: [b]}}",
             "1:23: secrets.a.host: unknown key 'host', did you mean 'hosts'?",
@@ -363,3 +375,24 @@ def test_mistakes_in_settings_and_hooks_are_told_together_and_once() -> None:
         "config.yaml:3:9",
         "config.yaml:3:19",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "hosts"),
+    [
+        ("", {"api.github.com"}),
+        (", api: 'https://git.acme.io/api/v3'", {"git.acme.io"}),
+        (", hosts: [other.example]", {"other.example"}),
+    ],
+)
+def test_tokens_of_an_app_go_to_the_host_of_its_api_unless_another_is_named(
+    tmp_path: Path, said: str, hosts: set[str]
+) -> None:
+    file, key = tmp_path / "config.yaml", "private_key: {file: app.pem}"
+    file.write_text(f"secrets: {{a: {{kind: github_app, app_id: 7, repository: acme/shop, {key}{said}}}}}")
+
+    secret = load_settings(file, {}).secrets.named["a"]
+
+    assert secret.audience == hosts
+    assert secret.private_key is not None
+    assert secret.private_key.file == tmp_path / "app.pem"

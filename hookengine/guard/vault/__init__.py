@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hookengine.guard.vault.context import ContextSecrets, secrets_in
 from hookengine.guard.vault.failing import SecretMissing, SecretRefused
+from hookengine.guard.vault.github_app import AppInstallation, Ask, GithubApp
 from hookengine.guard.vault.named import NAMED, NamedSecret
 from hookengine.guard.vault.scrubbing import fill, scrub
 from hookengine.guard.vault.sealing import PlainSeal, Seal
@@ -12,8 +13,11 @@ from hookengine.guard.vault.vault import Source, Vault
 
 __all__ = [
     "NAMED",
+    "AppInstallation",
+    "Ask",
     "ContextSecrets",
     "Declared",
+    "GithubApp",
     "NamedSecret",
     "PlainSeal",
     "Refs",

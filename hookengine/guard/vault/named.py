@@ -30,6 +30,10 @@ class NamedSecret:
             raise SecretMissing(f"{NAMED}{name} is not UTF-8 text")
         return value.strip()
 
+    async def check(self, name: str) -> None:
+        """Raises SecretMissing."""
+        self.value(name)
+
     async def newest(self, name: str, *, renew: bool = False) -> str:
         """As `value`: it is never kept, so there is nothing to renew."""
         return self.value(name)

@@ -68,9 +68,16 @@ class Declared:
         secret = self._shelf.find(self._reference)
         return self._hosts if secret is None else self._hosts.union(secret.hosts)
 
+    async def check(self, name: str) -> None:
+        """Raises SecretMissing."""
+        self._set(name)
+
     async def newest(self, name: str, *, renew: bool = False) -> str:
         """Raises SecretMissing, StoreError."""
+        return await self._shelf.value(self._set(name), renew=renew)
+
+    def _set(self, name: str) -> StoredSecret:
         secret = self._shelf.find(self._reference)
         if secret is None:
             raise SecretMissing(f"{self._reference} is not set; `hookengine secrets set {name}` does it")
-        return await self._shelf.value(secret, renew=renew)
+        return secret

@@ -21,6 +21,10 @@ class Source(Protocol):
     @property
     def hosts(self) -> frozenset[str]: ...
 
+    async def check(self, name: str) -> None:
+        """Without asking anybody outside. Raises SecretMissing if there can be no value."""
+        ...
+
     async def newest(self, name: str, *, renew: bool = False) -> str:
         """`renew`: a value that was kept did not serve. Raises SecretMissing."""
         ...
@@ -72,7 +76,7 @@ class Vault:
         wrong = []
         for name, source in self._sources.items():
             try:
-                await source.newest(name)
+                await source.check(name)
             except SecretMissing as error:
                 wrong.append(str(error))
         return wrong
