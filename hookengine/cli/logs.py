@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from hookengine.cli.log_stream import PatientHandler
 from hookengine.engine import signals
 from hookengine.engine.signals import Facts
 
@@ -40,7 +41,7 @@ _WIDEST: Final = 18  # characters that the longest name of a signal has
 def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
     """A listener for the engine's signals. `style`: console, json, or auto: console on a terminal."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     handler.setFormatter(_formatter(console=console))
     root = logging.getLogger()
     root.handlers[:] = [handler]

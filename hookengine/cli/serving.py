@@ -75,10 +75,11 @@ def _greeting(manifest: Manifest, *, role: Role) -> Callable[[str, dict[str, Any
         if name != SERVER_LISTENING:
             return
         url = facts["url"]
-        click.echo(f"hookengine {__version__} listens on {url}{_ADDED[role]}")
-        for path in facts["incoming"]:
-            if path in names:
-                click.echo(f"  incoming hook '{names[path]}': POST {url}{path}")
+        with contextlib.suppress(OSError):  # nobody reads it, which is no reason to stop
+            click.echo(f"hookengine {__version__} listens on {url}{_ADDED[role]}")
+            for path in facts["incoming"]:
+                if path in names:
+                    click.echo(f"  incoming hook '{names[path]}': POST {url}{path}")
 
     return greet
 
