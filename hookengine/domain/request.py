@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,16 +43,14 @@ class RenderedRequest:
     @property
     def secrets(self) -> frozenset[str]:
         """The names of the secrets it needs."""
-        return frozenset(part.name for part in self._parts() if isinstance(part, SecretRef))
-
-    def _parts(self) -> Iterable[Part]:
-        for _, value in self.headers:
-            yield from value
-        yield from self.body or ()
+        texts = [value for _, value in self.headers]
+        if self.body is not None:
+            texts.append(self.body)
+        return frozenset([part.name for text in texts for part in text if not isinstance(part, str)])
 
     def filled(self, fill: Callable[[SecretRef], str]) -> tuple[tuple[tuple[str, str], ...], bytes]:
         """Headers and body as they go out, with every hole given to `fill`."""
-        headers = tuple((name, fill_text(value, fill)) for name, value in self.headers)
+        headers = tuple([(name, fill_text(value, fill)) for name, value in self.headers])
         return headers, fill_text(self.body or (), fill).encode()
 
     def shown(self) -> dict[str, Any]:
@@ -82,7 +80,7 @@ class RenderedRequest:
 
 
 def fill_text(text: Text, fill: Callable[[SecretRef], str]) -> str:
-    return "".join(part if isinstance(part, str) else fill(part) for part in text)
+    return "".join([part if isinstance(part, str) else fill(part) for part in text])
 
 
 def _parts_out(text: Text) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -28,10 +27,10 @@ from hookengine.guard.url import Target, check_url
 from hookengine.guard.vault import SecretMissing, SecretRefused, scrub
 
 UNAUTHORIZED = 401
-_KEPT_HEADERS = re.compile(
-    rb"content-type|location|retry-after|date|x-request-id|x-github-request-id|(?:x-)?ratelimit-.*",
-    re.IGNORECASE | re.DOTALL,
+_KEPT_HEADERS = frozenset(
+    {b"content-type", b"location", b"retry-after", b"date", b"x-request-id", b"x-github-request-id"}
 )
+_KEPT_KINDS = b"ratelimit-", b"x-ratelimit-"
 
 
 class NotBegun(Exception):
@@ -94,7 +93,7 @@ class Sender:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
         if target.scheme == "https" or not request.secrets:
             return
-        if not _opened(self._pool.policy, target.host, target.is_literal):
+        if not _opened(self._pool.policy, target):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     def _exchange(self, method: str, message: bytes, ends: float, gate: Gate) -> Exchange:
@@ -124,30 +123,40 @@ class Sender:
 
     def _answered(self, exchange: Exchange, secrets: Collection[str]) -> Answered:
         kept: dict[str, str] = {}
-        for name, value in exchange.headers:
-            if _KEPT_HEADERS.fullmatch(name):
-                key = name.decode("ascii").lower()
+        for spelled, value in exchange.headers:
+            name = spelled.lower()
+            if name in _KEPT_HEADERS or name.startswith(_KEPT_KINDS):
+                key = name.decode("ascii")
                 text = scrub(_text(value), secrets)
                 kept[key] = f"{kept[key]}, {text}" if key in kept else text
         return Answered(
             status=exchange.status,
             headers=kept,
-            body=scrub(exchange.body.decode("utf-8", "replace"), secrets, cut=exchange.cut),
+            body=scrub(exchange.body.decode("utf-8", "replace"), secrets, cut=exchange.cut)
+            if exchange.body
+            else "",
             timing=exchange.timing,
         )
 
-    def _usual_headers(self, own: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _usual_headers(self, own: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Unless the hook says otherwise."""
-        said = {name.lower() for name, _ in own}
-        usual = (("user-agent", self._manners.user_agent), ("accept-encoding", "identity"))
-        return [(name, value) for name, value in usual if name not in said]
+        return _unsaid(tuple([name for name, _ in own]), self._manners.user_agent)
 
 
 @lru_cache(maxsize=1024)
-def _opened(policy: AddressPolicy, host: str, is_literal: bool) -> bool:
+def _unsaid(names: tuple[str, ...], user_agent: str) -> tuple[tuple[str, str], ...]:
+    """Hooks say the same names again and again."""
+    said = {name.lower() for name in names}
+    usual = (("user-agent", user_agent), ("accept-encoding", "identity"))
+    return tuple((name, value) for name, value in usual if name not in said)
+
+
+def _opened(policy: AddressPolicy, target: Target) -> bool:
     """Whether the operator has opened it himself."""
-    networks = policy.allow_networks if is_literal else ()
-    return host in policy.allow_hosts or any(ip_address(host) in network for network in networks)
+    if not target.is_literal:
+        return target.host in policy.allow_hosts
+    address = ip_address(target.host)
+    return any(address in network for network in policy.allow_networks)
 
 
 class _Lease(Gate):

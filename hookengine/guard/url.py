@@ -14,6 +14,7 @@ from hookengine.guard.address import AddressPolicy, check_address
 from hookengine.guard.hostname import IPAddress, Refused, canonical_host, ipv6_literal
 
 LONGEST_URL = 8192
+LONGEST_ORIGIN = 300  # characters, more than any host that is one can make it
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # https://fetch.spec.whatwg.org/#port-blocking, from 1024 on; below that only HTTP's own two are open.
@@ -37,6 +38,8 @@ LOCAL_SUFFIXES = (
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x1f\x7f-\x9f\s\ud800-\udfff]")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?]*)(.*)")
 _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^\[\]:]*))(?::([0-9]+))?")
+# A URL that is sent as it is written, but for the spelling of its host: nearly every one.
+_PLAIN = re.compile(r"(https?)://([A-Za-z0-9._:\[\]-]+)([/?][A-Za-z0-9/?%&=+:,;@!$'()*|^~_.-]*)?")
 # What WHATWG's path percent-encode set adds to the characters refused above.
 _TO_ENCODE = re.compile(r'["<>`{}]|[^\x00-\x7f]')
 
@@ -54,31 +57,40 @@ class Target:
     @property
     def origin(self) -> str:
         """Always with its port, such as `https://hooks.example.com:443`: made for comparing."""
-        return f"{self.scheme}://{self._bracketed}:{self.port}"
+        return _origin(self.scheme, self.host, self.port)
 
     @property
     def url(self) -> str:
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self._bracketed}{port}{self.path}"
+        return f"{self.scheme}://{self.authority}{self.path}"
 
     @property
-    def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+    def authority(self) -> str:
+        """As it stands in the URL and in the header Host."""
+        return _authority(self.scheme, self.host, self.port)
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{_bracketed(host)}:{port}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _authority(scheme: str, host: str, port: int) -> str:
+    return _bracketed(host) if port == DEFAULT_PORTS[scheme] else f"{_bracketed(host)}:{port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def check_url(url: str, policy: AddressPolicy) -> Target:
     """Raises Refused for a URL that must not be called. A literal address is judged, a name not resolved."""
-    scheme, authority, rest = _split(url)
+    scheme, authority, path = _taken_apart(url)
     host, port = _endpoint(scheme, authority)
     check_endpoint(host, port, policy)
-    target = Target(
-        scheme=scheme,
-        host=str(host),
-        port=port,
-        path=_encoded(_without_dot_segments(rest if rest.startswith("/") else f"/{rest}")),
-        is_literal=not isinstance(host, str),
-    )
-    if len(target.url) > LONGEST_URL:
+    literal = not isinstance(host, str)
+    target = Target(scheme=scheme, host=str(host), port=port, path=path, is_literal=literal)
+    if len(path) > LONGEST_URL - LONGEST_ORIGIN and len(target.url) > LONGEST_URL:
         raise Refused("too_long", f"the URL has more than {LONGEST_URL} characters once encoded")
     return target
 
@@ -95,6 +107,14 @@ def check_endpoint(host: str | IPAddress, port: int, policy: AddressPolicy) -> N
 def host_of(text: str) -> str | IPAddress:
     """A host as a connection pool names it: IPv6 without brackets."""
     return ipv6_literal(text) if ":" in text else canonical_host(text)
+
+
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """Scheme, authority as written, and path with query as it is sent."""
+    plain = _PLAIN.fullmatch(url) if "/." not in url and len(url) <= LONGEST_URL else None
+    scheme, authority, rest = plain.groups("") if plain is not None else _split(url)
+    path = rest if rest.startswith("/") else f"/{rest}"
+    return scheme, authority, path if plain is not None else _encoded(_without_dot_segments(path))
 
 
 def _split(url: str) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterable
 
-from hookengine.guard.url import DEFAULT_PORTS, Target
+from hookengine.guard.url import Target
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset(
@@ -24,17 +24,17 @@ class UnfitError(ValueError):
 
 def message_of(method: str, target: Target, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """Head and body, to be written at once. Raises UnfitError, or ValueError for a method that is none."""
-    lines = [f"{_method(method)} {target.path} HTTP/1.1\r\nHost: {_host(target)}\r\n"]
+    lines = [f"{_method(method)} {target.path} HTTP/1.1", f"Host: {target.authority}"]
     for name, value in headers:
-        if not _is_ours_to_say(name):
+        if not _may_be_said(name):
             raise UnfitError(f"the header {name[:100]!r} cannot be sent")
         if not (value.isascii() and value.isprintable()):
             raise UnfitError(f"the header {name} would hold characters that headers cannot")
-        lines.append(f"{name}: {value}\r\n")
+        lines.append(f"{name}: {value}")
     if body or method in _BODY_EXPECTED:
-        lines.append(f"Content-Length: {len(body)}\r\n")
+        lines.append(f"Content-Length: {len(body)}")
     lines.append("\r\n")
-    return "".join(lines).encode("ascii") + body
+    return "\r\n".join(lines).encode("ascii") + body
 
 
 @functools.lru_cache(maxsize=64)
@@ -45,10 +45,5 @@ def _method(method: str) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _is_ours_to_say(name: str) -> bool:
+def _may_be_said(name: str) -> bool:
     return bool(_TOKEN.fullmatch(name)) and name.lower() not in _OURS
-
-
-def _host(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return host if target.port == DEFAULT_PORTS[target.scheme] else f"{host}:{target.port}"

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+from unittest.mock import patch
+
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hookengine.guard import url as urls
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.hostname import Refused
 from hookengine.guard.url import LONGEST_URL, Target, check_url, host_of
@@ -158,6 +162,67 @@ def test_an_operator_opens_loopback_by_network_and_local_names_by_name() -> None
     assert reason_for("http://LOCALHOST.:8741/", LOCAL) == "allowed"
     assert reason_for("http://gitlab.internal/", LOCAL) == "special_use_name"
     assert reason_for("http://127.0.0.1:22/", LOCAL) == "port_not_allowed"
+
+
+PIECES = [
+    *(
+        "http://",
+        "https://",
+        "HTTP://",
+        "ftp://",
+        "a.example",
+        "A.Example.",
+        "127.0.0.1",
+        "127.1",
+        "[::1]",
+        "localhost",
+    ),
+    *(
+        ":80",
+        ":0443",
+        ":",
+        "/",
+        "//",
+        "/.",
+        "/..",
+        ".",
+        "..",
+        "/a",
+        "?",
+        "?b=c",
+        "#",
+        "%2e",
+        "%",
+        "@",
+        "\\",
+        " ",
+        "\n",
+    ),
+    *("é", "{", '"', "|", "^", "~", "'", "a" * (LONGEST_URL - 20), "b" * 10),
+]
+
+
+@given(
+    scheme=st.sampled_from(PIECES[:4]), rest=st.lists(st.sampled_from(PIECES) | st.characters(), max_size=8)
+)
+def test_a_plain_url_is_read_as_any_other(scheme: str, rest: list[str]) -> None:
+    def told(url: str) -> Target | str:
+        try:
+            return check_url(url, LOCAL)
+        except Refused as refused:
+            return refused.reason_code
+
+    url = "".join((scheme, *rest))
+    with patch.object(urls, "_PLAIN", re.compile("(?!)")):
+        thoroughly = told(url)
+
+    assert told(url) == thoroughly
+
+
+@pytest.mark.parametrize("path", ["", "/", "/a/b?c=d", "/%2e", "?a"])
+def test_most_urls_are_plain(path: str) -> None:
+    with patch.object(urls, "_split", side_effect=AssertionError):
+        assert check_url(f"https://hooks.example{path}", NOBODY).host == "hooks.example"
 
 
 def test_a_literal_is_told_from_a_name() -> None:
