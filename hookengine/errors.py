@@ -10,6 +10,8 @@ what somebody did wrong is one of these:
     ├── InvalidSecret        a secret cannot be set like this
     ├── EventConflict        the id is known with another body
     ├── NotFound             no such thing
+    ├── ManagedElsewhere     files manage it: change it there
+    ├── Outdated             it was changed meanwhile: look again
     └── StoreError           the database failed: try again later
         ├── StoreBusy        another process owns this database
         └── StaleContext     the action changed while an event of it was rendered
@@ -98,6 +100,24 @@ class NotFound(HookEngineError):
     def __init__(self, kind: str, identity: object) -> None:
         self.kind, self.identity = kind, identity
         super().__init__(f"no {kind} {identity!r}")
+
+
+class ManagedElsewhere(HookEngineError):
+    """Files manage it, and would undo what is changed elsewhere."""
+
+    def __init__(self, kind: str, identity: object, manager: str) -> None:
+        self.kind, self.identity, self.manager = kind, identity, manager
+        super().__init__(
+            f"{kind} {identity} is managed by {manager!r}: change it in its file and apply that, or say "
+            "`?force=true` to take it over until the file is applied again"
+        )
+
+
+class Outdated(HookEngineError):
+    """It is not any more what the change was decided on, or its id or name was taken meanwhile."""
+
+    def __init__(self, kind: str, identity: object) -> None:
+        super().__init__(f"{kind} {identity} was changed by somebody else meanwhile; look at it again")
 
 
 class ActionMovedOn(HookEngineError):

@@ -29,10 +29,14 @@ def of_hook(hook_id: str) -> str:
     return f"hook:{hook_id}"
 
 
+def of_incoming(hook_id: str) -> str:
+    return f"incoming:{hook_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSecret:
-    """All there is to know of one but its value. `owner`: EVERYONES, a pipeline's or a hook's; of several secrets
-    of one name a hook's own counts before its pipeline's, and that before everyone's.
+    """All there is to know of one but its value. `owner`: EVERYONES, a pipeline's, a hook's or an incoming hook's;
+    of several secrets of one name a hook's own counts before its pipeline's, and that before everyone's.
 
     It goes to `hosts` only; without any it is never sent, and good for signing.
     """

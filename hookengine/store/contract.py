@@ -30,6 +30,7 @@ from typing import NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
+from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.event import Event, Rank
 from hookengine.domain.hook import Hook, HookState, LanePolicy
 from hookengine.domain.lane import Wait
@@ -371,6 +372,26 @@ class Store(Protocol):
 
     async def create_pipeline(self, reference: int | str) -> Definitions:
         """Make a pipeline of this id or name, unless there is one; the result is all that is defined now."""
+        ...
+
+    async def define(self, change: Change, now: Millis) -> None:
+        """Create, change or delete one pipeline, hook or incoming hook. A hook that goes to another host, or is
+        deleted, loses the secrets of its own; a pipeline is deleted with its hooks.
+
+        Raises Outdated if it is not what the change was decided on, ManagedElsewhere if files manage it and the
+        change is not forced, and ConfigError for a pipeline's name that another one has."""
+        ...
+
+    async def free_pipeline_id(self) -> int:
+        """One that neither a pipeline has nor, by what its actions tell, ever had."""
+        ...
+
+    async def notes(self, kind: Kind, ids: Collection[int | str]) -> Mapping[int | str, Note]:
+        """What is known of these beside themselves; those that are not there are left out."""
+        ...
+
+    async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
+        """All that the hook ever was, the newest first, and when it became so."""
         ...
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:

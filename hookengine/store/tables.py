@@ -30,6 +30,8 @@ class PipelineRow(SQLModel, table=True):
     name: str = Field(unique=True)
     document: str = _long()
     managed_by: str = ""
+    created_at: int = _big(server_default="0")
+    updated_at: int = _big(server_default="0")
 
 
 class HookRow(SQLModel, table=True):
@@ -77,6 +79,8 @@ class IncomingHookRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     document: str = _long()
     managed_by: str = ""
+    created_at: int = _big(server_default="0")
+    updated_at: int = _big(server_default="0")
 
 
 class ContextSecretRow(SQLModel, table=True):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.definition import API, Kind, Note
 from hookengine.domain.documents import digest, hook_from_json, hook_to_json
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.secret import of_hook
 from hookengine.errors import NotFound
 from hookengine.store.cold import secrets
+from hookengine.store.cold.changes import is_open
 from hookengine.store.cold.tables import HOOK, HOOK_REVISION
 
 
@@ -51,8 +54,91 @@ def apply(connection: Connection, hooks: Sequence[Hook], managed_by: str, now: M
     if new:
         connection.execute(insert(HOOK), [row._asdict() for row in new])
     _update(connection, changed)
-    secrets.take_from(connection, _moved(connection, known, wanted))
+    secrets.take_from(connection, list(map(of_hook, _moved(connection, known, wanted))))
     return bool(new or changed)
+
+
+def define(connection: Connection, before: Hook | None, after: Hook | None, force: bool, now: Millis) -> None:
+    """Just this one; `after` None: it is deleted. Raises Outdated, also when it was switched meanwhile, and
+    ManagedElsewhere."""
+    hook = after or before
+    assert hook is not None, "a change is of something"  # noqa: S101
+    known = _locked(connection, [hook.id]).get(hook.id)
+    manager = None if known is None or known.deleted else (_state_of(known), known.managed_by)
+    is_to_do = is_open(
+        Kind.HOOK,
+        hook.id,
+        known=manager,
+        before=None if before is None else _state_of_hook(before),
+        after=None if after is None else _state_of_hook(after),
+        force=force,
+    )
+    if is_to_do:
+        _write(connection, known, hook, deleted=after is None, now=now)
+
+
+def _write(connection: Connection, known: _Row | None, hook: Hook, *, deleted: bool, now: Millis) -> None:
+    document = hook_to_json(hook)
+    row = _defined(known, hook, digest(document), API, now)
+    if known is not None:
+        state = HookState.DISABLED if deleted else hook.state
+        as_before = known.state == state.value and not known.deleted
+        row = row._replace(
+            state=state.value,
+            because=known.because if as_before else "",
+            off_at=_off_at(known, state, now),
+            deleted=deleted,
+        )
+    if known is None or row.revision != known.revision:
+        _insert_revisions(connection, [row], {hook.id: document}, now)
+    if known is None:
+        connection.execute(insert(HOOK), [row._asdict()])
+        return
+    moved = _moved(connection, {hook.id: known}, {} if deleted else {hook.id: hook})
+    _update(connection, [row])
+    secrets.take_from(connection, list(map(of_hook, moved)))
+
+
+def _state_of_hook(hook: Hook) -> str:
+    return f"{digest(hook_to_json(hook))} {hook.state}"
+
+
+def _state_of(row: _Row) -> str:
+    return f"{row.digest} {row.state}"
+
+
+def notes(connection: Connection, ids: Collection[int | str]) -> dict[int | str, Note]:
+    first = (
+        select(HOOK_REVISION.c.hook_id, func.min(HOOK_REVISION.c.created_at).label("created_at"))
+        .where(HOOK_REVISION.c.hook_id.in_(list(ids)))
+        .group_by(HOOK_REVISION.c.hook_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(HOOK.c.id, HOOK.c.managed_by, HOOK.c.because, first.c.created_at, HOOK_REVISION.c.created_at)
+        .join(first, first.c.hook_id == HOOK.c.id)
+        .join(
+            HOOK_REVISION,
+            (HOOK_REVISION.c.hook_id == HOOK.c.id) & (HOOK_REVISION.c.revision == HOOK.c.revision),
+        )
+        .where(HOOK.c.id.in_(list(ids)), ~HOOK.c.deleted)
+    )
+    return {
+        row[0]: Note(managed_by=row[1], because=row[2], created_at=row[3], updated_at=row[4]) for row in rows
+    }
+
+
+def revisions(connection: Connection, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
+    """The newest first, each with when it was made."""
+    rows = connection.execute(
+        select(HOOK_REVISION.c.revision, HOOK_REVISION.c.document, HOOK_REVISION.c.created_at)
+        .where(HOOK_REVISION.c.hook_id == hook_id)
+        .order_by(HOOK_REVISION.c.revision.desc())
+    )
+    return tuple(
+        (hook_from_json(document, hook_id=hook_id, revision=revision, state=HookState.ACTIVE), created_at)
+        for revision, document, created_at in rows
+    )
 
 
 def switch(connection: Connection, hook_id: str, state: HookState, because: str, now: Millis) -> bool:

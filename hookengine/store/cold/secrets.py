@@ -10,13 +10,19 @@ from sqlalchemy import Connection, delete, insert, select
 from hookengine.domain.secret import StoredSecret, of_hook
 from hookengine.errors import NotFound
 from hookengine.store.cold.changes import count_up, lock
-from hookengine.store.cold.tables import HOOK, PIPELINE, SECRET
+from hookengine.store.cold.tables import HOOK, INCOMING_HOOK, PIPELINE, SECRET
 
 
 def keep(connection: Connection, secret: StoredSecret, sealed: str) -> None:
     """In the place of one of this owner and name, if there is one. Raises NotFound for an owner that is not there."""
     lock(connection)
     _check_owner(connection, secret.owner)
+    put(connection, secret, sealed)
+    count_up(connection)
+
+
+def put(connection: Connection, secret: StoredSecret, sealed: str) -> None:
+    """As `keep`, for whoever has the lock, and counts up."""
     _delete(connection, secret.owner, secret.name)
     connection.execute(
         insert(SECRET).values(
@@ -27,7 +33,6 @@ def keep(connection: Connection, secret: StoredSecret, sealed: str) -> None:
             updated_at=secret.updated_at,
         )
     )
-    count_up(connection)
 
 
 def drop(connection: Connection, owner: str, name: str) -> None:
@@ -60,10 +65,10 @@ def hooks_with_own(connection: Connection, hook_ids: Collection[str]) -> set[str
     return {owners[owner] for owner in found}
 
 
-def take_from(connection: Connection, hook_ids: Collection[str]) -> None:
-    """These hooks lose all of their own."""
-    if hook_ids:
-        connection.execute(delete(SECRET).where(SECRET.c.owner.in_(list(map(of_hook, hook_ids)))))
+def take_from(connection: Connection, owners: Collection[str]) -> None:
+    """These lose all of their own."""
+    if owners:
+        connection.execute(delete(SECRET).where(SECRET.c.owner.in_(list(owners))))
 
 
 def _delete(connection: Connection, owner: str, name: str) -> bool:
@@ -75,6 +80,8 @@ def _check_owner(connection: Connection, owner: str) -> None:
     kind, _, identity = owner.partition(":")
     if kind == "hook":
         there = select(HOOK.c.id).where(HOOK.c.id == identity, ~HOOK.c.deleted)
+    elif kind == "incoming":
+        there = select(INCOMING_HOOK.c.id).where(INCOMING_HOOK.c.id == identity)
     elif kind == "pipeline":
         there = select(PIPELINE.c.id).where(PIPELINE.c.id == int(identity))
     else:

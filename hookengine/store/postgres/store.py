@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -11,10 +11,11 @@ import asyncpg
 from sqlalchemy import Connection, text
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, pruning, secrets, sweeping, upkeep
+from hookengine.store.cold import actions, hooks, pipelines, pruning, secrets, single, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -180,6 +181,18 @@ class PostgresStore:
         return await self._aside.run(
             lambda connection, ahead: defining.create_pipeline(connection, reference)
         )
+
+    async def define(self, change: Change, now: Millis) -> None:
+        await self._aside.run(lambda connection, ahead: single.define(connection, change, now + ahead), now)
+
+    async def free_pipeline_id(self) -> int:
+        return await self._aside.run(lambda connection, ahead: pipelines.free_id(connection))
+
+    async def notes(self, kind: Kind, ids: Collection[int | str]) -> Mapping[int | str, Note]:
+        return await self._aside.run(lambda connection, ahead: single.notes(connection, kind, ids))
+
+    async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
+        return await self._aside.run(lambda connection, ahead: hooks.revisions(connection, hook_id))
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._aside.run(lambda connection, ahead: defining.definitions(connection, known))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -13,11 +13,12 @@ from typing import TextIO, TypeVar
 from sqlalchemy import Connection
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
 from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, pruning, secrets, sweeping, upkeep
+from hookengine.store.cold import actions, hooks, pipelines, pruning, secrets, single, sweeping, upkeep
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -141,6 +142,18 @@ class SqliteStore:
 
     async def create_pipeline(self, reference: int | str) -> Definitions:
         return await self._write(lambda connection: defining.create_pipeline(connection, reference))
+
+    async def define(self, change: Change, now: Millis) -> None:
+        await self._write(lambda connection: single.define(connection, change, now))
+
+    async def free_pipeline_id(self) -> int:
+        return await self._read_aside(pipelines.free_id)
+
+    async def notes(self, kind: Kind, ids: Collection[int | str]) -> Mapping[int | str, Note]:
+        return await self._read_aside(lambda connection: single.notes(connection, kind, ids))
+
+    async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
+        return await self._read_aside(lambda connection: hooks.revisions(connection, hook_id))
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._read_aside(lambda connection: defining.definitions(connection, known))
