@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,18 @@ def sample_event(event_type: str) -> dict[str, Any]:
 
 def test_the_shipped_presets_are_found() -> None:
     assert set(PRESETS.names) >= set(FILLED)
+
+
+@pytest.mark.parametrize("name", PRESETS.names)
+def test_every_preset_stands_in_the_readme_of_its_folder_beside_a_recipe(name: str) -> None:
+    service, _, file = name.partition("/")
+    root = Path(__file__).parents[2]
+
+    readme = (root / "templates" / service / "README.md").read_text("utf-8")
+
+    assert f"`{file}`" in readme
+    assert f"(../../docs/recipes/{service}.md)" in readme
+    assert (root / "docs" / "recipes" / f"{service}.md").is_file()
 
 
 @pytest.mark.parametrize("name", PRESETS.names)
