@@ -19,7 +19,7 @@ from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import stamp
 
-STATES = frozenset({"notSet", "pending", "succeeded", "failed", "error", "notApplicable"})
+STATES = ("notSet", "pending", "succeeded", "failed", "error", "notApplicable")
 SHA = re.compile(r"[0-9a-f]{40}")
 TEXTS = ("description", "targetUrl")
 SIGN_IN = "<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head></html>"

@@ -13,7 +13,7 @@ from typing import Any
 from hookengine.simulators.records import Received, Reply
 from hookengine.simulators.shapes import stamp, web_host
 
-STATES = frozenset({"error", "failure", "inactive", "in_progress", "queued", "pending", "success"})
+STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 DESCRIPTION_LIMIT = 140
 DOCUMENTATION = "https://docs.github.com/rest/deployments"
 TEXTS = ("ref", "task", "environment", "description")
