@@ -14,8 +14,8 @@ from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 
-STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "CANCELLED", "UNKNOWN")
-LEGACY_STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS")
+STATES: Collection[str] = ("SUCCESSFUL", "FAILED", "INPROGRESS", "CANCELLED", "UNKNOWN")
+LEGACY_STATES: Collection[str] = ("SUCCESSFUL", "FAILED", "INPROGRESS")
 REQUIRED = ("key", "state", "url")
 LIMITS = {"key": 255, "name": 255, "buildNumber": 255, "url": 450, "ref": 1024, "parent": 1024}
 LEGACY_LIMITS = {"key": 255, "name": 255, "description": 255, "url": 450}
