@@ -8,6 +8,7 @@ what somebody did wrong is one of these:
     ├── TemplateError        a template is wrong: the hook's author must act
     ├── InvalidEvent         an event is wrong: the platform must act
     ├── InvalidSecret        a secret cannot be set like this
+    ├── InvalidToken         an API token cannot be like this
     ├── EventConflict        the id is known with another body
     ├── NotFound             no such thing
     ├── ManagedElsewhere     files manage it: change it there
@@ -74,6 +75,10 @@ class InvalidEvent(HookEngineError):
         super().__init__(
             "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
         )
+
+
+class InvalidToken(HookEngineError):
+    """An API token cannot be like this."""
 
 
 class InvalidSecret(HookEngineError):

@@ -38,6 +38,7 @@ from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import DAY
 from hookengine.domain.secret import StoredSecret
+from hookengine.domain.token import Token
 
 ActionKey = tuple[int, str]
 """(pipeline id, the action's id as text)."""
@@ -245,6 +246,7 @@ class Definitions:
     hooks: tuple[Hook, ...] = ()
     incoming_hooks: tuple[IncomingHook, ...] = ()
     secrets: tuple[StoredSecret, ...] = ()  # not applied: they are kept and dropped one by one
+    tokens: tuple[Token, ...] = ()  # as are these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +365,14 @@ class Store(Protocol):
         ...
 
     async def sealed_secret(self, owner: str, name: str) -> str | None: ...
+
+    async def keep_token(self, token: Token) -> None:
+        """A new one. Raises NotFound for an unknown pipeline."""
+        ...
+
+    async def drop_token(self, token_id: str) -> None:
+        """Raises NotFound."""
+        ...
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         """Make these what `managed_by` defines: add, change, delete its own; the result is all that is

@@ -106,6 +106,20 @@ class SecretRow(SQLModel, table=True):
     updated_at: int = _big()
 
 
+class TokenRow(SQLModel, table=True):
+    """An API token. `digest` is of its text; `scopes` are words with spaces between."""
+
+    __tablename__ = "token"
+
+    id: str = Field(primary_key=True)
+    name: str
+    scopes: str
+    digest: str
+    team: str | None = None
+    pipeline_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    created_at: int = _big()
+
+
 class EventRow(SQLModel, table=True):
     """`answer` is what its sender was told, so that a repeated event is told the same.
 

@@ -9,7 +9,7 @@ from hookengine.domain.definition import EVENTS
 from hookengine.domain.documents import hook_from_json, incoming_from_json, pipeline_from_json
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import new_pipeline
-from hookengine.store.cold import hooks, incoming, pipelines, secrets
+from hookengine.store.cold import hooks, incoming, pipelines, secrets, tokens
 from hookengine.store.cold.changes import count_up, lock
 from hookengine.store.cold.tables import DEFINITIONS, HOOK, HOOK_REVISION, INCOMING_HOOK, PIPELINE
 from hookengine.store.contract import Definitions
@@ -99,4 +99,5 @@ def read(connection: Connection) -> Definitions:
             incoming_from_json(document) for _, document in sorted(tuple(row) for row in of_incoming)
         ),
         secrets=secrets.listed(connection),
+        tokens=tokens.listed(connection),
     )

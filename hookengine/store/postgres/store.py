@@ -14,8 +14,19 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
+from hookengine.domain.token import Token
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, hooks, pipelines, pruning, secrets, single, sweeping, upkeep
+from hookengine.store.cold import (
+    actions,
+    hooks,
+    pipelines,
+    pruning,
+    secrets,
+    single,
+    sweeping,
+    tokens,
+    upkeep,
+)
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -171,6 +182,15 @@ class PostgresStore:
 
     async def sealed_secret(self, owner: str, name: str) -> str | None:
         return await self._aside.run(lambda connection, ahead: secrets.sealed(connection, owner, name))
+
+    async def keep_token(self, token: Token) -> None:
+        def keep(connection: Connection, ahead: Millis) -> None:
+            tokens.keep(connection, replace(token, created_at=token.created_at + ahead))
+
+        await self._aside.run(keep, token.created_at)
+
+    async def drop_token(self, token_id: str) -> None:
+        await self._aside.run(lambda connection, ahead: tokens.drop(connection, token_id))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._aside.run(

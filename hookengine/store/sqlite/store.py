@@ -16,9 +16,20 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
+from hookengine.domain.token import Token
 from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
-from hookengine.store.cold import actions, hooks, pipelines, pruning, secrets, single, sweeping, upkeep
+from hookengine.store.cold import (
+    actions,
+    hooks,
+    pipelines,
+    pruning,
+    secrets,
+    single,
+    sweeping,
+    tokens,
+    upkeep,
+)
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
     FROM_THE_START,
@@ -136,6 +147,12 @@ class SqliteStore:
 
     async def sealed_secret(self, owner: str, name: str) -> str | None:
         return await self._read(lambda connection: secrets.sealed(connection, owner, name))
+
+    async def keep_token(self, token: Token) -> None:
+        await self._write(lambda connection: tokens.keep(connection, token))
+
+    async def drop_token(self, token_id: str) -> None:
+        await self._write(lambda connection: tokens.drop(connection, token_id))
 
     async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
         return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))
