@@ -91,7 +91,7 @@ async def test_a_hooks_own_secret_goes_where_the_hook_goes_and_is_gone_when_that
 
 
 async def test_what_cannot_be_set_is_told_and_changes_nothing(tmp_path: Path) -> None:
-    async with opened(tmp_path, stored_config("http://127.0.0.1:9"), deliver=False) as engine:
+    async with opened(tmp_path, stored_config("http://127.0.0.1:18080"), deliver=False) as engine:
         secrets = engine.engine.secrets
         for name, value, arguments in (
             ("a-b", FIRST, {}),
