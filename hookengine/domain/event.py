@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, TypeGuard
@@ -102,7 +102,7 @@ class Event:
     action_id: int | str
     pipeline: int | str
     number: int | None
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)  # with the secrets it brings
     if_open_since: Millis | None = None
 
     @property

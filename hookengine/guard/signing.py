@@ -34,15 +34,9 @@ def signature_headers(
     """For exactly these bytes. `timestamp` is the attempt's, in seconds since the epoch. Raises UnfitSecret."""
     if scheme is SigningScheme.GITHUB:
         return [("x-hub-signature-256", f"sha256={_hex(secrets[0], body)}")]
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    signatures = []
-    for secret in secrets:
-        version, sign = _standard(secret)
-        signatures.append(f"{version},{base64.b64encode(sign(signed)).decode('ascii')}")
-    return [
-        ("webhook-timestamp", str(timestamp)),
-        ("webhook-signature", " ".join(signatures)),
-    ]
+    signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
+    signatures = " ".join([_signature(secret, signed) for secret in secrets])
+    return [("webhook-timestamp", str(timestamp)), ("webhook-signature", signatures)]
 
 
 def bare(secret: str) -> str:
@@ -61,6 +55,11 @@ def verify_hmac(secret: str, body: bytes, signature: str) -> bool:
     return hmac.compare_digest(_hex(secret, body).encode(), given.encode())
 
 
+def _signature(secret: str, signed: bytes) -> str:
+    version, sign = _standard(secret)
+    return f"{version},{base64.b64encode(sign(signed)).decode()}"
+
+
 def _hex(secret: str, body: bytes) -> str:
     return hmac.digest(secret.encode(), body, "sha256").hex()
 
@@ -73,11 +72,14 @@ def _standard(secret: str) -> tuple[str, Sign]:
     key = _decoded(secret)
     if not 24 <= len(key) <= 64:
         raise UnfitSecret(f"a signing secret is {HMAC_PREFIX} and base64 of 24 to 64 bytes")
-    return "v1", functools.partial(_hmac, key)
+    return "v1", functools.partial(_hmac, hmac.new(key, digestmod="sha256"))
 
 
-def _hmac(key: bytes, signed: bytes) -> bytes:
-    return hmac.digest(key, signed, "sha256")
+def _hmac(keyed: hmac.HMAC, signed: bytes) -> bytes:
+    """To begin with the key each time would take twice as long."""
+    begun = keyed.copy()
+    begun.update(signed)
+    return begun.digest()
 
 
 def _ed25519(raw: bytes) -> Ed25519PrivateKey:

@@ -39,7 +39,7 @@ class Exchange:
     """
 
     loop: asyncio.AbstractEventLoop
-    message: bytes
+    message: bytes = field(repr=False)  # with secrets
     deadline: float
     excerpt: int
     connect_timeout: float = 5.0
@@ -48,8 +48,8 @@ class Exchange:
 
     written: bool = False  # bytes may have reached the target
     status: int = 0  # until there is an answer
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)  # which may echo them
+    body: bytearray = field(default_factory=bytearray, repr=False)
     cut: bool = False  # the body went on, or broke
     step: str = ""  # what is under way: dns, connect (or proxy, then tunnel), tls, write, read
 
