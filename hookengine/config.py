@@ -26,7 +26,15 @@ from hookengine.failpoints import VARIABLE as FAILPOINTS
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
-from hookengine.manifest.checking import Findings, MisplacedError, Mistake, did_you_mean, explain, nearest
+from hookengine.manifest.checking import (
+    Findings,
+    MisplacedError,
+    Mistake,
+    did_you_mean,
+    explain,
+    nearest,
+    unknown_name,
+)
 from hookengine.manifest.document import Location
 from hookengine.manifest.environment import Environment, variables_named_in
 from hookengine.manifest.fields import (
@@ -52,6 +60,10 @@ def _agent(text: str) -> str:
 
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+PipelineReference = Annotated[str, BeforeValidator(lambda said: str(said) if type(said) is int else said)]
+SecretNameOrNone = Annotated[str, Field(pattern=rf"^({SECRET_NAME.pattern})?$")]
 
 
 class _Group(BaseModel):
@@ -208,6 +220,21 @@ class Events(_Group):
     """The context of one action, as JSON."""
 
 
+class Source(_Group):
+    enabled: bool = True
+    """Whether its route is there."""
+    secret: SecretNameOrNone = ""
+    """The name of the secret that its webhooks show; empty: they need a token of the API."""
+    pipeline: PipelineReference = ""
+    """The pipeline that it reports about where neither the address nor the path says one."""
+    pipeline_path: str = ""
+    """Where a report names its pipeline, such as repository.name."""
+
+
+class Sources(_Group):
+    github: Source = Source()
+
+
 class Secrets(BaseModel):
     """Reserved keys, and beside them one key for each named secret."""
 
@@ -292,6 +319,7 @@ class Settings(BaseSettings):
     """A SQLite file."""
     delivery: Delivery = Delivery()
     events: Events = Events()
+    sources: Sources = Sources()
     secrets: Secrets = Secrets()
     watchdog: Watchdog = Watchdog()
     retention: Retention = Retention()
@@ -317,6 +345,14 @@ class Settings(BaseSettings):
                 "auth",
                 "enabled",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_show_secrets_that_there_are(self) -> Settings:
+        for name, source in self.sources:
+            if source.secret and source.secret not in self.secrets.names:
+                message = unknown_name("secret", source.secret, self.secrets.names)
+                raise MisplacedError(message, "sources", name, "secret")
         return self
 
     def resolved(self, folder: Path) -> Settings:

@@ -106,6 +106,7 @@ class HookEngine:
                 ready=self._ready,
                 metrics=self.parts.exposition,
                 metrics_public=self.settings.metrics.public,
+                sources=self.parts.hearing,
                 tokens=Tokens(list(tokens(self.settings, self._environ)) if auth.enabled else None),
                 largest_body=self.settings.server.max_body,
                 version=__version__,

@@ -38,6 +38,7 @@ from hookengine.guard.resolver import Resolver
 from hookengine.guard.vault import ContextSecrets, NamedSecret, SecretMissing, Shelf, Vault
 from hookengine.manifest import Manifest, shipped_presets, with_keys
 from hookengine.metrics import Exposition, Tallies
+from hookengine.sources import Hearing, Setup
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
 
@@ -64,6 +65,7 @@ class Parts:
     worker: Worker
     intake: Intake
     triggers: Triggers
+    hearing: Hearing
     upkeep: Upkeep
     watchdog: Watchdog
     reloader: Reloader
@@ -115,6 +117,7 @@ async def assemble(
         worker=worker,
         intake=intake,
         triggers=Triggers(store, catalogue, intake, clock, vault.value),
+        hearing=Hearing(intake, catalogue, _setups(settings), vault.value),
         upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
         reloader=reloader,
@@ -205,6 +208,15 @@ def _capacity(settings: Settings, catalogue: Catalogue, *, shared: bool) -> Capa
 def node_name() -> str:
     """Of this process, and of no other, also after a restart."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def _setups(settings: Settings) -> dict[str, Setup]:
+    """Of the sources that are on."""
+    return {
+        name: Setup(secret=said.secret, pipeline=said.pipeline, pipeline_path=said.pipeline_path)
+        for name, said in settings.sources
+        if said.enabled
+    }
 
 
 def _limits(settings: Settings) -> Limits:

@@ -33,7 +33,8 @@ class Tokens:
 
 
 class AccessMiddleware:
-    """401 without a known bearer token except at `open_paths`, 413 for a body above `largest_body` bytes.
+    """401 without a known bearer token except at `open_paths`, 413 for a body above `largest_body` bytes. Of the
+    open paths, `/some/path/*` stands for exactly one more step.
 
     Incoming hooks have no token: their URL, and their signature if they ask for one, is what lets in.
     """
@@ -85,6 +86,9 @@ class AccessMiddleware:
         await self._app(scope, _replayed(body, receive), send)
 
     def _is_open(self, path: str) -> bool:
+        parent, _, step = path.rpartition("/")
+        if step and f"{parent}/*" in self._open_paths:
+            return True
         return path in self._open_paths or (path.startswith("/hooks/") and path.endswith("/trigger"))
 
     async def _body(self, declared: str, receive: Receive) -> bytes | None:

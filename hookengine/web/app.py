@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from hookengine.engine.intake import Intake
 from hookengine.engine.triggers import Triggers
+from hookengine.sources import Hearing
 from hookengine.store.records import Records
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Tokens
 from hookengine.web.api.deliveries import deliveries_router
@@ -17,6 +18,7 @@ from hookengine.web.api.events import events_route
 from hookengine.web.api.hooks import hooks_router
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
+from hookengine.web.api.sources import open_paths, sources_router
 from hookengine.web.errors import add_error_handlers, error_response
 
 
@@ -32,6 +34,7 @@ class Doors:
     ready: Callable[[], Awaitable[None]]
     metrics: Tells
     metrics_public: bool
+    sources: Hearing
     tokens: Tokens
     largest_body: int
     version: str
@@ -46,6 +49,7 @@ def create_web(doors: Doors) -> FastAPI:
         app.router.routes.append(events_route(doors.intake))
         app.include_router(hooks_router(doors.triggers))
         app.include_router(deliveries_router(doors.records))
+        app.include_router(sources_router(doors.sources))
 
     @app.get("/healthz", operation_id="health")
     async def health() -> dict[str, str]:
@@ -62,10 +66,11 @@ def create_web(doors: Doors) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     add_error_handlers(app)
+    public = (METRICS,) if doors.metrics_public else ()
     app.add_middleware(
         AccessMiddleware,
         tokens=doors.tokens,
         largest_body=doors.largest_body,
-        open_paths=(*OPEN_PATHS, METRICS) if doors.metrics_public else OPEN_PATHS,
+        open_paths=(*OPEN_PATHS, *public, *open_paths(doors.sources)),
     )
     return app

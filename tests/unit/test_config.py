@@ -396,3 +396,17 @@ def test_tokens_of_an_app_go_to_the_host_of_its_api_unless_another_is_named(
     assert secret.audience == hosts
     assert secret.private_key is not None
     assert secret.private_key.file == tmp_path / "app.pem"
+
+
+def test_a_source_shows_a_secret_that_there_is() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(load("sources: {github: {secret: wehbook}}\nsecrets: {webhook: {env: W}}"), {})
+
+    assert "there is no secret 'wehbook', did you mean 'webhook'?" in str(raised.value)
+    assert "config.yaml:1:28" in str(raised.value)
+
+
+def test_a_source_may_name_its_pipeline_by_id() -> None:
+    settings = load_settings(load("sources: {github: {pipeline: 7}}"), {})
+
+    assert settings.sources.github.pipeline == "7"

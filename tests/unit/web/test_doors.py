@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.triggers import BadSignature, Triggered
 from hookengine.errors import (
     ConfigError,
@@ -20,6 +21,7 @@ from hookengine.errors import (
     StoreError,
 )
 from hookengine.guard.vault import SecretMissing
+from hookengine.sources import Hearing
 from hookengine.web.access import AccessMiddleware, Tokens
 from hookengine.web.app import Doors, create_web
 from tests.conftest import event_document
@@ -63,6 +65,9 @@ class Engine:
         self._raise()
         return {"id": delivery_id}
 
+    async def secret(self, name: str) -> str:
+        return name
+
     async def ready(self) -> None:
         self._raise()
 
@@ -79,6 +84,7 @@ class Engine:
             ready=self.ready,
             metrics=self,
             metrics_public=self.metrics_public,
+            sources=Hearing(self, Catalogue(), {}, self.secret),  # type: ignore[arg-type]
             tokens=tokens,
             largest_body=LARGEST,
             version="0",

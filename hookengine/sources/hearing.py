@@ -1,0 +1,131 @@
+"""Reports in: let in, read, find the pipeline, and accept what they come to as events."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hookengine.domain.event import Event
+from hookengine.domain.event_list import parse_all
+from hookengine.domain.pipeline import Pipeline
+from hookengine.engine.triggers import BadSignature
+from hookengine.errors import EventConflict, InvalidEvent
+from hookengine.sources import github
+from hookengine.sources.body import form_payload, parsed_object
+from hookengine.sources.facts import known
+from hookengine.sources.report import Heard
+
+Document = Mapping[str, Any]
+Headers = Mapping[str, str]
+
+
+LONGEST_ID = 18  # digits
+
+
+class Accepts(Protocol):
+    async def accept(self, events: Sequence[Event]) -> list[dict[str, Any]]: ...
+
+
+class FindsPipelines(Protocol):
+    def find_pipeline(self, reference: int | str) -> Pipeline | None: ...
+
+    def pipeline_of_key(self, digest: str) -> Pipeline | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How the operator wants one source. `secret` names the secret that its requests must show; empty: none, and
+    they need a token of the API. `pipeline_path` is where a document names its pipeline, and `pipeline` is the
+    one that counts where it names none that is known."""
+
+    secret: str = ""
+    pipeline: str = ""
+    pipeline_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """`events` were accepted, now or before, and are durable; `ignored` says why the rest came to nothing."""
+
+    events: tuple[Mapping[str, Any], ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+class Hearing:
+    """`setups` are those of the sources that are on. `secret` gives a secret's value, or raises SecretMissing.
+
+    In all methods `headers` have lower-case names, and `pipeline` is the name or id in the address, if one is
+    there. They raise BadSignature, InvalidEvent, SecretMissing and StoreError.
+    """
+
+    def __init__(
+        self,
+        intake: Accepts,
+        pipelines: FindsPipelines,
+        setups: Mapping[str, Setup],
+        secret: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self._intake = intake
+        self._pipelines = pipelines
+        self._secret = secret
+        self.setups = setups
+
+    async def github(self, body: bytes, headers: Headers, pipeline: str = "") -> Taken:
+        await self._check("github", github.admits, body, headers)
+        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            body = form_payload(body)
+        document = parsed_object(body)
+        return await self._take(
+            "github", github.hear(document, headers), lambda: self._pipeline("github", document, pipeline)
+        )
+
+    async def _check(
+        self, source: str, admits: Callable[[str, bytes, Headers], bool], body: bytes, headers: Headers
+    ) -> None:
+        name = self.setups[source].secret
+        if name and not admits(await self._secret(name), body, headers):
+            raise BadSignature(
+                f"the request does not show the secret of the webhook, so {source} has not sent it"
+            )
+
+    def _pipeline(self, source: str, document: Document, named: str) -> int | str:
+        """Not necessarily one that there is. Raises InvalidEvent when nobody says which."""
+        setup = self.setups[source]
+        if named:
+            return self._reference(named)
+        said = known(document, setup.pipeline_path) if setup.pipeline_path else None
+        if isinstance(said, int | str) and self._pipelines.find_pipeline(said) is not None:
+            return said
+        if setup.pipeline:
+            return self._reference(setup.pipeline)
+        if said:
+            return str(said) if not isinstance(said, int) else said
+        place = setup.pipeline_path or "pipeline"
+        hint = f"name it in the address, or set sources.{source}.pipeline or sources.{source}.pipeline_path"
+        raise InvalidEvent({place: [f"The request does not say which pipeline it is about: {hint}."]})
+
+    def _reference(self, named: str) -> int | str:
+        """Digits are an id, unless they are some pipeline's name."""
+        digits = named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID
+        return int(named) if digits and self._pipelines.find_pipeline(named) is None else named
+
+    async def _take(self, source: str, heard: Heard, pipeline: Callable[[], int | str]) -> Taken:
+        if not heard.reports:
+            return Taken(ignored=heard.ignored)
+        reference = pipeline()
+        documents = [report.document(source, reference, secrets.token_hex(16)) for report in heard.reports]
+        return await self._accept(parse_all(documents), heard.ignored)
+
+    async def _accept(self, events: Sequence[Event], ignored: tuple[str, ...]) -> Taken:
+        """What was told before in other words does not count: the first telling does."""
+        while events:
+            try:
+                return Taken(events=tuple(await self._intake.accept(events)), ignored=ignored)
+            except EventConflict as conflict:
+                others = [event for event in events if event.id != conflict.event_id]
+                if len(others) == len(events):
+                    raise
+                events, ignored = others, (*ignored, f"{conflict.event_id} was told before, in other words")
+        return Taken(ignored=ignored)
