@@ -125,6 +125,8 @@ class NamedSecret(_Group):
                 raise MisplacedError("goes with `kind: github_app`", name)
         elif self.app_id is None or self.private_key is None:
             raise ValueError("a GitHub App needs its `app_id` and `private_key`")
+        elif self.api.startswith("http://") and not is_loopback(urlsplit(self.api).hostname or ""):
+            raise MisplacedError("must begin with https://", "api")
         elif (self.installation_id is None) == (self.repository is None):
             raise ValueError("a GitHub App needs either `installation_id` or `repository`")
         return self

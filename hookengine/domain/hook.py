@@ -53,6 +53,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
+GITHUB_SIGNATURE = "x-hub-signature-256"
+
+
 class SigningScheme(StrEnum):
     STANDARD = "standard"  #: Standard Webhooks
     GITHUB = "github"  #: X-Hub-Signature-256, as GitHub does it

@@ -48,21 +48,23 @@ def snapshot(
         action["started_at"] = event.facts(event_id, now)["occurred_at"]
     known["action"] = action
     document = orjson.dumps(known)
-    seen = _with_refs(known, pipeline.id) if _MARKED in document else known
-    view = merge(_with_refs(pipeline.context, pipeline.id), seen)
+    seen = _with_refs(known, pipeline.id, secrets) if _MARKED in document else known
+    view = merge(_with_refs(pipeline.context, pipeline.id, secrets), seen)
     view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())
     view["event"] = event.facts(event_id, now)
     view["secrets"] = secrets
     return Snapshot(remembered=known, document=document, view=view)
 
 
-def _with_refs(value: Any, pipeline_id: int) -> Any:
+def _with_refs(value: Any, pipeline_id: int, secrets: Mapping[str, SecretRef]) -> Any:
     """The context with a SecretRef in the place of each mark."""
     if isinstance(value, dict):
         if len(value) == 1 and MARK in value:
             name = str(value[MARK])
-            return SecretRef(name if name.startswith(NAMED) else f"context:{pipeline_id}:{name}")
-        return {key: _with_refs(item, pipeline_id) for key, item in value.items()}
+            if name.startswith(NAMED):
+                return secrets.get(name.removeprefix(NAMED), SecretRef(name))
+            return SecretRef(f"context:{pipeline_id}:{name}")
+        return {key: _with_refs(item, pipeline_id, secrets) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_refs(item, pipeline_id) for item in value]
+        return [_with_refs(item, pipeline_id, secrets) for item in value]
     return value

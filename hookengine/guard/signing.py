@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hookengine.domain.hook import SigningScheme
+from hookengine.domain.hook import GITHUB_SIGNATURE, SigningScheme
 from hookengine.errors import HookEngineError
 
 HMAC_PREFIX: Final = "whsec_"
@@ -33,7 +33,7 @@ def signature_headers(
 ) -> Headers:
     """For exactly these bytes. `timestamp` is the attempt's, in seconds since the epoch. Raises UnfitSecret."""
     if scheme is SigningScheme.GITHUB:
-        return [("x-hub-signature-256", f"sha256={_hex(secrets[0], body)}")]
+        return [(GITHUB_SIGNATURE, f"sha256={_hex(secrets[0], body)}")]
     signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     signatures = " ".join([_signature(secret, signed) for secret in secrets])
     return [("webhook-timestamp", str(timestamp)), ("webhook-signature", signatures)]

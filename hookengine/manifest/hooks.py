@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.hook import GITHUB_SIGNATURE, Hook, HookState, SigningScheme
 from hookengine.engine.rendering import prepare
 from hookengine.errors import TemplateError
 from hookengine.guard.address import AddressPolicy
@@ -145,6 +145,9 @@ def check_secrets(value: Any, at: Location, names: Collection[str], findings: Fi
 
 
 def check_signing(hook: Hook, at: Location, names: Collection[str], findings: Findings) -> None:
+    header = GITHUB_SIGNATURE if hook.signing and hook.signing.scheme is SigningScheme.GITHUB else ""
+    if header in {name.lower() for name, _ in hook.headers}:
+        findings.wrong((*at, "signing"), f"the hook sets {header} itself", hint="leave one of both out")
     for name in hook.signing.secrets if hook.signing else ():
         if name not in names:
             findings.wrong((*at, "signing"), unknown_name("secret", name, names), hint=NAMED_UNDER)

@@ -12,11 +12,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hookengine.engine.triggers import BadSignature
-from hookengine.errors import EventConflict, HookEngineError, InvalidEvent, NotFound, StoreError
+from hookengine.errors import (
+    EventConflict,
+    HookEngineError,
+    InvalidEvent,
+    InvalidSecret,
+    NotFound,
+    StoreError,
+)
 from hookengine.guard.vault import SecretMissing
 
 STATUS: Mapping[type[HookEngineError], int] = {
     InvalidEvent: 422,
+    InvalidSecret: 422,
     EventConflict: 409,
     NotFound: 404,
     BadSignature: 403,
@@ -47,6 +55,8 @@ def told(error: HookEngineError) -> Response:
         raise error
     if isinstance(error, InvalidEvent):
         return error_response(status, "The given data was invalid.", error.errors)
+    if isinstance(error, InvalidSecret):
+        return error_response(status, "The given data was invalid.", {error.field: [str(error)]})
     if isinstance(error, StoreError):
         return error_response(
             status,

@@ -10,6 +10,7 @@ import pytest
 
 from hookengine.app import HookEngine
 from hookengine.errors import ConfigError, EventConflict, InvalidEvent, StoreBusy
+from hookengine.guard.key_file import new_key_file
 from hookengine.simulators import GitHub, serve
 from tests.acceptance.conftest import (
     CONTEXT,
@@ -150,3 +151,27 @@ async def test_an_api_token_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="NOT_SET"):
             async with HookEngine.open(config, environ={}) as engine:
                 engine.web()
+
+
+async def test_without_a_key_for_secrets_it_does_not_start_unless_it_is_told_to(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("{}")
+
+    with pytest.raises(ConfigError, match="there is no key to seal secrets with"):
+        async with HookEngine.open(config, environ={}):
+            raise AssertionError("it has started")
+
+    config.write_text("secrets: {insecure_plaintext: true}")
+    async with HookEngine.open(config, environ={}) as engine:
+        assert engine
+
+
+async def test_with_a_key_that_others_may_read_it_does_not_start(tmp_path: Path) -> None:
+    config, key = tmp_path / "config.yaml", tmp_path / "hookengine.key"
+    config.write_text("{}")
+    new_key_file(key)
+    key.chmod(0o644)
+
+    with pytest.raises(ConfigError, match=f"chmod 600 {key}"):
+        async with HookEngine.open(config, environ={}):
+            raise AssertionError("it has started")

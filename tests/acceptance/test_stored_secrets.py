@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookengine import InvalidSecret, NotFound
-from hookengine.app.secret_keeping import drop_old_keys, rotate
+from hookengine.app.secret_keeping import drop_old_keys, rotate, set_secret
 from hookengine.config import load_settings
 from hookengine.guard.key_file import read_keys
 from hookengine.guard.keys import id_of
@@ -105,6 +105,24 @@ async def test_what_cannot_be_set_is_told_and_changes_nothing(tmp_path: Path) ->
         with pytest.raises(NotFound):
             await secrets.set("kept", FIRST, owner="pipeline:77")
         assert await secrets.list() == ()
+
+
+async def test_what_a_command_sets_beside_the_engine_is_used_as_soon_as_it_is_noticed(tmp_path: Path) -> None:
+    github = GitHub(tokens={FIRST, SECOND})
+    async with serve([github]) as (address,), opened(tmp_path, stored_config(address)) as engine:
+        await engine.engine.secrets.set("kept", FIRST, hosts=["127.0.0.1"])
+        (one,) = await engine.accept(event("completed", 1))
+        await engine.ended(one)
+        settings = load_settings(tmp_path / "config.yaml", os.environ)
+        url = f"sqlite:///{tmp_path / 'hookengine.db'}"
+
+        await asyncio.to_thread(set_secret, settings, url, "", "kept", SECOND, ["127.0.0.1"])
+        await engine.engine.parts.reloader.keep_up()
+
+        (two,) = await engine.accept(event("completed", 2))
+        await engine.ended(two)
+
+    assert authorised(github) == [FIRST, SECOND]
 
 
 async def rotated(folder: Path) -> None:

@@ -145,6 +145,10 @@ def test_a_mistake_in_a_variable_is_told_with_its_name(name: str, value: str, ex
             "1:14: secrets.a: a GitHub App needs its `app_id` and `private_key`",
         ),
         (
+            "secrets: {a: {kind: github_app, app_id: 7, private_key: {env: K}, api: 'http://git.acme.io'}}",
+            "1:72: secrets.a.api: must begin with https://",
+        ),
+        (
             "secrets: {a: {kind: github_app, app_id: 7, private_key: {env: K}}}",
             "1:14: secrets.a: a GitHub App needs either `installation_id` or `repository`",
         ),

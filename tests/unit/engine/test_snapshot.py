@@ -96,6 +96,16 @@ def test_marks_become_named_holes_and_are_remembered_as_marks() -> None:
     assert seen.remembered["application"]["token"] == mark
 
 
+def test_a_named_hole_of_the_pipelines_context_means_the_nearest_secret_of_that_name() -> None:
+    own = SecretRef("pipeline:1:host")
+    pipeline = make_pipeline(context={"mail": {"$secret": "secrets.host"}, "gone": {"$secret": "secrets.no"}})
+    event = make_event()
+
+    view = snapshot(pipeline, {}, event, event.data, {"host": own}, event_id="evt_9", now=NOW).view
+
+    assert (view["mail"], view["gone"]) == (own, SecretRef("secrets.no"))
+
+
 def test_what_it_was_given_is_not_changed() -> None:
     remembered = {"action": {"branch": "main"}}
 

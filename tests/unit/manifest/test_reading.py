@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hookengine.domain.hook import Condition, HookState, LanePolicy, LaneSpec
+from hookengine.domain.documents import hook_from_json, hook_to_json
+from hookengine.domain.hook import Condition, HookState, LanePolicy, LaneSpec, Signing, SigningScheme
 from hookengine.domain.pipeline import Pipeline, Variable, VariableType
 from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
@@ -182,6 +183,49 @@ def test_a_secret_that_nobody_has_is_told_with_the_likely_name() -> None:
         )
     ]
     assert manifest(text).incoming_hooks
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("board", Signing(secrets=("board",))),
+        ("{secret: board}", Signing(secrets=("board",))),
+        ("{secrets: [new, board]}", Signing(secrets=("new", "board"))),
+        ("{secret: board, scheme: github}", Signing(secrets=("board",), scheme=SigningScheme.GITHUB)),
+    ],
+)
+def test_a_hook_says_with_which_secrets_it_is_signed(said: str, expected: Signing) -> None:
+    (hook,) = manifest(PIPELINE + HOOK + indented(f"signing: {said}"), secret_names=["board", "new"]).hooks
+
+    assert hook.signing == expected
+    assert hook_from_json(hook_to_json(hook), hook_id=hook.id, revision=0, state=hook.state) == hook
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("signing: bord", "signing: there is no secret 'bord', did you mean 'board'?"),
+        ("signing: {}", "signing: needs either `secret` or `secrets`"),
+        ("signing: {secret: board, secrets: [board]}", "signing: needs either `secret` or `secrets`"),
+        ("signing: {secrets: []}", "signing.secrets: must have at least 1 item(s)"),
+        (
+            "signing: {secrets: [board], scheme: github}",
+            "signing.secrets: GitHub's header holds one signature",
+        ),
+        ("signing: {secret: board, scheme: ed25519}", "signing.scheme: must be one of standard, github"),
+        (
+            (
+                "signing: {secret: board, scheme: github}\nsettings: {request_headers: "
+                "[{name: X-Hub-Signature-256, value: a}]}"
+            ),
+            "signing: the hook sets x-hub-signature-256 itself",
+        ),
+    ],
+)
+def test_a_mistake_in_signing_is_told(said: str, expected: str) -> None:
+    (problem,) = problems(PIPELINE + HOOK + indented(said), secret_names=["board"])
+
+    assert f"pipelines[0].hooks[0].{expected}" in problem
 
 
 def test_a_secret_in_a_template_must_exist_too() -> None:
