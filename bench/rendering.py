@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import SecretRef
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 
 HOOK = Hook(
     id="hook",

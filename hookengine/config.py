@@ -24,6 +24,8 @@ from hookengine.domain.secret import NAME as SECRET_NAME
 from hookengine.errors import ConfigError, Problem
 from hookengine.failpoints import VARIABLE as FAILPOINTS
 from hookengine.guard.address import AddressPolicy
+from hookengine.guard.permissions import Permissions
+from hookengine.guard.secret_paths import SecretPaths
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest import Document, Manifest, load, read
 from hookengine.manifest.checking import (
@@ -115,6 +117,8 @@ class NamedSecret(_Group):
     """Where GitHub's API is; https://HOST/api/v3 for GitHub Enterprise Server."""
     hosts: Hosts = Field(default_factory=list)
     """It is only ever sent to these; tokens of an app to its API's host if none is named."""
+    in_bodies: bool = False
+    """Whether hooks may put it into a JSON body, and not into headers only."""
 
     @model_validator(mode="after")
     def _one_source(self) -> NamedSecret:
@@ -201,6 +205,8 @@ class Delivery(_Group):
     """Private networks that hooks may call, such as 10.0.0.0/8."""
     allow_hosts: Hosts = Field(default_factory=list)
     """Names that hooks may call although they look local, such as gitlab; their addresses must be allowed too."""
+    allow_host_values: Hosts = Field(default_factory=list)
+    """Hosts that a value of the context may name in the URL of a hook, exactly as written here."""
     tls: dict[Host, HostTls] = Field(default_factory=dict)
     """Files for hosts with a private authority, or that want a certificate of us."""
     proxy: Annotated[Proxy | None, BeforeValidator(lambda said: said or None)] = None
@@ -357,6 +363,26 @@ class Settings(BaseSettings):
                 raise MisplacedError(message, "sources", name, "secret")
         return self
 
+    @property
+    def permissions(self) -> Permissions:
+        """What hooks may call and send."""
+        named = self.secrets.named
+        return Permissions(
+            addresses=self.addresses,
+            host_values=frozenset(self.delivery.allow_host_values),
+            audiences={
+                name: frozenset(secret.hosts) for name, secret in named.items() if secret.env or secret.file
+            },
+            context_paths=SecretPaths(self.secrets.context_paths),
+            context_hosts=frozenset(self.secrets.context_hosts),
+            in_bodies=frozenset(name for name, secret in named.items() if secret.in_bodies),
+        )
+
+    @property
+    def addresses(self) -> AddressPolicy:
+        delivery = self.delivery
+        return AddressPolicy.parse(delivery.allow_networks, allow_hosts=delivery.allow_hosts)
+
     def resolved(self, folder: Path) -> Settings:
         """With all paths counted from `folder`."""
         named = {name: secret.resolved(folder) for name, secret in self.secrets.named.items()}
@@ -425,8 +451,9 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
     except ConfigError as error:
         problems.extend(error.problems)
     try:
-        policy = policy_of(settings) if settings else None
-        manifest = read(document, secret_names=settings.secrets.names if settings else None, policy=policy)
+        names = settings.secrets.names if settings else None
+        permissions = settings.permissions if settings else Permissions()
+        manifest = read(document, secret_names=names, permissions=permissions)
     except ConfigError as error:
         problems.extend(error.problems)
     if settings is not None and manifest is not None:
@@ -434,12 +461,6 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
     if settings is None or manifest is None or problems:
         raise ConfigError(problems)
     return settings, manifest
-
-
-def policy_of(settings: Settings) -> AddressPolicy:
-    """Raises ConfigError."""
-    delivery = settings.delivery
-    return AddressPolicy.parse(map(str, delivery.allow_networks), allow_hosts=delivery.allow_hosts)
 
 
 def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence[str]) -> Iterator[Problem]:

@@ -66,6 +66,12 @@ class TemplateError(HookEngineError):
         )
         super().__init__(str(Problem(message=message, place=place, hint=hint)))
 
+    def again(self) -> TemplateError:
+        """The same, for raising it once more: a raised exception keeps what it went through."""
+        return TemplateError(
+            self.message, field=self.field, line=self.line, column=self.column, hint=self.hint
+        )
+
 
 class InvalidEvent(HookEngineError):
     """An event, or a request that should start one, is wrong: `errors` maps field to messages."""

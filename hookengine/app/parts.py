@@ -7,13 +7,13 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
 from hookengine.app.secret_sources import seal_of, sources
 from hookengine.app.stores import open_memory
-from hookengine.config import Settings, policy_of
+from hookengine.config import Settings
 from hookengine.domain.clock import Clock
 from hookengine.engine.asking import Asker
 from hookengine.engine.catalogue import Catalogue
@@ -89,7 +89,8 @@ async def assemble(
     store = memory.store
     seal = seal_of(settings)
     shelf = Shelf(seal, store.sealed_secret)
-    catalogue = Catalogue(policy=policy_of(settings))
+    # Hooks may have secrets of their own under the same names: whose they are is known when they are sent.
+    catalogue = Catalogue(permissions=replace(settings.permissions, audiences=None))
     reloader = Reloader(store, catalogue, shelf, signals)
     if manifest is not None:
         await store.apply(_defined(with_keys(manifest, environ)), "file", clock.now())
@@ -152,7 +153,7 @@ async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ
     stack.callback(resolver.close)
     dialler = Dialler(resolver, contexts, proxy=proxy_of(settings, environ))
     await prove_fence(dialler, clock)
-    pool = Pool(dialler, policy_of(settings), clock)
+    pool = Pool(dialler, settings.addresses, clock)
     stack.push_async_callback(pool.close)
     return pool
 

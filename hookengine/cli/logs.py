@@ -23,6 +23,7 @@ LEVELS: Final[Mapping[str, int]] = {
     signals.ATTEMPT_RESCUED: logging.WARNING,
     signals.HOOK_SWITCHED_OFF: logging.WARNING,
     signals.HOOK_PAUSED: logging.WARNING,
+    signals.HOOK_UNFIT: logging.WARNING,
     signals.CIRCUIT_OPENED: logging.WARNING,
     signals.LANE_CONTESTED: logging.WARNING,
     signals.ACTION_TIMED_OUT: logging.WARNING,

@@ -14,7 +14,6 @@ from hookengine.cli import showing
 from hookengine.cli.failing import NO, AnswerIsNo, Misused
 from hookengine.cli.offline import Configuration, read
 from hookengine.cli.options import config_option, json_of, output_option, text_of
-from hookengine.config import policy_of
 from hookengine.domain.clock import SystemClock
 from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
@@ -93,8 +92,8 @@ class _Stage:
                     event,
                     vault,
                     self._now,
+                    self._configuration.settings.permissions,
                     ignore_conditions=ignore_conditions,
-                    policy=policy_of(self._configuration.settings),
                 )
             )
         return shown

@@ -102,6 +102,7 @@ class Hook:
     rate: str = ""  # such as 10/min: what its credential may carry, on all nodes together; empty: no limit
     preset: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    secrets_in_body: bool = False  # the preset says so: what it calls wants a secret there
     state: HookState = HookState.ACTIVE
 
     def wants(self, event_type: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
 
-Form = Literal["plain", "base64"]
+Form = Literal["plain", "base64", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class SecretRef:
     """A hole for a secret, filled at send time and only towards hosts of its audience.
 
     `name` is `secrets.NAME` for a named secret, `context:PIPELINE:PATH` for one that came with an event.
+    In the form `json` it stands within a string of a JSON text, and is escaped for that.
     """
 
     name: str
@@ -24,6 +25,11 @@ class SecretRef:
 
     def __str__(self) -> str:
         return f"<{self.name}>"
+
+
+def as_json(secret: SecretRef) -> SecretRef:
+    """The same within a string of JSON: base64 needs no escaping there."""
+    return replace(secret, form="json") if secret.form == "plain" else secret
 
 
 Part = str | SecretRef

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import replace
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline, new_pipeline
-from hookengine.engine.rendering import PreparedHook, prepare
-from hookengine.errors import InvalidEvent, NotFound
-from hookengine.guard.address import AddressPolicy
+from hookengine.engine.preparing import prepare
+from hookengine.engine.rendering import PreparedHook
+from hookengine.errors import InvalidEvent, NotFound, TemplateError
+from hookengine.guard.permissions import Permissions
 from hookengine.store.contract import Definitions
 
 
 class Catalogue:
-    """Kept in memory; `load` replaces all of it at once. Leases must outlive the `longest_deadline` of all hooks.
-
-    What hooks render is judged by `policy`, if there is one. A hook that it refuses is no reason not to load it.
-    """
+    """Kept in memory; `load` replaces all of it at once. Leases must outlive the `longest_deadline` of all hooks."""
 
     def __init__(
         self,
         definitions: Definitions = Definitions(),  # noqa: B008  frozen and empty
-        policy: AddressPolicy | None = None,
+        permissions: Permissions = Permissions(),  # noqa: B008  the same
     ) -> None:
-        self._policy = policy
-        self._prepared: dict[tuple[str, int], PreparedHook] = {}
+        self._permissions = permissions
+        self._prepared: dict[tuple[str, int], PreparedHook | TemplateError] = {}
         self.load(definitions)
 
     def load(self, definitions: Definitions) -> None:
-        """Raises TemplateError if a hook's templates are not acceptable; then nothing has changed."""
-        prepared = {
-            (hook.id, hook.revision): self._prepared.get((hook.id, hook.revision))
-            or prepare(hook, policy=self._policy)
+        """A hook that cannot be prepared, because it was saved under other rules, keeps no other from running."""
+        self._prepared = {
+            (hook.id, hook.revision): self._prepared.get((hook.id, hook.revision)) or self._try(hook)
             for hook in definitions.hooks
         }
-        self._prepared = prepared
         self._hooks = {hook.id: hook for hook in definitions.hooks}
         self._pipelines = {pipeline.id: pipeline for pipeline in definitions.pipelines}
         self._names = {pipeline.name: pipeline for pipeline in definitions.pipelines}
@@ -84,8 +81,24 @@ class Catalogue:
         """Its own and those of all pipelines, in the order of their ids."""
         return [hook for hook in self._hooks.values() if hook.pipeline_id in (None, pipeline.id)]
 
+    def _try(self, hook: Hook) -> PreparedHook | TemplateError:
+        try:
+            return prepare(hook, self._permissions)
+        except TemplateError as error:
+            return error
+
     def prepared(self, hook: Hook) -> PreparedHook:
-        return self._prepared[hook.id, hook.revision]
+        """Raises TemplateError."""
+        prepared = self._prepared[hook.id, hook.revision]
+        if isinstance(prepared, TemplateError):
+            raise prepared.again()
+        return prepared
+
+    def unfit(self) -> Iterator[tuple[str, TemplateError]]:
+        """The hooks that cannot be prepared."""
+        for (hook_id, _), prepared in self._prepared.items():
+            if isinstance(prepared, TemplateError):
+                yield hook_id, prepared
 
     def hook(self, hook_id: str, revision: int) -> Hook | None:
         """None if this revision is not the one that runs now."""

@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
-from hookengine.engine.skeleton import text_of
-from hookengine.guard.sandbox import Hole, JsonText, Leaf, Part, Refusal, Run, weigh
+from hookengine.guard.sandbox import Hole, Leaf, Part, Refusal
 
 Tree = Any
 """Of dicts, lists and scalars; in it Holes, Spliced holes, and leaves of text with holes."""
@@ -135,53 +132,3 @@ def _put_back(tree: Any, holes: list[Hole]) -> Tree:
             return Spliced(holes[int(piece[1:-1])])
         parts.append(holes[int(piece[1:-1])] if piece[0] == _IN_STRING else piece)
     return Mixed(tuple(parts))
-
-
-def fill(run: Run, tree: Tree) -> Any:
-    """The tree with all values in it."""
-    kind = type(tree)
-    if kind is Hole:
-        return _value(run, tree)
-    if kind is Mixed:
-        return text_of(run, tree.parts)
-    if kind is dict:
-        return {key: fill(run, member) for key, member in tree.items()}
-    if kind is list:
-        return [fill(run, member) for member in tree]
-    if kind is Leaf:
-        return text_of(run, tree.parts_in(run))
-    if kind is Spliced:
-        return _spliced(run, tree.hole)
-    return tree
-
-
-def _value(run: Run, hole: Hole) -> Any:
-    value = run.values[hole.slot]
-    if value is None or type(value) in (str, int, bool):
-        return value
-    try:
-        weigh(run, value)
-    except Refusal as refusal:
-        raise hole.site.error(refusal) from None
-    return value
-
-
-def _spliced(run: Run, hole: Hole) -> Any:
-    value = _value(run, hole)
-    return json.loads(value) if isinstance(value, JsonText) else value
-
-
-def serialised(value: Any) -> str:
-    """Compact. Numbers beyond 64 bits keep all their digits."""
-    try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
-    except TypeError:
-        made = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
-        made.encode()
-        return made
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError("not plain data")

@@ -13,11 +13,11 @@ from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, VariableType
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.engine.lanes import lane_of
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 from hookengine.engine.selection import why_not
 from hookengine.engine.snapshot import snapshot
 from hookengine.errors import TemplateError
-from hookengine.guard.address import AddressPolicy
+from hookengine.guard.permissions import Permissions
 
 SAMPLE_COMMIT = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 _DELIVERY = "dlv_preview"
@@ -70,9 +70,9 @@ def preview(
     event: Event,
     secrets: TakesSecrets,
     now: Millis,
+    permissions: Permissions = Permissions(),  # noqa: B008  frozen
     *,
     ignore_conditions: bool = False,
-    policy: AddressPolicy | None = None,
 ) -> Preview:
     """As intake would do it for the first event of an action. Raises InvalidEvent, as intake would."""
     data, _ = secrets.take_out(event.data)
@@ -83,7 +83,7 @@ def preview(
     if reason is not None and not ignore_conditions:
         return Preview(hook=hook, why_not=reason)
     try:
-        rendered = prepare(hook, policy=policy).render(view)
+        rendered = prepare(hook, permissions).render(view)
     except TemplateError as error:
         return Preview(hook=hook, why_not=reason, error=error)
     lane = lane_of(hook, rendered, (pipeline.id, str(event.action_id)), _DELIVERY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
-from hookengine.errors import StoreError, TemplateError
+from hookengine.errors import StoreError
 from hookengine.guard.vault import Shelf
 from hookengine.store.contract import Store
 
@@ -21,12 +21,14 @@ class Reloader:
         self._version = 0
 
     async def reload(self) -> None:
-        """Raises StoreError, and TemplateError for a hook that this version cannot run."""
+        """Raises StoreError."""
         version, definitions = await self._store.definitions(self._version)
         if definitions is not None:
             self._shelf.know(definitions.secrets)
             self._catalogue.load(definitions)
             self._version = version
+            for hook_id, error in self._catalogue.unfit():
+                self._signals.announce(signals.HOOK_UNFIT, hook=hook_id, because=str(error))
 
     async def keep_up(self) -> None:
         """What cannot be loaded now is tried again; until then what was loaded last counts."""
@@ -34,5 +36,3 @@ class Reloader:
             await self.reload()
         except StoreError as error:
             self._signals.announce(signals.STORE_FAILED, doing="reloading", error=str(error))
-        except TemplateError as error:
-            self._signals.announce(signals.WORKER_FAILED, doing="reloading", error=str(error))

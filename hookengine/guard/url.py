@@ -83,11 +83,15 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def check_url(url: str, policy: AddressPolicy) -> Target:
-    """Raises Refused for a URL that must not be called. A literal address is judged, a name not resolved."""
+def check_url(url: str, policy: AddressPolicy | None) -> Target:
+    """Raises Refused for a URL that must not be called. A literal address is judged, a name not resolved.
+
+    Without a policy it is only read: whether its host and port may be called is left open.
+    """
     scheme, authority, path = _taken_apart(url)
     host, port = _endpoint(scheme, authority)
-    check_endpoint(host, port, policy)
+    if policy is not None:
+        check_endpoint(host, port, policy)
     literal = not isinstance(host, str)
     target = Target(scheme=scheme, host=str(host), port=port, path=path, is_literal=literal)
     if len(path) > LONGEST_URL - LONGEST_ORIGIN and len(target.url) > LONGEST_URL:

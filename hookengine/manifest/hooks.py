@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hookengine.domain.hook import GITHUB_SIGNATURE, Hook, HookState, SigningScheme
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 from hookengine.errors import TemplateError
-from hookengine.guard.address import AddressPolicy
+from hookengine.guard.permissions import Permissions
 from hookengine.manifest.checking import Findings, did_you_mean, nearest, unknown_name
 from hookengine.manifest.document import Location
 from hookengine.manifest.presets import Preset
@@ -64,6 +64,7 @@ def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -
         timeout=(text.timeout or preset.timeout) / 1000,
         responses=tuple(response.rule() for response in (*text.responses, *preset.responses)),
         rate=text.rate or preset.rate or "",
+        secrets_in_body=preset.secrets_in_body,
         preset=preset.id,
         params=params,
     )
@@ -120,11 +121,9 @@ def check_blanks(text: PresetHookText, preset: Preset, at: Location, findings: F
     return not unknown and not empty
 
 
-def check_templates(hook: Hook, at: Location, findings: Findings, policy: AddressPolicy | None) -> None:
+def check_templates(hook: Hook, at: Location, permissions: Permissions, findings: Findings) -> None:
     try:
-        prepared = prepare(hook)
-        if policy is not None:
-            prepared.check_target(policy)
+        prepare(hook, permissions)
     except TemplateError as error:
         where = f", line {error.line}, column {error.column} of the template" if error.line else ""
         field, message = _field(hook, error)

@@ -59,6 +59,8 @@ class Preset(Checked):
     params: dict[str, Param] = Field(default_factory=dict)
     events: Annotated[list[EventName], Field(min_length=1)]
     request: RequestLine
+    secrets_in_body: bool = False
+    """Whether what it calls wants a secret in the body, as ilert does with its integrationKey."""
     lane: Lane = None
     retry: RetryText = RetryText()
     timeout: Timeout = 30_000

@@ -10,7 +10,7 @@ from typing import Any
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import ConfigError, NotFound
-from hookengine.guard.address import AddressPolicy
+from hookengine.guard.permissions import Permissions
 from hookengine.manifest.checking import Findings, unknown_name
 from hookengine.manifest.document import Document, Location
 from hookengine.manifest.hooks import (
@@ -47,13 +47,10 @@ def read(
     *,
     secret_names: Collection[str] | None = None,
     presets: Presets | None = None,
-    policy: AddressPolicy | None = None,
+    permissions: Permissions = Permissions(),  # noqa: B008  frozen
 ) -> Manifest:
-    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them.
-
-    `policy` says which targets hooks may have, as far as that can be seen without looking names up.
-    """
-    return _Reading(document, secret_names, presets or shipped_presets(), policy).manifest()
+    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them."""
+    return _Reading(document, secret_names, presets or shipped_presets(), permissions).manifest()
 
 
 @dataclass
@@ -61,7 +58,7 @@ class _Reading:
     document: Document
     secret_names: Collection[str] | None
     presets: Presets
-    policy: AddressPolicy | None
+    permissions: Permissions
     findings: Findings = field(init=False)
     pipelines: list[Pipeline] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
@@ -178,7 +175,7 @@ class _Reading:
             )
         if hook is not None:
             self._once(hook, at)
-            check_templates(hook, at, self.findings, self.policy)
+            check_templates(hook, at, self.permissions, self.findings)
             if self.secret_names is not None:
                 check_secrets(item, at, self.secret_names, self.findings)
                 check_signing(hook, at, self.secret_names, self.findings)

@@ -12,7 +12,7 @@ from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import RenderedRequest, SecretRef
 from hookengine.domain.status_call import recognise
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 from hookengine.engine.snapshot import snapshot
 from hookengine.errors import TemplateError
 from hookengine.manifest import Preset, Presets, load, read

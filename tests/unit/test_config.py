@@ -354,7 +354,7 @@ def test_every_setting_has_a_description() -> None:
 
 def test_one_file_gives_settings_and_hooks() -> None:
     text = (
-        "secrets: {github: {env: G}}\n"
+        "secrets: {github: {env: G, hosts: [x.example]}}\n"
         "hooks:\n  - name: a\n    target_url: https://x.example\n    trigger_when: {events: [a.b]}\n"
         "    settings: {request_headers: [{name: A, value: '{{ secrets.github }}'}]}\n"
     )

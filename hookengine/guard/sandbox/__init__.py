@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from hookengine.guard.sandbox.budget import Run
 from hookengine.guard.sandbox.program import Leaf, Program, Unit
-from hookengine.guard.sandbox.source import Hole, Part, Refusal
+from hookengine.guard.sandbox.source import Hole, Part, Read, Refusal
 from hookengine.guard.sandbox.values import (
     NO_SEGMENT,
     EncodedText,
     JsonText,
     PathText,
     is_secret,
+    secret_refusal,
     text,
     weigh,
 )
@@ -29,10 +30,12 @@ __all__ = [
     "Part",
     "PathText",
     "Program",
+    "Read",
     "Refusal",
     "Run",
     "Unit",
     "is_secret",
+    "secret_refusal",
     "text",
     "weigh",
 ]

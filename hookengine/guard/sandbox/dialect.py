@@ -16,7 +16,7 @@ from hookengine.guard.sandbox.filters import FILTERS
 from hookengine.guard.sandbox.forbidden import because
 from hookengine.guard.sandbox.notes import APPLY, LOOK_UP, Notes, call, is_template, refused
 from hookengine.guard.sandbox.parameters import constant_text, literal, parts_of, template_of
-from hookengine.guard.sandbox.source import Source
+from hookengine.guard.sandbox.source import Read, Source
 from hookengine.guard.sandbox.values import Missing, near, text
 from hookengine.guard.sandbox.wording import Step, as_written, chain
 
@@ -118,7 +118,13 @@ class Reader:
             return self._computed_member(node)
         else:
             value = self.expression(base)
-        return self._stepped(value, node, steps) if steps else value
+        if not steps:
+            return value
+        stepped = self._stepped(value, node, steps)
+        if isinstance(base, nodes.Name) and base.name not in {"params", "loop"}:
+            path = ".".join(map(str, (base.name, *steps)))
+            self._notes.reads.append(Read(path, self._notes.sites[-1]))
+        return stepped
 
     def _stepped(self, value: nodes.Expr, node: nodes.Expr, steps: list[Step]) -> nodes.Expr:
         site = self._notes.site(self._source, node, as_written(node), operators.look_up, tuple(steps))
@@ -187,8 +193,11 @@ class Reader:
             raise refused(self._source, node, f"`{written}` {problem}", written=written)
         site = self._notes.site(self._source, node, written, function)
         before, self._may_be_missing = self._may_be_missing, node.name in _FOR_MISSING
+        reads = len(self._notes.reads)
         value = self.expression(first)
         self._may_be_missing = before
+        if isinstance(node, nodes.Test) and node.name in _FOR_MISSING:
+            del self._notes.reads[reads:]
         called = call(APPLY, value, site, *map(self.expression, node.args))
         keywords: list[Any] = [nodes.Keyword(key, self.expression(value)) for key, value in named.items()]
         called.kwargs = keywords

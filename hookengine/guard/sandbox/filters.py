@@ -132,7 +132,7 @@ def rounded(run: Run, value: Any, precision: int = 0, method: str = "common") ->
 
 
 def tojson(run: Run, value: Any) -> JsonText:
-    weigh(run, value)
+    limited(run, weigh(run, value))
     made = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_dict)
     limited(run, len(made))
     return JsonText(made)

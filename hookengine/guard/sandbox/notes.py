@@ -12,7 +12,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from hookengine.errors import TemplateError
 from hookengine.guard.sandbox.budget import MAX_DEPTH, MAX_NODES, MAX_SOURCE
-from hookengine.guard.sandbox.source import Refusal, Site, Source
+from hookengine.guard.sandbox.source import Read, Refusal, Site, Source
 
 # The calls a rewritten tree is made of; no template can write these names.
 APPLY: Final = "apply"
@@ -34,11 +34,14 @@ def is_template(text: str) -> bool:
 
 @dataclass(slots=True)
 class Notes:
-    """`unfolding` are the parameters that are being replaced by what they stand for."""
+    """`unfolding` are the parameters that are being replaced by what they stand for; `reads` are the variables
+    of the context that are read, but for those that are only asked whether they are there.
+    """
 
     environment: Environment
     params: Mapping[str, Any]
     sites: list[Site] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
     unfolding: tuple[str, ...] = ()
     _source_left: int = MAX_SOURCE
     _nodes_left: int = MAX_NODES

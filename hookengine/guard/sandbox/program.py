@@ -27,7 +27,7 @@ from hookengine.guard.sandbox.notes import (
     is_template,
 )
 from hookengine.guard.sandbox.operators import look_up
-from hookengine.guard.sandbox.source import Hole, Part, Refusal, Site, Source
+from hookengine.guard.sandbox.source import Hole, Part, Read, Refusal, Site, Source
 from hookengine.guard.sandbox.statements import Statements
 from hookengine.guard.sandbox.values import Missing, text
 
@@ -45,6 +45,7 @@ class Leaf:
     source: Source
     parts: tuple[Part, ...]
     recording: int | None = None
+    reads: tuple[Read, ...] = ()
 
     @property
     def hole(self) -> Hole | None:
@@ -169,16 +170,19 @@ class Unit:
 
     def _read(self, source: Source, spread: bool) -> Leaf:
         tree = self._notes.parse(source)
+        before = len(self._notes.reads)
         if all(isinstance(node, nodes.Output) for node in tree.body):
             pieces = Reader(self._notes, source).pieces(tree, spread=spread)
-            return Leaf(source, tuple(self._part(piece) for piece in pieces))
+            parts = tuple(self._part(piece) for piece in pieces)
+            return Leaf(source, parts, reads=tuple(self._notes.reads[before:]))
         statements = Statements(self._notes, source)
         start = self._notes.site(source, tree, "", text)
         opening = nodes.ExprStmt(call(OPEN, nodes.Const(start)), lineno=1)
         self._statements.append(nodes.Scope([opening, *statements.rewrite(tree.body)], lineno=1))
         self._recordings += 1
         front = statements.front(tree)
-        return Leaf(source, (front,) if front else (), self._recordings - 1)
+        reads = tuple(self._notes.reads[before:])
+        return Leaf(source, (front,) if front else (), self._recordings - 1, reads)
 
     def _part(self, piece: str | Expression) -> Part:
         if isinstance(piece, str):

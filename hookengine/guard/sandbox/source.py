@@ -74,6 +74,14 @@ class Site:
         return self.source.failure(error, self.line, self.written)
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A dotted variable that a template reads, with its place."""
+
+    path: str
+    site: Site
+
+
 _KINDS: dict[type[Exception], str] = {
     RecursionError: "it is nested too deep",
     MemoryError: "it needs too much memory",
@@ -90,6 +98,10 @@ class Hole:
     slot: int
     site: Site
     constant: str | None = None  # the text, where the whole hole is a parameter that is one
+
+    def error(self, error: Exception) -> TemplateError:
+        """For a refusal, or for what Python raised."""
+        return self.site.error(error) if isinstance(error, Refusal) else self.site.failure(error)
 
 
 Part = str | Hole

@@ -181,13 +181,18 @@ def limited(run: Run, characters: int) -> None:
     run.charge(characters)
 
 
-def weigh(run: Run, value: Any) -> None:
-    """Charge for walking through a value, and refuse it if anything in it is not plain data."""
+def weigh(run: Run, value: Any) -> int:
+    """Charge for walking through a value, and refuse it if anything in it is not plain data.
+
+    Returns how many characters its texts have together.
+    """
     waiting = [value]
+    characters = 0
     while waiting:
         item = waiting.pop()
         kind = type(item)
         if kind is str:
+            characters += len(item)
             run.charge(len(item) + 1)
         elif kind is int or kind is bool or item is None:
             run.charge(1)
@@ -201,12 +206,15 @@ def weigh(run: Run, value: Any) -> None:
         elif kind is float and math.isfinite(item):
             run.charge(1)
         else:
-            _weigh_other(run, item)
+            characters += _weigh_other(run, item)
+    return characters
 
 
-def _weigh_other(run: Run, item: Any) -> None:
+def _weigh_other(run: Run, item: Any) -> int:
     if isinstance(item, float):
         raise Refusal("NaN and infinity are not JSON numbers")
     if not isinstance(item, str | int):
         raise refusal_of(run, item, "plain data")
-    run.charge(len(item) + 1 if isinstance(item, str) else 1)
+    characters = len(item) if isinstance(item, str) else 0
+    run.charge(characters + 1)
+    return characters

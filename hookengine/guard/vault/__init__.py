@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookengine.guard.vault.audience import provider_hosts
 from hookengine.guard.vault.context import ContextSecrets, secrets_in
 from hookengine.guard.vault.failing import SecretMissing, SecretRefused
 from hookengine.guard.vault.github_app import AppInstallation, Ask, GithubApp
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "Vault",
     "fill",
+    "provider_hosts",
     "scrub",
     "secrets_in",
 ]

@@ -16,6 +16,8 @@ _REMOVED = "[secret]"
 
 def fill(ref: SecretRef, values: Mapping[str, str]) -> str:
     value = ref.prefix + values[ref.name]
+    if ref.form == "json":
+        return json.dumps(value, ensure_ascii=False)[1:-1]
     return base64.b64encode(value.encode()).decode() if ref.form == "base64" else value
 
 

@@ -6,6 +6,8 @@ from hookengine.domain.hook import HookState
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.engine.catalogue import Catalogue
 from hookengine.errors import InvalidEvent, NotFound, TemplateError
+from hookengine.guard.address import AddressPolicy
+from hookengine.guard.permissions import Permissions
 from hookengine.store.contract import Definitions
 from tests.conftest import make_hook, make_pipeline
 
@@ -65,18 +67,36 @@ def test_a_hook_that_is_switched_stays_known(state: HookState) -> None:
     assert hook.state is state
 
 
-def test_loading_keeps_what_is_prepared_and_refuses_wrong_templates_whole() -> None:
+def test_loading_keeps_what_is_prepared() -> None:
     known = catalogue(hooks=(make_hook(),))
     prepared = known.prepared(make_hook())
 
-    with pytest.raises(TemplateError):
-        known.load(Definitions(hooks=(make_hook(id="other"), make_hook(id="bad", target_url="{{ "))))
-    still = known.pipelines
     known.load(Definitions(hooks=(make_hook(), make_hook(id="more"))))
 
-    assert still == (SHOP, SITE)
     assert known.prepared(make_hook()) is prepared
     assert known.pipelines == ()
+
+
+def test_a_hook_that_cannot_be_prepared_keeps_no_other_from_running() -> None:
+    good, bad = make_hook(id="good"), make_hook(id="bad", target_url="{{ ")
+    known = catalogue(hooks=(bad, good))
+
+    assert known.prepared(good).hook == good
+    for _ in range(2):
+        with pytest.raises(TemplateError, match="target_url"):
+            known.prepared(bad)
+    assert [hook_id for hook_id, _ in known.unfit()] == ["bad"]
+
+
+def test_a_hook_is_judged_by_what_the_operator_permits() -> None:
+    hook = make_hook(target_url="https://10.0.0.1/")
+    definitions = Definitions(hooks=(hook,))
+    closed = Permissions(addresses=AddressPolicy.parse())
+    opened = Permissions(addresses=AddressPolicy.parse(["10.0.0.0/8"]))
+
+    with pytest.raises(TemplateError, match=r"target_url: .*private address"):
+        Catalogue(definitions, closed).prepared(hook)
+    assert Catalogue(definitions, opened).prepared(hook).hook == hook
 
 
 def test_an_incoming_hook_that_is_inactive_is_not_found() -> None:

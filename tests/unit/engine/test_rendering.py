@@ -9,10 +9,12 @@ import pytest
 
 from hookengine.domain.hook import Hook, LanePolicy, LaneSpec
 from hookengine.domain.request import SecretRef
-from hookengine.engine.rendering import Rendered, prepare
+from hookengine.engine.preparing import prepare
+from hookengine.engine.rendering import Rendered
 from hookengine.errors import TemplateError
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.hostname import Refused
+from hookengine.guard.permissions import Permissions
 from hookengine.guard.url import check_url
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "injection_cases.json").read_text())
@@ -47,7 +49,8 @@ def hook(**changes: Any) -> Hook:
 
 
 def render(context: dict[str, Any] = CONTEXT, allow_host_values: Any = (), **changes: Any) -> Rendered:
-    return prepare(hook(**changes), allow_host_values=allow_host_values).render(context)
+    permissions = Permissions(host_values=frozenset(allow_host_values))
+    return prepare(hook(**changes), permissions).render(context)
 
 
 def url(template: str, context: dict[str, Any] = CONTEXT, **changes: Any) -> str:

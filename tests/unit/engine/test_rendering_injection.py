@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookengine.domain.hook import Hook
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 from hookengine.errors import TemplateError
 
 HOOK = Hook(

@@ -13,11 +13,12 @@ import pytest
 from hookengine.domain.attempt import Answered, Blocked
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import RenderedRequest
-from hookengine.engine.rendering import prepare
+from hookengine.engine.preparing import prepare
 from hookengine.errors import ConfigError, TemplateError
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.connect import dial
 from hookengine.guard.hostname import IPAddress
+from hookengine.guard.permissions import Permissions
 from hookengine.manifest import load, read
 from tests.unit.engine.targets import Heard, target
 from tests.unit.engine.wire.conftest import a_rig
@@ -48,7 +49,7 @@ def saved(case: dict[str, Any]) -> str:
     """What is said to a hook with this target, nothing if it is taken."""
     hook = {"name": "a hook", "target_url": case["url"], "trigger_when": {"events": ["action.started"]}}
     try:
-        read(load(json.dumps({"hooks": [hook]})), policy=policy_of(case))
+        read(load(json.dumps({"hooks": [hook]})), permissions=Permissions(addresses=policy_of(case)))
     except ConfigError as error:
         return "\n".join(str(problem) for problem in error.problems)
     return ""
@@ -58,7 +59,7 @@ def rendered(case: dict[str, Any]) -> RenderedRequest | TemplateError:
     """Of a hook that is older than the policy."""
     hook = Hook(id="h", revision=1, name="a hook", events=("action.started",), target_url=case["url"])
     try:
-        return prepare(hook, policy=policy_of(case)).render({}).request
+        return prepare(hook, Permissions(addresses=policy_of(case))).render({}).request
     except TemplateError as error:
         return error
 
