@@ -66,7 +66,7 @@ async def read_from(engine: Opened) -> AsyncIterator[Read]:
             yield read
 
 
-NOT_FOR_THERE = {"Authorization": "Bearer {{ secrets.host }}"}
+IN_THE_OPEN = {"Authorization": "Bearer {{ secrets.plain }}"}
 """That secret goes to 127.0.0.1 only."""
 
 
@@ -82,9 +82,10 @@ async def test_the_figures_say_what_was_delivered_and_what_was_not(tmp_path: Pat
         host = address.removeprefix("http://")
         config = a_config(
             GITHUB.preset_hook(address),
-            a_call("https://away.example", "action.failed", name="blocked", headers=NOT_FOR_THERE),
+            a_call("http://away.example", "action.failed", name="blocked", headers=IN_THE_OPEN),
             a_call(f"http://{nobody}", "action.failed", name="unreachable", lane="none"),
         )
+        config["secrets"]["plain"] = {"env": "TOKEN_OF_HOSTS", "hosts": ["away.example"]}
         async with opened(tmp_path, config) as engine, read_from(engine) as read:
             before = await read()
             (delivered,) = await engine.accept(event("completed", 1, id="once"))

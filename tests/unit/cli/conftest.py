@@ -24,7 +24,6 @@ server: {{port: 0}}
 auth: {{tokens: {{main: {{file: ./token}}}}}}
 secrets: {{insecure_plaintext: true, github: {{env: NOT_SET_ANYWHERE, hosts: [target.example]}}}}
 database: sqlite:///./test.db
-delivery: {{allow_hosts: [localhost]}}
 pipelines:
   - id: 1
     name: shop-deploy
@@ -39,7 +38,7 @@ pipelines:
             - {{type: request_body, path: action, accepted_values: [opened]}}
     hooks:
       - name: tell
-        target_url: "http://localhost:9009/{{{{ action.id }}}}"
+        target_url: "http://target.example/{{{{ action.id }}}}"
         settings:
           request_headers:
             - {{name: Authorization, value: "Bearer {{{{ secrets.github }}}}"}}
@@ -51,7 +50,7 @@ pipelines:
           conditions:
             - {{path: action.triggered_from.hook_parsed_variables.branch, accepted_values: [main]}}
       - name: tell
-        target_url: "http://localhost:9009/failed"
+        target_url: "http://target.example/failed"
         settings:
           request_body: {{reason: "{{{{ action.error }}}}"}}
         trigger_when: {{events: [action.failed]}}

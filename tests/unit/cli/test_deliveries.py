@@ -63,7 +63,7 @@ def test_one_delivery_shows_its_request_and_every_attempt(delivery: str, run: An
     shown = run("deliveries", "get", delivery).stdout
 
     assert shown.startswith(f"{delivery}  failed\n")
-    assert "\nPOST http://localhost:9009/41\nAuthorization: Bearer <secrets.github>\n" in shown
+    assert "\nPOST http://target.example/41\nAuthorization: Bearer <secrets.github>\n" in shown
     body = shown[shown.index("\n{") : shown.index("\n}") + 2]
     assert json.loads(body) == {"id": 41, "branch": "main"}
     assert "\nattempt 1  blocked: " in shown

@@ -34,7 +34,7 @@ def test_a_sample_event_brings_what_the_incoming_hooks_would_parse(run: Any) -> 
     assert (done.exit_code, done.stderr) == (0, "")
     assert heading.startswith("# tell (")
     assert heading.endswith(", ordered")
-    assert request == "POST http://localhost:9009/41"
+    assert request == "POST http://target.example/41"
     assert header == "Authorization: Bearer <secrets.github>"
     assert json.loads("".join(body[1:])) == {"id": 41, "branch": "main"}
 
@@ -51,7 +51,7 @@ def test_of_several_hooks_with_one_name_those_that_match_are_rendered(run: Any) 
 
     assert shown.exit_code == 0
     assert shown.stdout.count("POST ") == 1
-    assert "POST http://localhost:9009/failed" in shown.stdout
+    assert "POST http://target.example/failed" in shown.stdout
 
 
 def test_a_hook_is_found_by_its_id_too(run: Any) -> None:
@@ -85,7 +85,7 @@ def test_conditions_can_be_ignored(run: Any) -> None:
         "render", "--hook", "tell", "--event", "-", "--ignore-conditions", input=event(type="action.other")
     )
 
-    assert "POST http://localhost:9009/41" in result.stdout
+    assert "POST http://target.example/41" in result.stdout
     assert "does not match: it wants action.started, not action.other" in result.stderr
 
 

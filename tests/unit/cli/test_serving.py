@@ -52,7 +52,7 @@ def test_each_step_is_one_line_of_the_log(server: Any) -> None:
     assert (event["event"], event["matched"]) == (accepted["id"], 1)
     assert (attempt["delivery"], attempt["host"], attempt["verdict"]) == (
         hook["delivery"],
-        "localhost:9009",
+        "target.example",
         "GiveUp",
     )
     assert "request" not in attempt
