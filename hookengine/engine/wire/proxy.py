@@ -129,7 +129,7 @@ async def _asked(sock: socket.socket, request: bytes) -> int:
         while len(head) <= LARGEST_HEAD:
             data = await loop.sock_recv(sock, LARGEST_HEAD)
             head += data
-            status = _final_status(head)
+            status = final_status(head)
             if status is not None:
                 return status
             if not data:
@@ -141,7 +141,7 @@ async def _asked(sock: socket.socket, request: bytes) -> int:
     raise ProxyFailed(*PROXY_GARBAGE)
 
 
-def _final_status(head: bytearray) -> int | None:
+def final_status(head: bytearray) -> int | None:
     """None until it has come. Raises ProxyFailed for what is no answer, or goes on after a 2xx."""
     start = 0
     while (end := head.find(b"\r\n\r\n", start)) >= 0:

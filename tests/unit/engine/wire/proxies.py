@@ -52,7 +52,7 @@ class Tunneller:
 
 
 async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with suppress(OSError, RuntimeError):  # uvloop says so of a transport that was closed
         while data := await source.read(65536):
             sink.write(data)
             await sink.drain()

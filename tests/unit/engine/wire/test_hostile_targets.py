@@ -222,3 +222,29 @@ async def test_a_reset_before_the_answer_is_in_doubt(rig: Rig) -> None:
     assert isinstance(outcome, Unreachable)
     assert (outcome.code, outcome.written) == ("reset", True)
     await then_healthy(rig)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [(OK + b"Content-Length: 100\r\n\r\nab", 200), (OK + b"Content-Le", 0), (b"HTTP/1.1 2", 0)],
+)
+async def test_a_reset_in_the_midst_of_an_answer_takes_no_status_away(
+    rig: Rig, said: bytes, status: int
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        for _ in range(10):  # rounds of the loop, in which what has arrived is read
+            await asyncio.sleep(0)
+        reset(writer)
+
+    async with target(talk) as url:
+        outcome = await rig.post(url)
+
+    if status:
+        assert outcome == Answered(status=status, body="ab")
+    else:
+        assert isinstance(outcome, Unreachable)
+        assert (outcome.code, outcome.written) == ("reset", True)
+    await then_healthy(rig)

@@ -13,10 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unreachable, host_failed
 from hookengine.engine.wire.dialling import Dialler
-from hookengine.engine.wire.proxy import LARGEST_HEAD, Proxy
+from hookengine.engine.wire.failures import ProxyFailed
+from hookengine.engine.wire.proxy import LARGEST_HEAD, Proxy, final_status
 from hookengine.engine.wire.tls import trusting
 from hookengine.engine.wire.transport import GuardedTransport
 from hookengine.guard.address import AddressPolicy
@@ -293,6 +296,51 @@ async def test_each_refusal_of_a_proxy_has_a_code_and_nothing_is_written(
 async def test_a_tunnel_stands_whatever_else_its_answer_says(heard: Heard, opened: bytes) -> None:
     async with target(heard) as url, a_proxy(Tunneller(port_of(url), opened=opened)) as proxy:
         assert await posted(proxy) == DONE
+
+
+PIECES = [
+    *(
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.0 502 No\r\n",
+        b"HTTP/1.1 100 Wait\r\n",
+        b"HTTP/1.1 101 X\r\n",
+        b"HTTP/1.1 2",
+    ),
+    *(
+        b"HTTP/1.1 000 \r\n",
+        b"X: y\r\n",
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"HTTP/",
+        b"Content-Length: 5\r\n",
+        b"\x00\xff",
+        b"a" * 5000,
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=9), max_size=12), st.integers(1, 3000))
+def test_an_answer_of_any_bytes_in_any_pieces_is_a_status_a_failure_or_not_over(
+    pieces: list[bytes], size: int
+) -> None:
+    def told(data: bytes, size: int) -> int | str | None:
+        head = bytearray()
+        for start in range(0, len(data), size):
+            head += data[start : start + size]
+            try:
+                status = final_status(head)
+            except ProxyFailed as failed:
+                return failed.code
+            if status is not None:
+                return status
+        return None
+
+    data = b"".join(pieces)
+    whole, in_pieces = told(data, len(data) or 1), told(data, size)
+
+    assert whole in (None, "garbage", "proxy_garbage") or (isinstance(whole, int) and 200 <= whole <= 999)
+    assert in_pieces == whole or (whole == "garbage" and in_pieces == 200)
 
 
 @contextmanager
