@@ -227,6 +227,15 @@ def test_what_a_host_would_refuse_stops_before_the_network(
         rendered(hook, document)
 
 
+def test_braces_in_a_link_are_not_left_for_bitbucket_to_fill() -> None:
+    link = "https://deploy.example/{{ action.id }}?of={{ '{repository.full_name}' }}"
+    hook = hook_of("bitbucket/commit-status", {**FILLED["bitbucket/commit-status"], "target_url": link})
+
+    body = json.loads(rendered(hook, sample_event("action.failed")).shown()["body"])
+
+    assert body["url"] == "https://deploy.example/41?of=%7Brepository.full_name%7D"
+
+
 @pytest.mark.parametrize("name", FILLED)
 def test_hashes_of_sha1_and_of_sha256_are_taken(name: str) -> None:
     for sha in ("a" * 40, "B" * 64):
