@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
@@ -44,6 +43,7 @@ class AzureDevOps(Host):
     """Rows are only ever added; the newest of a genre and name is shown. Contexts are shown as genre/name."""
 
     name = "Azure DevOps"
+    takes_basic = True
     usual_limit = Limit(count=200, seconds=300)
 
     def __init__(
@@ -61,7 +61,7 @@ class AzureDevOps(Host):
         return Place(place.repository.lower(), place.sha.lower(), place.context)
 
     def answer(self, received: Received) -> Reply:
-        if token_of(received, basic=True) not in self.tokens:
+        if self.credential(received) not in self.tokens:
             return Reply(status=203, body=SIGN_IN, headers={"Content-Type": "text/html; charset=utf-8"})
         match received.segments:
             case [organization, project, "_apis", "git", "repositories", name, "commits", sha, "statuses"]:
@@ -115,6 +115,10 @@ class AzureDevOps(Host):
         if received.parameters.get("latestOnly") == "true":
             rows = list({row.context: row for row in rows}.values())
         return Reply(status=200, body={"count": len(rows), "value": [_as_json(row) for row in rows]})
+
+    def forbidden(self) -> Reply:
+        message = "TF401027: You need the Git 'GenericContribute' permission to perform this action."
+        return _told(403, message, "GitNeedsPermissionException")
 
     def throttled(self, wait: int) -> Reply:
         message = (

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
@@ -41,6 +40,7 @@ class Bitbucket(Host):
 
     name = "Bitbucket"
     api = "/2.0"
+    takes_basic = True
     usual_limit = Limit(count=1000, seconds=3600)
 
     def __init__(
@@ -59,7 +59,7 @@ class Bitbucket(Host):
                 pass
             case _:
                 return _told(404, "Resource not found")
-        if token_of(received, basic=True) not in self.tokens:
+        if self.credential(received) not in self.tokens:
             return _told(401, "Token is invalid, expired, or not supported for this endpoint.")
         if not SHA.fullmatch(sha.lower()) or (self.commits is not None and sha not in self.commits):
             return _told(404, f"Commit not found: {sha}")
@@ -111,6 +111,9 @@ class Bitbucket(Host):
         cut = page(rows, received.parameters, size_name="pagelen", size=10)
         body = {"size": len(rows), "values": [_as_json(row, repository, sha) for row in cut]}
         return Reply(status=200, body=body)
+
+    def forbidden(self) -> Reply:
+        return _told(403, "Your credentials lack one or more required privilege scopes.")
 
     def throttled(self, wait: int) -> Reply:
         """It does not say how long to wait."""

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
@@ -32,6 +31,7 @@ class BitbucketDataCenter(Host):
 
     name = "Bitbucket Data Center"
     api = "/rest/api/latest"
+    takes_basic = True
     usual_limit = Limit(count=60, seconds=12)
 
     def __init__(
@@ -54,8 +54,8 @@ class BitbucketDataCenter(Host):
                 repository, states, limits = "", LEGACY_STATES, LEGACY_LIMITS
             case _:
                 return _told(404, "null for uri")
-        if token_of(received, basic=True) not in self.tokens:
-            return _told(401, NOT_PERMITTED, exception="AuthorisationException")
+        if self.credential(received) not in self.tokens:
+            return self.forbidden()
         if repository and self._repositories is not None and repository not in self._repositories:
             return _told(
                 404, f"Repository {repository} does not exist.", exception="NoSuchRepositoryException"
@@ -100,6 +100,9 @@ class BitbucketDataCenter(Host):
                 404, "No build status with this key was found", exception="NoSuchBuildStatusException"
             )
         return Reply(status=200, body=row)
+
+    def forbidden(self) -> Reply:
+        return _told(401, NOT_PERMITTED, exception="AuthorisationException")
 
     def throttled(self, wait: int) -> Reply:
         return Reply(

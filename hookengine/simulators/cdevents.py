@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.records import Place, Received, Reply
 
@@ -64,7 +63,7 @@ class CDEventsReceiver(Host):
         self.events: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def answer(self, received: Received) -> Reply:
-        if self.tokens and token_of(received) not in self.tokens:
+        if self.tokens and self.credential(received) not in self.tokens:
             return _told(401, "Unauthorized")
         if received.method != "POST":
             return _told(405, "Method Not Allowed")

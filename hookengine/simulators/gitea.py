@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import page, stamp
@@ -44,6 +43,8 @@ class Gitea(Host):
 
     name = "Gitea"
     api = "/api/v1"
+    schemes = ("token", "bearer")
+    takes_basic = True
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Gitea(Host):
         return Place(place.repository.lower(), place.sha.lower(), place.context)
 
     def answer(self, received: Received) -> Reply:
-        if token_of(received, schemes=("token", "bearer"), basic=True) not in self.tokens:
+        if self.credential(received) not in self.tokens:
             return _told(401, "invalid username, password or token")
         match received.method, received.segments:
             case method, ["api", "v1", "repos", owner, name, "statuses", ref] if owner and name:
@@ -131,6 +132,9 @@ class Gitea(Host):
             "statuses": [_as_json(row) for row in latest],
         }
         return Reply(status=200, body=body)
+
+    def forbidden(self) -> Reply:
+        return _told(403, "token does not have at least one of required scope(s): [write:repository]")
 
 
 class Forgejo(Gitea):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.github_deployments import Deployment, Deployments
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
@@ -48,6 +47,7 @@ class GitHub(Host):
     """
 
     name = "GitHub"
+    schemes = ("bearer", "token")
     usual_limit = Limit(count=5000, seconds=3600)
 
     def __init__(
@@ -68,7 +68,7 @@ class GitHub(Host):
     def answer(self, received: Received) -> Reply:
         if not received.headers.get("user-agent"):
             return Reply(status=403, body=NO_USER_AGENT)
-        if token_of(received, schemes=("bearer", "token")) not in self.tokens:
+        if self.credential(received) not in self.tokens:
             return _told(401, "Bad credentials", documentation="https://docs.github.com/rest")
         segments = received.segments
         if segments[:2] == ["api", "v3"]:
@@ -152,6 +152,9 @@ class GitHub(Host):
         place = Place(made.repository, made.ref, f"deployment {made.id} to {made.environment}")
         link = body.get("log_url") or body.get("target_url")
         self.show(place, state=body["state"], description=body.get("description"), url=link)
+
+    def forbidden(self) -> Reply:
+        return _told(403, "Resource not accessible by personal access token")
 
     def throttled(self, wait: int) -> Reply:
         """The primary limit, which names the moment of its reset and no Retry-After."""

@@ -16,12 +16,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hookengine.simulators.gitlab_parameters import DECLARED, body_of, wrong_parameter
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
 from hookengine.simulators.shapes import page, stamp, web_host
 
-DECLARED = ("state", "ref", "name", "context", "target_url", "description", "coverage", "pipeline_id")
 OPEN = frozenset({"pending", "running"})
 TEXT_LIMIT = 255
 LOCK_TRIES = 20
@@ -132,9 +132,14 @@ class GitLab(Host):
             return _told(404, "404 Commit Not Found")
         return act(received, project, sha, user)
 
+    def credential(self, received: Received) -> str:
+        return received.headers.get("private-token") or super().credential(received)
+
+    def forbidden(self) -> Reply:
+        return Reply(status=403, body={"error": "insufficient_scope", "scope": "api"})
+
     def _user(self, received: Received) -> str | None:
-        scheme, _, bearer = received.headers.get("authorization", "").partition(" ")
-        token = received.headers.get("private-token") or (bearer if scheme.lower() == "bearer" else "")
+        token = self.credential(received)
         if token not in self.tokens:
             return None
         if isinstance(self.tokens, Mapping):
@@ -151,10 +156,10 @@ class GitLab(Host):
 
     def _create(self, received: Received, project: str, sha: str, user: str) -> Reply:
         try:
-            sent = {**received.parameters, **_body(received)}
+            sent = {**received.parameters, **body_of(received)}
         except ValueError:
             return Reply(status=400, body={"error": "message body does not match declared format"})
-        if error := _wrong_parameter(sent):
+        if error := wrong_parameter(sent, EVENTS):
             return Reply(status=400, body={"error": error})
         sent = {name: str(value) for name, value in sent.items() if name in DECLARED and value is not None}
         known = self._newest_pipeline(project, sha, sent)
@@ -232,31 +237,6 @@ class GitLab(Host):
         reset = str(self.clock() // 1000 + wait)
         headers = {"RateLimit-Remaining": "0", "RateLimit-Reset": reset, "Retry-After": str(wait)}
         return Reply(status=429, body="Retry later\n", headers=headers)
-
-
-def _body(received: Received) -> dict[str, Any]:
-    if received.is_form:
-        return dict(received.body)
-    body = received.json()
-    if not isinstance(body, dict):
-        raise ValueError("not an object")
-    return body
-
-
-def _wrong_parameter(sent: Mapping[str, Any]) -> str:
-    """What Grape says before the service is asked. Names it does not declare are ignored."""
-    if not sent.get("state"):
-        return "state is missing"
-    if not isinstance(sent["state"], str) or sent["state"] not in EVENTS:
-        return "state does not have a valid value"
-    for name in DECLARED:
-        if isinstance(sent.get(name), dict | list):
-            return f"{name} is invalid"
-    if sent.get("pipeline_id") and not re.fullmatch(r"\d+", str(sent["pipeline_id"])):
-        return "pipeline_id is invalid"
-    if sent.get("coverage") and not re.fullmatch(r"\d+(\.\d+)?", str(sent["coverage"])):
-        return "coverage is invalid"
-    return ""
 
 
 def _changes(sent: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.records import Place, Received, Reply
 
@@ -60,6 +59,7 @@ class HarnessSei(Host):
 
     name = "Harness SEI"
     api = "/v1"
+    schemes = ("bearer", "apikey")
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class HarnessSei(Host):
         self.runs: list[Mapping[str, Any]] = []
 
     def answer(self, received: Received) -> Reply:
-        if token_of(received, schemes=("bearer", "apikey")) not in self.tokens:
+        if self.credential(received) not in self.tokens:
             return _told(401, "Unauthorized")
         if not PATH.fullmatch(received.path):
             return _told(404, "Not Found")

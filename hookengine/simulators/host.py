@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookengine.simulators import control
+from hookengine.simulators.credentials import token_of
 from hookengine.simulators.faults import Choice, Drop, Fail, Faults, Hold
 from hookengine.simulators.limits import Limit, Window
 from hookengine.simulators.records import Place, Received, Reply, Shown
@@ -43,6 +44,10 @@ class Host(ABC):
     name: ClassVar[str]
     api: ClassVar[str] = ""
     """The path with which the addresses of its API begin."""
+    schemes: ClassVar[Collection[str]] = ("bearer",)
+    """After which words of an Authorization header a token stands, in lower case."""
+    takes_basic: ClassVar[bool] = False
+    """Whether a token may also be the password of Basic authentication."""
     usual_limit: ClassVar[Limit | None] = None
     """The documented one; None where there is none."""
 
@@ -54,6 +59,7 @@ class Host(ABC):
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self.tokens, self.commits, self.clock = tokens, commits, clock
+        self.readers: Collection[str] = ()  # tokens that lack the scope to write
         self.faults = Faults()
         self._window: Window | None = None
         self._received: list[Received] = []
@@ -78,7 +84,15 @@ class Host(ABC):
         """The same for places that are one to this host."""
         return place
 
-    # Its rate limit
+    # Whom it serves
+
+    def credential(self, received: Received) -> str:
+        """The token a request carries; empty if there is none."""
+        return token_of(received, schemes=self.schemes, basic=self.takes_basic)
+
+    def forbidden(self) -> Reply:
+        """What is answered to a token that may not write."""
+        return Reply(status=403, body={"message": "Forbidden"})
 
     def enforce(self, limit: Limit | None = None) -> None:
         """From now on refuse what goes beyond `limit`, or beyond the usual one."""
@@ -195,6 +209,8 @@ class Host(ABC):
                 return Reply(status=status, body=body, headers=headers)
             case Drop(applied=False):
                 return None
+        if received.method != "GET" and self.credential(received) in self.readers:
+            return self.forbidden()
         wait = self._window.wait(self.account(received), received.at) if self._window else 0
         return self.throttled(wait) if wait else self.answer(received)
 

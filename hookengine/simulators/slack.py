@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from hookengine.simulators.credentials import token_of
 from hookengine.simulators.host import Host, wall_clock
 from hookengine.simulators.limits import Limit
 from hookengine.simulators.records import Place, Received, Reply
@@ -50,10 +49,13 @@ class Slack(Host):
             status=429, body={"ok": False, "error": "ratelimited"}, headers={"Retry-After": str(wait)}
         )
 
+    def forbidden(self) -> Reply:
+        return Reply(status=200, body={"ok": False, "error": "missing_scope", "needed": "chat:write"})
+
     def answer(self, received: Received) -> Reply:
         if received.path != "/api/chat.postMessage":
             return _refused("unknown_method")
-        token = token_of(received)
+        token = self.credential(received)
         if not token:
             return _refused("not_authed")
         if token not in self.tokens:

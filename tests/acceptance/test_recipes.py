@@ -155,6 +155,19 @@ async def test_a_token_that_the_service_does_not_know_is_a_failure_that_says_so(
     assert stage.host.contexts() == before
 
 
+@pytest.mark.parametrize("service", [*STATUSES, "harness_sei", "cdevents", "slack"])
+async def test_a_token_that_may_only_read_is_a_failure_that_names_the_scope(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with played(recipe_of(service), tmp_path, monkeypatch) as stage:
+        await stage.shown_after("started", 1)
+        stage.host.readers = [SECRET]
+        delivery = await stage.ending_of("failed", 1)
+
+    assert (delivery["status"], len(delivery["attempts"])) == ("failed", 1)
+    assert "scope" in delivery["because"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_rate_limit_delays_and_loses_nothing(
     service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
