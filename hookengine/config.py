@@ -241,6 +241,7 @@ class Source(_Group):
 
 class Sources(_Group):
     github: Source = Source()
+    gitlab: Source = Source()
 
 
 class Secrets(BaseModel):

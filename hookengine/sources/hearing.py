@@ -12,7 +12,7 @@ from hookengine.domain.event_list import parse_all
 from hookengine.domain.pipeline import Pipeline
 from hookengine.engine.triggers import BadSignature
 from hookengine.errors import EventConflict, InvalidEvent
-from hookengine.sources import github
+from hookengine.sources import github, gitlab
 from hookengine.sources.body import form_payload, parsed_object
 from hookengine.sources.facts import known
 from hookengine.sources.report import Heard
@@ -79,6 +79,13 @@ class Hearing:
         document = parsed_object(body)
         return await self._take(
             "github", github.hear(document, headers), lambda: self._pipeline("github", document, pipeline)
+        )
+
+    async def gitlab(self, body: bytes, headers: Headers, pipeline: str = "") -> Taken:
+        await self._check("gitlab", gitlab.admits, body, headers)
+        document = parsed_object(body)
+        return await self._take(
+            "gitlab", gitlab.hear(document, headers), lambda: self._pipeline("gitlab", document, pipeline)
         )
 
     async def _check(

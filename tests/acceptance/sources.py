@@ -52,11 +52,10 @@ class Told:
 
 def a_source_config(*hooks: Config, **changes: Any) -> Config:
     """Pipeline 1 shop-deploy has an integration key; GitHub and GitLab have a secret."""
-    secret = {"webhook": {"env": "WEBHOOK_SECRET"}}
     return a_config(
         *hooks,
         auth={"enabled": True, "tokens": {"main": {"env": "API_TOKEN"}}},
-        secrets=secret,
+        secrets={"webhook": {"env": "WEBHOOK_SECRET"}, **changes.pop("secrets", {})},
         pipeline={"integration_key": {"env": "SHOP_KEY"}, **changes.pop("pipeline", {})},
         **changes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,12 +12,19 @@ from hookengine.sources import Hearing, Taken
 
 WEBHOOKS = "/api/sources"
 
+OF_ANY = "The settings, or the report itself, say which pipeline it is about. 200 when nothing comes of it."
+OF_ONE = "The pipeline is named by id or name. 200 when nothing comes of it."
+
+Hears = Callable[[bytes, Mapping[str, str], str], Awaitable[Taken]]
+
 
 def sources_router(hearing: Hearing) -> APIRouter:
     """Of those that are on."""
     router = APIRouter(tags=["sources"])
-    if "github" in hearing.setups:
-        _add_github(router, hearing)
+    webhooks = (("github", "GitHub", hearing.github), ("gitlab", "GitLab", hearing.gitlab))
+    for name, system, hear in webhooks:
+        if name in hearing.setups:
+            _add_webhook(router, name, system, hear)
     return router
 
 
@@ -29,16 +36,28 @@ def open_paths(hearing: Hearing) -> tuple[str, ...]:
     return tuple(path for name in webhooks for path in (f"{WEBHOOKS}/{name}", f"{WEBHOOKS}/{name}/*"))
 
 
-def _add_github(router: APIRouter, hearing: Hearing) -> None:
-    @router.post(f"{WEBHOOKS}/github", operation_id="hear_github", status_code=202)
-    async def of_anything(request: Request) -> Response:
-        """A webhook of GitHub; the settings say which pipeline it is about. 200 when nothing comes of it."""
-        return told(await hearing.github(await request.body(), headers_of(request)))
+def _add_webhook(router: APIRouter, name: str, system: str, hear: Hears) -> None:
+    path = f"{WEBHOOKS}/{name}"
 
-    @router.post(f"{WEBHOOKS}/github/{{pipeline}}", operation_id="hear_github_of_pipeline", status_code=202)
-    async def of_pipeline(pipeline: str, request: Request) -> Response:
-        """A webhook of GitHub about this pipeline, by id or name. 200 when nothing comes of it."""
-        return told(await hearing.github(await request.body(), headers_of(request), pipeline))
+    @router.post(
+        path,
+        operation_id=f"hear_{name}",
+        status_code=202,
+        summary=f"A webhook of {system}",
+        description=OF_ANY,
+    )
+    async def of_any(request: Request) -> Response:
+        return told(await hear(await request.body(), headers_of(request), ""))
+
+    @router.post(
+        f"{path}/{{pipeline}}",
+        operation_id=f"hear_{name}_of_pipeline",
+        status_code=202,
+        summary=f"A webhook of {system} about one pipeline",
+        description=OF_ONE,
+    )
+    async def of_one(pipeline: str, request: Request) -> Response:
+        return told(await hear(await request.body(), headers_of(request), pipeline))
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -72,10 +72,10 @@ def changed(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     return copy
 
 
-def mistakes(hear: Callable[[], Heard]) -> list[str]:
-    """The places that are told to be wrong."""
+def mistakes(hear: Callable[..., Heard], *request: Any) -> list[str]:
+    """The places of the request that are told to be wrong."""
     try:
-        hear()
+        hear(*request)
     except InvalidEvent as error:
         return list(error.errors)
     return []
