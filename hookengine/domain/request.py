@@ -86,6 +86,8 @@ class RenderedRequest:
 
 
 def fill_text(text: Text, fill: Callable[[SecretRef], str]) -> str:
+    if len(text) == 1 and isinstance(text[0], str):
+        return text[0]
     return "".join([part if isinstance(part, str) else fill(part) for part in text])
 
 
