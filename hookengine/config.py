@@ -21,7 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hookengine import __version__
 from hookengine.domain.context import merge
 from hookengine.domain.secret import NAME as SECRET_NAME
-from hookengine.errors import ConfigError, Problem
+from hookengine.domain.token import Scope, checked_binding
+from hookengine.errors import ConfigError, InvalidToken, Problem
 from hookengine.failpoints import VARIABLE as FAILPOINTS
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.permissions import Permissions
@@ -151,11 +152,28 @@ class NamedSecret(_Group):
 _OF_AN_APP = frozenset({"app_id", "installation_id", "repository", "private_key", "api"})
 
 
+class TokenSource(SecretSource):
+    scopes: list[Scope] = Field(default=[Scope.ADMIN], min_length=1)
+    """What it is for."""
+    team: str | None = None
+    """Bound to the pipelines of this team."""
+    pipeline: int | None = None
+    """Bound to the pipeline of this id."""
+
+    @model_validator(mode="after")
+    def _bound_sensibly(self) -> TokenSource:
+        try:
+            checked_binding(frozenset(self.scopes), self.team, self.pipeline)
+        except InvalidToken as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class Auth(_Group):
     enabled: bool = True
     """Whether API and console ask for a token; without, only a loopback address may be listened on."""
-    tokens: dict[str, SecretSource] = Field(default_factory=dict)
-    """API tokens by name, each read from where it says."""
+    tokens: dict[str, TokenSource] = Field(default_factory=dict)
+    """API tokens by name, each read from where it says, beside those of `hookengine tokens`."""
 
 
 class HostTls(_Group):

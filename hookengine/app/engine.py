@@ -16,7 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from fastapi import FastAPI
 
 from hookengine import __version__
-from hookengine.app.parts import Parts, assemble, tokens
+from hookengine.app.parts import Parts, assemble, configured_tokens
 from hookengine.config import Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event_list import parse_all
@@ -27,7 +27,6 @@ from hookengine.engine.watchdog import WATCH_EVERY
 from hookengine.engine.wire.pool import LONGEST_IDLE
 from hookengine.errors import InvalidEvent
 from hookengine.manifest import Manifest
-from hookengine.web.access import Tokens
 from hookengine.web.app import Doors, create_web
 
 GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
@@ -49,6 +48,7 @@ class HookEngine:
         self.parts = parts
         self.signals = signals
         self.secrets = parts.secrets
+        self.tokens = parts.tokens
         self.settings = settings
         self._environ = environ
         self._scheduler: AsyncIOScheduler
@@ -96,7 +96,10 @@ class HookEngine:
 
         Raises ConfigError if a token cannot be read.
         """
-        auth = self.settings.auth
+        asked_for = self.settings.auth.enabled
+        self.parts.token_ring.configure(
+            list(configured_tokens(self.settings, self._environ)) if asked_for else None
+        )
         return create_web(
             Doors(
                 api=api,
@@ -107,7 +110,9 @@ class HookEngine:
                 metrics=self.parts.exposition,
                 metrics_public=self.settings.metrics.public,
                 sources=self.parts.hearing,
-                tokens=Tokens(list(tokens(self.settings, self._environ)) if auth.enabled else None),
+                callers=self.parts.token_ring,
+                tokens=self.parts.tokens,
+                catalogue=self.parts.catalogue,
                 largest_body=self.settings.server.max_body,
                 version=__version__,
             )

@@ -15,6 +15,7 @@ from hookengine.app.secret_sources import seal_of, sources
 from hookengine.app.stores import open_memory
 from hookengine.config import Settings
 from hookengine.domain.clock import Clock
+from hookengine.domain.token import Token
 from hookengine.engine.asking import Asker
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits
@@ -24,6 +25,7 @@ from hookengine.engine.room import InFlight
 from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.signals import Signals
+from hookengine.engine.token_desk import TokenDesk
 from hookengine.engine.triggers import Triggers
 from hookengine.engine.upkeep import Retention, Upkeep
 from hookengine.engine.watchdog import Watchdog
@@ -35,6 +37,7 @@ from hookengine.engine.wire.tls import HostFiles, TlsContexts
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import ConfigError, Problem
 from hookengine.guard.resolver import Resolver
+from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.guard.vault import ContextSecrets, NamedSecret, SecretMissing, Shelf, Vault
 from hookengine.manifest import Manifest, shipped_presets, with_keys
 from hookengine.metrics import Exposition, Tallies
@@ -72,6 +75,8 @@ class Parts:
     shared: bool  # other nodes work on the same database
     vault: Vault
     secrets: SecretDesk
+    token_ring: TokenRing
+    tokens: TokenDesk
     pool: Pool
     exposition: Exposition
 
@@ -91,7 +96,8 @@ async def assemble(
     shelf = Shelf(seal, store.sealed_secret)
     # Hooks may have secrets of their own under the same names: whose they are is known when they are sent.
     catalogue = Catalogue(permissions=replace(settings.permissions, audiences=None))
-    reloader = Reloader(store, catalogue, shelf, signals)
+    token_ring = TokenRing()
+    reloader = Reloader(store, catalogue, shelf, token_ring, signals)
     if manifest is not None:
         await store.apply(_defined(with_keys(manifest, environ)), "file", clock.now())
     await reloader.reload()
@@ -125,17 +131,28 @@ async def assemble(
         shared=memory.shared,
         vault=vault,
         secrets=SecretDesk(store, seal, reloader, clock),
+        token_ring=token_ring,
+        tokens=TokenDesk(store, reloader, clock),
         pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
     )
 
 
-def tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+def configured_tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[Token]:
+    """Raises ConfigError if one cannot be read."""
     for name, source in settings.auth.tokens.items():
         try:
-            yield NamedSecret(env=source.env, file=source.file, environ=environ).value(name)
+            text = NamedSecret(env=source.env, file=source.file, environ=environ).value(name)
         except SecretMissing as error:
             raise ConfigError([Problem(place=f"auth.tokens.{name}", message=str(error))]) from error
+        yield Token(
+            id="",
+            name=name,
+            scopes=frozenset(source.scopes),
+            digest=digest_of(text),
+            team=source.team,
+            pipeline_id=source.pipeline,
+        )
 
 
 def _defined(manifest: Manifest) -> Definitions:

@@ -81,6 +81,16 @@ def database(settings: Settings) -> tuple[str, str, Callable[[], None]]:
     return str(path), f"sqlite:///{path}", lambda: asyncio.run(_open_once(path))
 
 
+def newest_database(settings: Settings) -> str:
+    """The URL of the database, which is brought to the newest tables."""
+    from hookengine.store.migrations import pending
+
+    _, url, apply = database(settings)
+    if pending(url):
+        apply()
+    return url
+
+
 async def _open_once(path: Path) -> None:
     """The store migrates as it opens, and refuses while another process owns the database."""
     from hookengine.store.sqlite import SqliteStore

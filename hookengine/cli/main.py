@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "hookengine.cli.secrets:secrets",
         "Set secrets that the database keeps sealed; rotate the key.",
     ),
+    "tokens": ("hookengine.cli.tokens:tokens", "Make and revoke API tokens."),
     "validate": ("hookengine.cli.checking:validate", "Check configuration files; sends nothing."),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),

@@ -131,14 +131,9 @@ def _settings(config: Path) -> Settings:
 
 
 def _url(settings: Settings) -> str:
-    """Of the database, brought to the newest tables."""
-    from hookengine.cli.checking import database
-    from hookengine.store.migrations import pending
+    from hookengine.cli.checking import newest_database
 
-    _, url, apply = database(settings)
-    if pending(url):
-        apply()
-    return url
+    return newest_database(settings)
 
 
 def _owner(pipeline: int | None, hook: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import uuid
 from collections.abc import Mapping
@@ -146,7 +145,9 @@ def _new_key() -> bool:
 
 def _new_token() -> str | None:
     """None if there is one already."""
-    token = f"hke_{secrets.token_urlsafe(32)}"
+    from hookengine.guard.tokens import new_token
+
+    token = new_token().text
     try:
         handle = os.open(TOKEN, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:

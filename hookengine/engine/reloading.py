@@ -1,4 +1,4 @@
-"""Noticing that pipelines, hooks or secrets were changed, by this node or another process."""
+"""Noticing that pipelines, hooks, secrets or tokens were changed, by this node or another process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
+from hookengine.guard.tokens import TokenRing
 from hookengine.guard.vault import Shelf
 from hookengine.store.contract import Store
 
@@ -13,9 +14,12 @@ RELOAD_EVERY = 1  # seconds
 
 
 class Reloader:
-    def __init__(self, store: Store, catalogue: Catalogue, shelf: Shelf, signals: Signals) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, shelf: Shelf, tokens: TokenRing, signals: Signals
+    ) -> None:
         self._store = store
         self._shelf = shelf
+        self._tokens = tokens
         self._catalogue = catalogue
         self._signals = signals
         self._version = 0
@@ -24,6 +28,7 @@ class Reloader:
         """Raises StoreError."""
         version, definitions = await self._store.definitions(self._version)
         if definitions is not None:
+            self._tokens.know(definitions.tokens)
             self._shelf.know(definitions.secrets)
             self._catalogue.load(definitions)
             self._version = version

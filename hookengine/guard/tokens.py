@@ -39,9 +39,12 @@ def digest_of(text: str) -> str:
 class TokenRing:
     """`configured` are those of the operator's file, which may look like anything; None: nobody is asked for one."""
 
-    def __init__(self, configured: Iterable[Token] | None) -> None:
-        self._configured = None if configured is None else tuple(configured)
+    def __init__(self, configured: Iterable[Token] | None = ()) -> None:
         self._stored: dict[str, Token] = {}
+        self.configure(configured)
+
+    def configure(self, configured: Iterable[Token] | None) -> None:
+        self._configured = None if configured is None else tuple(configured)
 
     def know(self, stored: Iterable[Token]) -> None:
         """Those that the database has, in the place of those known before."""

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hookengine.domain.token import Token
 from hookengine.web.errors import error_response
+from hookengine.web.scopes import scope_of
 
 SLOWEST_BODY = 20  # seconds until the whole body of a request must have arrived
 OPEN_PATHS = ("/healthz", "/readyz")
 
 
-class Tokens:
-    """Only digests are kept. No tokens at all: everybody may come in (`auth.enabled: false`)."""
+CALLER = "hookengine.caller"
+"""Under this name the token of whoever calls stands in the ASGI scope."""
 
-    def __init__(self, tokens: Iterable[str] | None) -> None:
-        self._digests = None if tokens is None else [_digest(token) for token in tokens]
 
-    def admit(self, authorization: str) -> bool:
-        if self._digests is None:
-            return True
-        scheme, _, token = authorization.partition(" ")
-        given = _digest(token.strip())
-        # All are compared, so that the time taken does not tell which one was close.
-        matches = [hmac.compare_digest(given, known) for known in self._digests]
-        return scheme.lower() == "bearer" and any(matches)
+class Callers(Protocol):
+    def caller(self, authorization: str) -> Token | None: ...
 
 
 class AccessMiddleware:
-    """401 without a known bearer token except at `open_paths`, 413 for a body above `largest_body` bytes. Of the
-    open paths, `/some/path/*` stands for exactly one more step.
+    """401 without a known bearer token except at `open_paths`, 403 for one of another scope, 413 for a body above
+    `largest_body` bytes. Of the open paths, `/some/path/*` stands for exactly one more step.
 
     Incoming hooks have no token: their URL, and their signature if they ask for one, is what lets in.
     """
@@ -43,12 +37,12 @@ class AccessMiddleware:
         self,
         app: ASGIApp,
         *,
-        tokens: Tokens,
+        callers: Callers,
         largest_body: int,
         open_paths: Collection[str] = OPEN_PATHS,
     ) -> None:
         self._app = app
-        self._tokens = tokens
+        self._callers = callers
         self._largest = largest_body
         self._open_paths = open_paths
 
@@ -59,12 +53,8 @@ class AccessMiddleware:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
-        if not self._is_open(scope["path"]) and not self._tokens.admit(headers.get("authorization", "")):
-            refusal = error_response(
-                401,
-                "Unauthenticated: send `Authorization: Bearer TOKEN` with one of the engine's tokens.",
-                headers={"www-authenticate": "Bearer"},
-            )
+        refusal = self._refusal(scope, headers.get("authorization", ""))
+        if refusal is not None:
             await refusal(scope, receive, send)
             return
         try:
@@ -84,6 +74,22 @@ class AccessMiddleware:
             )
             return
         await self._app(scope, _replayed(body, receive), send)
+
+    def _refusal(self, scope: Scope, authorization: str) -> Response | None:
+        if self._is_open(scope["path"]):
+            return None
+        caller = self._callers.caller(authorization)
+        if caller is None:
+            return error_response(
+                401,
+                "Unauthenticated: send `Authorization: Bearer TOKEN` with one of the engine's tokens.",
+                headers={"www-authenticate": "Bearer"},
+            )
+        needed = scope_of(scope["method"], scope["path"])
+        if needed is not None and not caller.allows(needed):
+            return error_response(403, f"Forbidden: this needs a token with the scope {needed}.")
+        scope[CALLER] = caller
+        return None
 
     def _is_open(self, path: str) -> bool:
         parent, _, step = path.rpartition("/")
@@ -122,7 +128,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 
+from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
+from hookengine.engine.token_desk import TokenDesk
 from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
 from hookengine.store.records import Records
-from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Tokens
+from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
 from hookengine.web.api.deliveries import deliveries_router
 from hookengine.web.api.events import events_route
 from hookengine.web.api.hooks import hooks_router
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
 from hookengine.web.api.sources import open_paths, sources_router
+from hookengine.web.api.tokens import tokens_router
 from hookengine.web.errors import add_error_handlers, error_response
 
 
@@ -35,7 +38,9 @@ class Doors:
     metrics: Tells
     metrics_public: bool
     sources: Hearing
-    tokens: Tokens
+    callers: Callers
+    tokens: TokenDesk
+    catalogue: Catalogue
     largest_body: int
     version: str
 
@@ -46,10 +51,11 @@ def create_web(doors: Doors) -> FastAPI:
     )
     app.router.routes.append(metrics_route(doors.metrics))
     if doors.api:
-        app.router.routes.append(events_route(doors.intake))
+        app.router.routes.append(events_route(doors.intake, doors.catalogue))
         app.include_router(hooks_router(doors.triggers))
         app.include_router(deliveries_router(doors.records))
         app.include_router(sources_router(doors.sources))
+        app.include_router(tokens_router(doors.tokens))
 
     @app.get("/healthz", operation_id="health")
     async def health() -> dict[str, str]:
@@ -69,7 +75,7 @@ def create_web(doors: Doors) -> FastAPI:
     public = (METRICS,) if doors.metrics_public else ()
     app.add_middleware(
         AccessMiddleware,
-        tokens=doors.tokens,
+        callers=doors.callers,
         largest_body=doors.largest_body,
         open_paths=(*OPEN_PATHS, *public, *open_paths(doors.sources)),
     )

@@ -17,6 +17,7 @@ from hookengine.errors import (
     HookEngineError,
     InvalidEvent,
     InvalidSecret,
+    InvalidToken,
     NotFound,
     StoreError,
 )
@@ -26,6 +27,7 @@ STATUS: Mapping[type[HookEngineError], int] = {
     InvalidEvent: 422,
     InvalidSecret: 422,
     EventConflict: 409,
+    InvalidToken: 422,
     NotFound: 404,
     BadSignature: 403,
     SecretMissing: 503,

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from hookengine.domain.event import Event
 from hookengine.domain.event_list import parse_all
 from hookengine.errors import HookEngineError
+from hookengine.web.callers import Pipelines, caller_of, check_events
 from hookengine.web.errors import error_response, told
 
 
@@ -19,7 +20,7 @@ class Accepts(Protocol):
     async def accept(self, events: list[Event]) -> list[dict[str, Any]]: ...
 
 
-def events_route(intake: Accepts) -> Route:
+def events_route(intake: Accepts, pipelines: Pipelines) -> Route:
     async def accept(request: Request) -> Response:
         """202 with what was accepted: an object for one event, a list for a list."""
         try:
@@ -29,11 +30,10 @@ def events_route(intake: Accepts) -> Route:
                 400, f"The body is not JSON: {error}. JSON has no comments and no trailing commas."
             )
         try:
-            if isinstance(document, list):
-                answers = await intake.accept(parse_all(document))
-                return _accepted(answers)
-            (answer,) = await intake.accept(parse_all([document]))
-            return _accepted(answer)
+            events = parse_all(document if isinstance(document, list) else [document])
+            check_events(caller_of(request), events, pipelines)
+            answers = await intake.accept(events)
+            return _accepted(answers if isinstance(document, list) else answers[0])
         except HookEngineError as error:
             return told(error)
 

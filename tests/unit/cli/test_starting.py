@@ -36,7 +36,7 @@ def test_key_and_token_are_for_their_owner_only_and_the_token_is_shown_once(fold
     token = Path("hookengine.token").read_text(encoding="ascii").strip()
     assert (mode("hookengine.key"), mode("hookengine.token")) == (0o600, 0o600)
     assert read_keys(Path("hookengine.key"))
-    assert re.fullmatch(r"hke_[A-Za-z0-9_-]{43}", token)
+    assert re.fullmatch(r"hke_[a-z2-7]{16}_[a-z2-7]{52}", token)
     assert done.stdout.count(token) == 1
     assert token not in Path("config.yaml").read_text(encoding="utf-8")
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import Route
 
+from hookengine.domain.token import Scope, Token
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.triggers import BadSignature, Triggered
 from hookengine.errors import (
@@ -21,15 +23,19 @@ from hookengine.errors import (
     StoreBusy,
     StoreError,
 )
+from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.guard.vault import SecretMissing
 from hookengine.sources import Hearing
-from hookengine.web.access import AccessMiddleware, Tokens
+from hookengine.store.contract import Definitions
+from hookengine.web.access import OPEN_PATHS, AccessMiddleware
 from hookengine.web.app import Doors, create_web
-from tests.conftest import event_document
+from hookengine.web.scopes import scope_of
+from tests.conftest import event_document, make_pipeline
 
 pytestmark = pytest.mark.anyio
 
 LARGEST = 2_000
+PIPELINES = (make_pipeline(id=1, name="shop", team="shop"), make_pipeline(id=2, name="till", team="till"))
 TOKEN = {"Authorization": "Bearer let-me-in"}
 
 
@@ -76,7 +82,7 @@ class Engine:
         self._raise()
         return f"as {accept}".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
-    def doors(self, tokens: Tokens) -> Doors:
+    def doors(self, callers: TokenRing) -> Doors:
         return Doors(
             api=self.api,
             intake=self,  # type: ignore[arg-type]
@@ -86,7 +92,9 @@ class Engine:
             metrics=self,
             metrics_public=self.metrics_public,
             sources=Hearing(self, Catalogue(), {}, self.secret),  # type: ignore[arg-type]
-            tokens=tokens,
+            callers=callers,
+            tokens=self,  # type: ignore[arg-type]
+            catalogue=Catalogue(Definitions(pipelines=PIPELINES)),
             largest_body=LARGEST,
             version="0",
         )
@@ -97,14 +105,21 @@ def engine() -> Engine:
     return Engine()
 
 
-def client_of(engine: Engine, tokens: Tokens) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=create_web(engine.doors(tokens)), raise_app_exceptions=False)
+def token(text: str, *scopes: Scope, team: str | None = None) -> Token:
+    scopes = scopes or (Scope.ADMIN,)
+    return Token(id="", name=text, scopes=frozenset(scopes), digest=digest_of(text), team=team)
+
+
+def client_of(engine: Engine, *tokens: str | Token, asked: bool = True) -> httpx.AsyncClient:
+    known = [token(each) if isinstance(each, str) else each for each in tokens]
+    app = create_web(engine.doors(TokenRing(known if asked else None)))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://engine", headers=TOKEN)
 
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(engine, Tokens(["first", "let-me-in"])) as client:
+    async with client_of(engine, "first", "let-me-in") as client:
         yield client
 
 
@@ -246,7 +261,7 @@ async def test_a_list_says_where_the_next_one_begins(client: httpx.AsyncClient) 
 
 
 async def test_an_incoming_hook_gets_the_raw_body_and_needs_no_token(engine: Engine) -> None:
-    async with client_of(engine, Tokens(["secret"])) as stranger:
+    async with client_of(engine, "secret") as stranger:
         answer = await stranger.post("/hooks/h-1/trigger", content=b" {} ", headers={"X-Signature": "A"})
 
     hook_id, body, headers = engine.triggered[0]
@@ -302,7 +317,7 @@ async def test_figures_need_a_token_unless_they_are_public(
 ) -> None:
     engine.metrics_public = public
 
-    async with client_of(engine, Tokens(["secret"])) as stranger:
+    async with client_of(engine, "secret") as stranger:
         answers = [await stranger.get(path) for path in ("/metrics", "/metrics/")]
 
     assert [answer.status_code for answer in answers] == statuses
@@ -311,7 +326,7 @@ async def test_figures_need_a_token_unless_they_are_public(
 async def test_without_its_api_a_node_tells_its_health_and_its_figures_only(engine: Engine) -> None:
     engine.api = False
 
-    async with client_of(engine, Tokens(None)) as client:
+    async with client_of(engine, asked=False) as client:
         there = [await client.get(path) for path in ("/healthz", "/readyz", "/metrics")]
         gone = [
             await client.post("/api/events", json=event_document()),
@@ -361,7 +376,7 @@ async def test_any_of_the_tokens_lets_in(client: httpx.AsyncClient, authorizatio
 
 
 async def test_without_tokens_everybody_comes_in_and_with_none_of_them_nobody(engine: Engine) -> None:
-    async with client_of(engine, Tokens(None)) as off, client_of(engine, Tokens([])) as none:
+    async with client_of(engine, asked=False) as off, client_of(engine) as none:
         answers = [await client.get("/api/deliveries") for client in (off, none)]
 
     assert [answer.status_code for answer in answers] == [200, 401]
@@ -412,7 +427,7 @@ async def stubborn(*messages: dict[str, Any]) -> list[dict[str, Any]]:
     async def inside(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("nothing may come through")
 
-    door = AccessMiddleware(inside, tokens=Tokens(None), largest_body=LARGEST)
+    door = AccessMiddleware(inside, callers=TokenRing(None), largest_body=LARGEST)
     scope = {"type": "http", "path": "/hooks/h-1/trigger", "method": "POST", "headers": []}
     await door(scope, receive, send)
     return sent
@@ -434,11 +449,65 @@ async def test_half_a_body_is_not_taken_for_a_whole_one() -> None:
     assert sent == []
 
 
-def test_no_token_is_kept_as_it_is() -> None:
-    tokens = Tokens(iter(["let-me-in"]))
+# Scopes
 
-    assert tokens.admit("Bearer let-me-in")
-    assert "let-me-in" not in str(vars(tokens))
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("POST", "/api/events", Scope.EMIT),
+        ("GET", "/api/deliveries", Scope.DELIVERIES_READ),
+        ("GET", "/api/deliveries/dlv_1", Scope.DELIVERIES_READ),
+        ("GET", "/api/tokens", Scope.ADMIN),
+        ("POST", "/nowhere", Scope.ADMIN),
+    ],
+)
+async def test_a_token_is_good_for_its_scopes_only(
+    engine: Engine, method: str, path: str, scope: Scope
+) -> None:
+    others = token("let-me-in", *(set(Scope) - {scope, Scope.ADMIN, Scope.DELIVERIES_REPLAY}))
+    own = token("let-me-in", scope)
+
+    async with client_of(engine, others) as stranger, client_of(engine, own) as friend:
+        refused = await stranger.request(method, path, json=event_document())
+        let_in = await friend.request(method, path, json=event_document())
+
+    assert refused.status_code == 403
+    assert refused.json() == {"message": f"Forbidden: this needs a token with the scope {scope}."}
+    assert let_in.status_code not in (401, 403)
+
+
+def test_every_route_has_a_scope_of_its_own(engine: Engine) -> None:
+    """What is forgotten is the admin's; this tells that it was forgotten."""
+    app = create_web(engine.doors(TokenRing()))
+    plain = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
+    described = {
+        (method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods
+    }
+    closed = {(method, path) for method, path in plain | described if path not in OPEN_PATHS}
+
+    admins = {path for method, path in closed if scope_of(method, path) is Scope.ADMIN}
+
+    assert admins == {"/api/tokens", "/api/tokens/{token_id}"}
+
+
+async def test_a_pipeline_of_another_team_looks_like_none(engine: Engine) -> None:
+    event = event_document()
+    bound = token("let-me-in", Scope.EMIT, team="shop")
+
+    async with client_of(engine, bound) as client:
+        own = await client.post("/api/events", json={**event, "action": {"id": 1, "pipeline": 1}})
+        others = await client.post("/api/events", json={**event, "action": {"id": 1, "pipeline": 2}})
+        nobodys = await client.post("/api/events", json={**event, "action": {"id": 1, "pipeline": 3}})
+
+    assert (own.status_code, others.status_code, nobodys.status_code) == (202, 422, 422)
+    assert others.json()["errors"] == {"action.pipeline": ["There is no pipeline 2."]}
+    assert nobodys.json()["errors"] == {"action.pipeline": ["There is no pipeline 3."]}
 
 
 @pytest.fixture(autouse=True)

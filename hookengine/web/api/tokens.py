@@ -1,0 +1,54 @@
+"""/api/tokens: who may come in. For admins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from hookengine.domain.clock import as_text
+from hookengine.domain.token import Scope, Token
+from hookengine.engine.token_desk import TokenDesk
+
+
+class NewToken(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=["deploy bot"])]
+    scopes: Annotated[list[Scope], Field(min_length=1, examples=[["emit"]])]
+    team: str | None = None
+    pipeline: int | None = None
+
+
+def tokens_router(desk: TokenDesk) -> APIRouter:
+    router = APIRouter(prefix="/api/tokens", tags=["tokens"])
+
+    @router.post("", operation_id="create_token", status_code=201)
+    async def create_token(new: NewToken) -> dict[str, Any]:
+        """`token` is its text, which is shown this once."""
+        token, text = await desk.create(new.name, new.scopes, team=new.team, pipeline_id=new.pipeline)
+        return {**_shown(token), "token": text}
+
+    @router.get("", operation_id="list_tokens")
+    async def list_tokens() -> dict[str, Any]:
+        """The oldest first; those of the configuration file are not among them."""
+        return {"items": [_shown(token) for token in await desk.list()]}
+
+    @router.delete("/{token_id}", operation_id="revoke_token", status_code=204)
+    async def revoke_token(token_id: str) -> None:
+        """It lets nobody in any more."""
+        await desk.revoke(token_id)
+
+    return router
+
+
+def _shown(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": sorted(token.scopes),
+        "team": token.team,
+        "pipeline": token.pipeline_id,
+        "created_at": as_text(token.created_at),
+    }
