@@ -30,6 +30,7 @@ _RULES: Final = (  # the first that fits counts
     _rule(r"/api/(hooks|incoming-hooks|pipelines|apply|export)(/.*)?", Scope.HOOKS_READ, Scope.HOOKS_WRITE),
     _rule(r"/hooks/(incoming|outgoing)/[^/]+/requests|/hook-requests/[^/]+", _SEEN, _SEEN),
     _rule(r"/(hooks|pipelines|applications)/.*", Scope.HOOKS_READ, Scope.HOOKS_WRITE),
+    _rule(r"/api/(sources/.*|deployment-events)|/v1/custom-cicd", Scope.EMIT, Scope.EMIT),
     _rule(r"/api/secrets(/.*)?", Scope.SECRETS_WRITE, Scope.SECRETS_WRITE),
     _rule(r"/metrics|/openapi\.json", None, None),
 )
