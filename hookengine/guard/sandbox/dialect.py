@@ -15,7 +15,7 @@ from hookengine.guard.sandbox.checks import TESTS
 from hookengine.guard.sandbox.filters import FILTERS
 from hookengine.guard.sandbox.forbidden import because
 from hookengine.guard.sandbox.notes import APPLY, LOOK_UP, Notes, call, is_template, refused
-from hookengine.guard.sandbox.parameters import constant_text, literal, parts_of, template_of
+from hookengine.guard.sandbox.parameters import constant_text, literal, one_of, parts_of, template_of
 from hookengine.guard.sandbox.source import Read, Source
 from hookengine.guard.sandbox.values import Missing, near, text
 from hookengine.guard.sandbox.wording import Step, as_written, chain
@@ -149,16 +149,11 @@ class Reader:
             hint = f"did you mean {near_names}?" if near_names else "fill it in under `with:`"
             raise refused(self._source, node, f"{written} is not given", written=written, hint=hint)
         value = self._notes.params[name]
-        if not isinstance(value, str) or not is_template(value):
-            return self.expression(literal(value, node, self._source))
-        inside = Source(written, value)
         with self._notes.unfolded(name, node, self._source):
-            parts = [
-                nodes.Const(part.data, lineno=part.lineno) if isinstance(part, nodes.TemplateData) else part
-                for part in parts_of(self._notes, inside)
-            ]
-            whole = parts[0] if len(parts) == 1 else nodes.Concat(parts or [nodes.Const("")], lineno=1)
-            return Reader(self._notes, inside).expression(whole)
+            if not isinstance(value, str) or not is_template(value):
+                return self.expression(literal(self._notes, value, node, self._source, written))
+            inside = Source(written, value)
+            return Reader(self._notes, inside).expression(one_of(parts_of(self._notes, inside)))
 
     def _filter(self, node: nodes.Filter) -> nodes.Expr:
         function, written = FILTERS.get(node.name), f"|{node.name}"

@@ -1,4 +1,4 @@
-"""What `params.NAME` stands for: plain data, or a template of its own."""
+"""What `params.NAME` stands for: a template of its own, or plain data, in which texts may be templates again."""
 
 from __future__ import annotations
 
@@ -50,16 +50,34 @@ def constant_text(notes: Notes, node: nodes.Node, source: Source) -> str | None:
     return "".join(known) if len(known) == len(texts) else None
 
 
-def literal(value: Any, node: nodes.Node, source: Source) -> nodes.Expr:
-    """Plain data as the expression an author could have written."""
+def one_of(parts: list[nodes.Expr]) -> nodes.Expr:
+    """A template's parts as one expression, which keeps its type where it is alone."""
+    whole = [
+        nodes.Const(part.data, lineno=part.lineno) if isinstance(part, nodes.TemplateData) else part
+        for part in parts
+    ]
+    return whole[0] if len(whole) == 1 else nodes.Concat(whole or [nodes.Const("")], lineno=1)
+
+
+def literal(notes: Notes, value: Any, node: nodes.Node, source: Source, field: str) -> nodes.Expr:
+    """Data as the expression an author could have written. `field` is where it stands."""
     if isinstance(value, Mapping):
         pairs = [
-            nodes.Pair(nodes.Const(str(key)), literal(member, node, source), lineno=node.lineno)
+            nodes.Pair(
+                nodes.Const(str(key)),
+                literal(notes, member, node, source, f"{field}.{key}"),
+                lineno=node.lineno,
+            )
             for key, member in value.items()
         ]
         return nodes.Dict(pairs, lineno=node.lineno)
     if isinstance(value, list | tuple):
-        return nodes.List([literal(member, node, source) for member in value], lineno=node.lineno)
+        members = [
+            literal(notes, member, node, source, f"{field}[{index}]") for index, member in enumerate(value)
+        ]
+        return nodes.List(members, lineno=node.lineno)
+    if isinstance(value, str) and is_template(value):
+        return one_of(parts_of(notes, Source(field, value)))
     if value is None or isinstance(value, int | float):
         return nodes.Const(value, lineno=node.lineno)
     if isinstance(value, str):

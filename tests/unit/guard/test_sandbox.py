@@ -311,8 +311,21 @@ class TestParameters:
 
         assert value_of("{{ params.a }}", params) == "x-x"
 
+    def test_texts_inside_of_an_object_or_a_list_are_templates_too(self) -> None:
+        params = {"more": {"id": "{{ action.id }}", "of": ["ci/{{ action.status }}", 1, None]}, "x": "y"}
+
+        assert value_of("{{ params.more }}", params) == {"id": 42, "of": ["ci/failed", 1, None]}
+        assert value_of("{{ params.more.of[0] | upper }}", params) == "CI/FAILED"
+        with pytest.raises(TemplateError, match=r"action\.gone is not in the context"):
+            value_of("{{ params.more }}", {"more": {"a": ["{{ action.gone }}"]}})
+
     @pytest.mark.parametrize(
-        "params", [{"a": "{{ params.a }}"}, {"a": "{{ params.b }}", "b": "x{{ params.a }}"}]
+        "params",
+        [
+            {"a": "{{ params.a }}"},
+            {"a": "{{ params.b }}", "b": "x{{ params.a }}"},
+            {"a": {"b": ["{{ params.a }}"]}},
+        ],
     )
     def test_a_circle_of_parameters_is_refused(self, params: dict[str, Any]) -> None:
         with pytest.raises(TemplateError, match="circle"):
