@@ -189,6 +189,19 @@ OPERATIONS: Mapping[str, Operation] = {
             "context": Field(kind=dict, required=True, inside={"name": Field(required=True), "genre": TEXT}),
         },
     ),
+    "ilert/deployment-event": Operation(
+        url=r"https://api\.ilert\.com/api/deployment-events",
+        body={
+            "integrationKey": Field(required=True),
+            "summary": _text(255, required=True),
+            "timestamp": Field(kind=int, required=True, least=10**12),
+            "userEmail": TEXT,
+            "customDetails": Field(kind=dict),
+            "links": Field(
+                kind=list, inside={"href": Field(required=True, pattern=WEB_ADDRESS), "text": TEXT}
+            ),
+        },
+    ),
     "harness_sei/run": Operation(url=_SEI_URL, headers=_SEI, body=_RUN),
     "harness_sei/run-wrapped": Operation(
         url=_SEI_URL,

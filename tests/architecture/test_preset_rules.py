@@ -21,6 +21,7 @@ GITHUB, GITLAB = "github/commit-status", "gitlab/commit-status"
 BITBUCKET, DATACENTER = "bitbucket/commit-status", "bitbucket_datacenter/commit-status"
 GITEA, FORGEJO, AZURE = "gitea/commit-status", "forgejo/commit-status", "azure_devops/commit-status"
 HARNESS, SLACK, TEAMS = "harness_sei/run", "slack/message", "teams/message"
+ILERT = "ilert/deployment-event"
 CDEVENTS, WEBHOOK = "cdevents/pipeline-run", "webhook/signed-json"
 
 
@@ -99,6 +100,10 @@ def slack_error(error: str) -> Answered:
         (HARNESS, answer(200), Ruling.SUCCESS, ""),
         (HARNESS, answer(400), Ruling.PERMANENT, "field"),
         (HARNESS, answer(403), Ruling.PERMANENT, "scope"),
+        (ILERT, answer(202), Ruling.SUCCESS, ""),
+        (ILERT, answer(429, '{"code":"TOO_MANY_REQUESTS"}'), Ruling.RETRY, "rate limit"),
+        (ILERT, answer(400), Ruling.PERMANENT, "field"),
+        (ILERT, answer(404), Ruling.PERMANENT, "integration key"),
         (SLACK, answer(200, '{"ok":true,"ts":"1.2"}'), Ruling.SUCCESS, ""),
         (SLACK, answer(429, '{"ok":false,"error":"ratelimited"}'), Ruling.RETRY, "rate limit"),
         (SLACK, slack_error("ratelimited"), Ruling.RETRY, "rate limit"),

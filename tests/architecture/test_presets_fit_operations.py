@@ -17,6 +17,7 @@ PAGE = "https://deploy.example/actions/{{ action.id }}"
 GUID = "666ba79b-3f3d-4236-ac04-4686ce526705"
 BLANKS: dict[str, dict[str, Any]] = {
     **FILLED,
+    "ilert/deployment-event": {"integration_key": "{{ secrets.ilert }}"},
     "harness_sei/run": {
         "token": "{{ secrets.harness_sei }}",
         "instance_guid": GUID,
@@ -34,7 +35,7 @@ BLANKS: dict[str, dict[str, Any]] = {
     "webhook/signed-json": {"url": "https://service.example/deploys"},
 }
 LONG = "word & <word> " * 500
-LONG_TEXTS = ("description", "name", "key", "context", "text", "title")
+LONG_TEXTS = ("description", "summary", "name", "key", "context", "text", "title")
 CONTEXT_LIMITS = {"github/commit-status": 255, "gitlab/commit-status": 255}
 """Names that are identities are not cut: too long a one is the host's to refuse."""
 

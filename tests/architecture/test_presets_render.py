@@ -227,6 +227,15 @@ def test_what_a_host_would_refuse_stops_before_the_network(
         rendered(hook, document)
 
 
+def test_the_integration_key_of_ilert_stands_in_the_body_as_a_hole() -> None:
+    hook = hook_of("ilert/deployment-event", {"integration_key": "{{ secrets.ilert }}"})
+
+    request = rendered(hook, sample_event("action.completed"))
+
+    assert request.secrets == {"secrets.ilert"}
+    assert hook.rate == "10/min"
+
+
 def test_braces_in_a_link_are_not_left_for_bitbucket_to_fill() -> None:
     link = "https://deploy.example/{{ action.id }}?of={{ '{repository.full_name}' }}"
     hook = hook_of("bitbucket/commit-status", {**FILLED["bitbucket/commit-status"], "target_url": link})
