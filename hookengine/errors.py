@@ -9,6 +9,8 @@ what somebody did wrong is one of these:
     ├── InvalidEvent         an event is wrong: the platform must act
     ├── InvalidSecret        a secret cannot be set like this
     ├── InvalidToken         an API token cannot be like this
+    ├── InvalidQuery         what is asked for cannot be understood
+    ├── ReplayRefused        a delivery cannot be sent once more
     ├── EventConflict        the id is known with another body
     ├── NotFound             no such thing
     ├── ManagedElsewhere     files manage it: change it there
@@ -93,6 +95,18 @@ class InvalidSecret(HookEngineError):
     def __init__(self, field: str, message: str) -> None:
         self.field, self.message = field, message
         super().__init__(f"a secret's {field} {message}")
+
+
+class InvalidQuery(HookEngineError):
+    """What somebody asks for cannot be understood: `errors` maps parameter to messages."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors = {name: list(messages) for name, messages in errors.items()}
+        super().__init__(" ".join(message for messages in self.errors.values() for message in messages))
+
+
+class ReplayRefused(HookEngineError):
+    """A delivery cannot be sent once more; the text says why."""
 
 
 class EventConflict(HookEngineError):

@@ -105,7 +105,7 @@ class HookEngine:
                 api=api,
                 intake=self.parts.intake,
                 triggers=self.parts.triggers,
-                records=self.parts.records,
+                reading=self.parts.reading,
                 ready=self._ready,
                 metrics=self.parts.exposition,
                 metrics_public=self.settings.metrics.public,

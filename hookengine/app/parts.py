@@ -18,6 +18,7 @@ from hookengine.domain.clock import Clock
 from hookengine.domain.token import Token
 from hookengine.engine.asking import Asker
 from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.explaining import Explainer
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.reloading import Reloader
@@ -44,6 +45,7 @@ from hookengine.metrics import Exposition, Tallies
 from hookengine.sources import Hearing, Setup
 from hookengine.store.contract import Definitions, Store
 from hookengine.store.records import Records
+from hookengine.web.api.reading import Reading
 
 STATUS_PRESETS = {
     "github": "github/commit-status",
@@ -64,6 +66,7 @@ class Parts:
 
     store: Store
     records: Records
+    reading: Reading
     catalogue: Catalogue
     worker: Worker
     intake: Intake
@@ -120,6 +123,11 @@ async def assemble(
     return Parts(
         store=store,
         records=memory.records,
+        reading=Reading(
+            records=memory.records,
+            explainer=Explainer(catalogue, memory.records, vault, clock),
+            clock=clock,
+        ),
         catalogue=catalogue,
         worker=worker,
         intake=intake,

@@ -121,6 +121,15 @@ def recognise(request: RenderedRequest) -> StatusCall | None:
     return None if fields is None else _call(*known, address.netloc, fields)
 
 
+def state_of(request: RenderedRequest) -> str | None:
+    """What a commit-status call says of its commit; None for every other request."""
+    address = urlsplit(request.url)
+    if _known(request.method, address.path) is None:
+        return None
+    state = (_fields(request, dict(parse_qsl(address.query))) or {}).get("state")
+    return state if isinstance(state, str) else None
+
+
 def family(request: RenderedRequest) -> str | None:
     """Of hosts, by the address alone: whose response rules an answer to this request is judged by."""
     known = _known(request.method, urlsplit(request.url).path)

@@ -52,6 +52,14 @@ class Catalogue:
         return tuple(self._pipelines.values())
 
     @property
+    def hooks(self) -> tuple[Hook, ...]:
+        return tuple(self._hooks.values())
+
+    def find_hook(self, hook_id: str) -> Hook | None:
+        """As it is now."""
+        return self._hooks.get(hook_id)
+
+    @property
     def incoming_hooks(self) -> tuple[IncomingHook, ...]:
         return tuple(self._incoming.values())
 

@@ -79,7 +79,7 @@ def preview(
     event_id = event.id or "evt_preview"
     refs = {**secrets.refs(pipeline.id), **secrets.refs_of(hook.id)}
     view = snapshot(pipeline, {}, event, data, refs, event_id=event_id, now=now).view
-    reason = _why_not(hook, pipeline, event, view)
+    reason = why_not_here(hook, pipeline, event, view)
     if reason is not None and not ignore_conditions:
         return Preview(hook=hook, why_not=reason)
     try:
@@ -90,7 +90,7 @@ def preview(
     return Preview(hook=hook, why_not=reason, request=rendered.request, lane=lane)
 
 
-def _why_not(hook: Hook, pipeline: Pipeline, event: Event, view: Context) -> str | None:
+def why_not_here(hook: Hook, pipeline: Pipeline, event: Event, view: Context) -> str | None:
     """As selection puts it, with what stands where a condition fails."""
     if hook.pipeline_id not in (None, pipeline.id):
         return f"it belongs to pipeline {hook.pipeline_id}, not {pipeline.id}"

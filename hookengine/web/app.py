@@ -13,13 +13,12 @@ from hookengine.engine.intake import Intake
 from hookengine.engine.token_desk import TokenDesk
 from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
-from hookengine.store.records import Records
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
-from hookengine.web.api.deliveries import deliveries_router
 from hookengine.web.api.events import events_route
 from hookengine.web.api.hooks import hooks_router
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
+from hookengine.web.api.reading import Reading
 from hookengine.web.api.sources import open_paths, sources_router
 from hookengine.web.api.tokens import tokens_router
 from hookengine.web.errors import add_error_handlers, error_response
@@ -33,7 +32,7 @@ class Doors:
     api: bool = True
     intake: Intake
     triggers: Triggers
-    records: Records
+    reading: Reading
     ready: Callable[[], Awaitable[None]]
     metrics: Tells
     metrics_public: bool
@@ -53,9 +52,10 @@ def create_web(doors: Doors) -> FastAPI:
     if doors.api:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
         app.include_router(hooks_router(doors.triggers))
-        app.include_router(deliveries_router(doors.records))
         app.include_router(sources_router(doors.sources))
         app.include_router(tokens_router(doors.tokens))
+        for router in doors.reading.routers():
+            app.include_router(router)
 
     @app.get("/healthz", operation_id="health")
     async def health() -> dict[str, str]:

@@ -16,9 +16,11 @@ from hookengine.errors import (
     EventConflict,
     HookEngineError,
     InvalidEvent,
+    InvalidQuery,
     InvalidSecret,
     InvalidToken,
     NotFound,
+    ReplayRefused,
     StoreError,
 )
 from hookengine.guard.vault import SecretMissing
@@ -26,8 +28,10 @@ from hookengine.guard.vault import SecretMissing
 STATUS: Mapping[type[HookEngineError], int] = {
     InvalidEvent: 422,
     InvalidSecret: 422,
+    InvalidQuery: 422,
     EventConflict: 409,
     InvalidToken: 422,
+    ReplayRefused: 409,
     NotFound: 404,
     BadSignature: 403,
     SecretMissing: 503,
@@ -55,7 +59,7 @@ def told(error: HookEngineError) -> Response:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         raise error
-    if isinstance(error, InvalidEvent):
+    if isinstance(error, InvalidEvent | InvalidQuery):
         return error_response(status, "The given data was invalid.", error.errors)
     if isinstance(error, InvalidSecret):
         return error_response(status, "The given data was invalid.", {error.field: [str(error)]})
@@ -88,7 +92,8 @@ def add_error_handlers(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for nothing else
         fields: dict[str, list[str]] = {}
         for problem in error.errors():
-            fields.setdefault(".".join(map(str, problem["loc"][1:])), []).append(problem["msg"] + ".")
+            place = problem["loc"][1:2] if problem["loc"][0] == "query" else problem["loc"][1:]
+            fields.setdefault(".".join(map(str, place)), []).append(problem["msg"] + ".")
         return error_response(422, "The given data was invalid.", fields)
 
     async def of_all_else(request: Request, error: Exception) -> Response:

@@ -216,7 +216,7 @@ def test_deliveries_are_listed_newest_first_page_by_page(api: Server) -> None:
         ("/nowhere", 404, None),
         ("/api/deliveries?limit=0", 422, "limit"),
         ("/api/deliveries?status=lost", 422, "status"),
-        ("/api/events", 405, None),
+        ("/hooks/any/trigger", 405, None),
     ],
 )
 def test_every_refusal_has_a_message_and_errors_by_field(

@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from pydantic import StringConstraints
 
+from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import DeliveryStatus
-from hookengine.store.records import DeliveryFilter, Records
+from hookengine.store.records import FIELDS, Page, Records, Wanted
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Several, a_list
+
+Code = Annotated[str, StringConstraints(pattern=r"^([1-5]xx|[1-5][0-9][0-9]|none)$")]
+Outcome = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderable", "unknown", "none"]
 
 
-def deliveries_router(records: Records) -> APIRouter:
+def deliveries_router(records: Records, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deliveries", tags=["deliveries"])
 
     @router.get("", operation_id="list_deliveries")
     async def list_deliveries(
-        status: DeliveryStatus | None = None,
-        event: str | None = None,
-        hook: str | None = None,
-        before: Annotated[
-            str | None, Query(description="The id at which the list before this one ended")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        request: Request,
+        status: Annotated[list[DeliveryStatus] | None, Query()] = None,
+        hook: Several = None,
+        pipeline: Several = None,
+        host: Several = None,
+        lane: Several = None,
+        sha: Several = None,
+        code: Annotated[list[Code] | None, Query()] = None,
+        outcome: Annotated[list[Outcome] | None, Query()] = None,
+        event: Several = None,
+        type: Several = None,  # noqa: A002  the field's name
+        action: Several = None,
+        replay_of: Several = None,
+        because: Several = None,
+        q: Search = "",
+        since: Moment = None,
+        until: Moment = None,
+        before: Before = None,
+        limit: Limit = 50,
     ) -> dict[str, Any]:
-        """Newest first. `next` is the `before` of the list that follows, null at the end."""
-        wanted = DeliveryFilter(status=status, event_id=event, hook_id=hook, before=before, limit=limit + 1)
-        found = await records.deliveries(wanted)
-        items = found[:limit]
-        return {"items": items, "next": items[-1]["id"] if len(found) > limit else None}
+        """Newest first. Of a parameter given several times one must hold, of different ones all.
+
+        `next` is the `before` of the list that follows, null at the end.
+        """
+        wanted = Wanted.of(terms_of(request), clock.now(), q=q, since=since, until=until)
+        found = await records.deliveries(wanted, Page(before=before, limit=limit + 1))
+        return a_list(found, limit, lambda item: str(item["id"]))
 
     @router.get("/{delivery_id}", operation_id="get_delivery")
-    async def get_delivery(delivery_id: str) -> dict[str, Any]:
+    async def get_delivery(delivery_id: Identity) -> dict[str, Any]:
         """With its request and every attempt."""
         return await records.delivery(delivery_id)
 
+    @router.get("/{delivery_id}/attempts", operation_id="list_attempts")
+    async def list_attempts(delivery_id: Identity) -> dict[str, Any]:
+        """In order."""
+        return {"items": await records.attempts(delivery_id), "next": None}
+
     return router
+
+
+def terms_of(request: Request) -> Mapping[str, Sequence[str]]:
+    """The parameters that are fields of deliveries."""
+    return {name: request.query_params.getlist(name) for name in FIELDS if name in request.query_params}

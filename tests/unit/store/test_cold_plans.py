@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from sqlalchemy import Connection, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hookengine.domain.retry import DAY
+from hookengine.errors import NotFound
 from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold.tables import LANE
 from hookengine.store.contract import Horizon
+from hookengine.store.records import Page, Wanted, commits, deliveries, deployments, events, lanes
+from hookengine.store.records import actions as actions_read
 from hookengine.store.sqlite.connection import connect
 from tests.conftest import NOW
 
@@ -24,8 +29,8 @@ Run = Callable[[Callable[[Connection], Any]], Any]
 
 LIMIT = 100
 HORIZON = Horizon(delivered=NOW, failed=NOW - DAY, now=NOW)
-SMALL = {"gate", "definitions", "waited"}
-"""Tables of few rows: hosts of the last days, one version, names that lanes wait for."""
+SMALL = {"gate", "definitions", "waited", "pipeline", "hook", "hook_revision"}
+"""Tables of few rows: hosts of the last days, one version, names that lanes wait for, what admins define."""
 
 PLANS = {
     "sqlite": ("EXPLAIN QUERY PLAN ", re.compile(r"SCAN (\w+)")),
@@ -33,6 +38,12 @@ PLANS = {
 }
 COUNTED = {"queued", "retrying", "CONSTANT"}
 """What SQLite calls rows found already."""
+
+
+def missing(ask: Callable[[], Any]) -> None:
+    with suppress(NotFound):
+        ask()
+
 
 DONE = {
     "next due": lambda connection: upkeep.next_due(connection, NOW),
@@ -43,6 +54,40 @@ DONE = {
     "sealed": lambda connection: actions.sealed(connection, 1, "a.path"),
     "sweep": sweeping.find,
     "mend": lambda connection: sweeping.mend(connection, {1}, NOW, 1),
+    **{
+        f"deliveries by {name}": lambda connection, name=name, value=value: deliveries.listed(
+            connection, Wanted.of({name: [value]}, NOW, since="2h", until="1h"), Page(before="dlv_5")
+        )
+        for name, value in {
+            "status": "failed",
+            "hook": "a",
+            "pipeline": "1",
+            "host": "a.example",
+            "lane": "a",
+            "sha": "6dcb09b5",
+            "code": "5xx",
+            "outcome": "timed_out",
+            "event": "evt_1",
+            "type": "action.started",
+            "action": "1",
+            "replay_of": "dlv_1",
+            "because": "a",
+        }.items()
+    },
+    "deliveries": lambda connection: deliveries.listed(connection, Wanted(), Page()),
+    "delivery": lambda connection: missing(lambda: deliveries.one(connection, "dlv_1")),
+    "deliveries to replay": lambda connection: deliveries.following(connection, Wanted(), "", "dlv_9", 9),
+    "actions": lambda connection: actions_read.listed(
+        connection, actions_read.WantedActions(pipeline="1", status="failed"), Page()
+    ),
+    "action": lambda connection: missing(lambda: actions_read.one(connection, "1", None)),
+    "events": lambda connection: events.listed(connection, events.WantedEvents(since=NOW), Page()),
+    "event": lambda connection: missing(lambda: events.told(connection, "evt_1")),
+    "commit": lambda connection: missing(lambda: commits.one(connection, "6dcb09b5")),
+    "lanes": lambda connection: lanes.described(connection, LANE.c.id.in_([1, 2])),
+    "deployments": lambda connection: deployments.around(
+        connection, deployments.Around(at=NOW, window=60_000)
+    ),
     **{
         f"look for old {kind}": lambda connection, number=number: pruning.find(
             connection, HORIZON, LIMIT, (number, NOW - DAY)

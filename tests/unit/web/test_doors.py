@@ -28,9 +28,10 @@ from hookengine.guard.vault import SecretMissing
 from hookengine.sources import Hearing
 from hookengine.store.contract import Definitions
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware
+from hookengine.web.api.reading import Reading
 from hookengine.web.app import Doors, create_web
 from hookengine.web.scopes import scope_of
-from tests.conftest import event_document, make_pipeline
+from tests.conftest import Clock, event_document, make_pipeline
 
 pytestmark = pytest.mark.anyio
 
@@ -64,9 +65,9 @@ class Engine:
         self.triggered.append((hook_id, body, headers))
         return self.started
 
-    async def deliveries(self, wanted: Any) -> list[dict[str, Any]]:
+    async def deliveries(self, wanted: Any, page: Any) -> list[dict[str, Any]]:
         self._raise()
-        return [{"id": f"dlv_{number}"} for number in range(min(wanted.limit, 3))]
+        return [{"id": f"dlv_{number}"} for number in range(min(page.limit, 3))]
 
     async def delivery(self, delivery_id: str) -> dict[str, Any]:
         self._raise()
@@ -87,7 +88,7 @@ class Engine:
             api=self.api,
             intake=self,  # type: ignore[arg-type]
             triggers=self,  # type: ignore[arg-type]
-            records=self,  # type: ignore[arg-type]
+            reading=Reading(records=self, explainer=self, clock=Clock()),  # type: ignore[arg-type]
             ready=self.ready,
             metrics=self,
             metrics_public=self.metrics_public,

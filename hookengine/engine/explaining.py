@@ -1,0 +1,82 @@
+"""Why an event was delivered, or was not: each hook, and the first thing that kept it from matching."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.context import Context
+from hookengine.domain.event import Event
+from hookengine.domain.pipeline import Pipeline
+from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.preview import TakesSecrets, why_not_here
+from hookengine.engine.snapshot import snapshot
+from hookengine.errors import NotFound
+from hookengine.store.records import Told
+
+
+class Tells(Protocol):
+    """What it needs of the records."""
+
+    async def told(self, event_id: str) -> Told: ...
+
+    async def event(self, event_id: str) -> dict[str, Any]: ...
+
+
+class Explainer:
+    """With the hooks as they are now."""
+
+    def __init__(self, catalogue: Catalogue, records: Tells, secrets: TakesSecrets, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._records = records
+        self._secrets = secrets
+        self._clock = clock
+
+    async def stored(self, event_id: str) -> dict[str, Any]:
+        """Against the context the event was accepted with. Raises NotFound."""
+        told = await self._records.told(event_id)
+        shown = await self._records.event(event_id)
+        pipeline = self._catalogue.find_pipeline(told.pipeline_id)
+        if pipeline is None:
+            raise NotFound("pipeline", told.pipeline_id)
+        remembered: Context = {}
+        for event in told.before:
+            remembered = self._snapshot(pipeline, remembered, event, event.data, told.accepted_at)[0]
+        view = self._snapshot(pipeline, remembered, told.event, told.event.data, told.accepted_at)[1]
+        owed = {item["hook"]["id"]: item["id"] for item in reversed(shown["deliveries"])}
+        return self._explained(pipeline, told.event, view, owed)
+
+    async def unsent(self, event: Event) -> dict[str, Any]:
+        """As if it were the first event of its action; it is neither kept nor sent. Raises InvalidEvent."""
+        pipeline = self._catalogue.pipeline(event.pipeline)
+        data, _ = self._secrets.take_out(event.data)
+        view = self._snapshot(pipeline, {}, event, data, self._clock.now())[1]
+        return self._explained(pipeline, event, view, {})
+
+    def _snapshot(
+        self, pipeline: Pipeline, remembered: Context, event: Event, data: Context, now: Millis
+    ) -> tuple[Context, Context]:
+        """What the action is remembered by after the event, and what templates see of it."""
+        refs = self._secrets.refs(pipeline.id)
+        taken = snapshot(pipeline, remembered, event, data, refs, event_id=event.id or "evt_unsent", now=now)
+        return taken.remembered, taken.view
+
+    def _explained(
+        self, pipeline: Pipeline, event: Event, view: Context, owed: dict[str, str]
+    ) -> dict[str, Any]:
+        """Those that match first."""
+        hooks = [
+            {
+                "id": hook.id,
+                "name": hook.name,
+                "matches": (reason := why_not_here(hook, pipeline, event, view)) is None,
+                "why_not": reason,
+                "delivery": owed.get(hook.id),
+            }
+            for hook in self._catalogue.hooks
+        ]
+        return {
+            "event": {"id": event.id, "type": event.type},
+            "pipeline": {"id": pipeline.id, "name": pipeline.name},
+            "hooks": sorted(hooks, key=lambda hook: not hook["matches"]),
+        }

@@ -1,0 +1,43 @@
+"""Commits: every status that is told of one, and whether they fit together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hookengine.errors import NotFound
+from hookengine.store.cold.tables import LANE
+from hookengine.store.records import lanes
+from hookengine.store.records.filtering import of_commit
+
+
+def one(connection: Connection, sha: str) -> dict[str, Any]:
+    """`sha` may be the first seven digits or more. Raises NotFound."""
+    statuses = lanes.described(connection, of_commit(LANE.c.sha, [sha]))
+    if not statuses:
+        raise NotFound("commit", sha)
+    return {"sha": sha, "statuses": statuses, "warnings": warnings(statuses)}
+
+
+def warnings(statuses: Sequence[dict[str, Any]]) -> list[str]:
+    """Hooks of one name that told an action's states under several contexts: one of them stays pending for ever."""
+    contexts: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for status in statuses:
+        for sent in status["sent"]:
+            action = sent["action"] or {}
+            who = (
+                str(status["repository"]),
+                str(status["sha"]),
+                str(sent["hook"]["name"]),
+                f"{action.get('pipeline', {}).get('name')} {action.get('id')}",
+            )
+            contexts[who].add(str(status["context"]))
+    return [
+        f"{name!r} told action {action} on {repository} under {len(found)} contexts: "
+        f"{', '.join(sorted(found))}. Did the context change between its events?"
+        for (repository, _, name, action), found in sorted(contexts.items())
+        if len(found) > 1
+    ]

@@ -1,0 +1,118 @@
+"""What was deployed around a moment: for those who look for the cause of an alert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select, text
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.documents import pipeline_from_json
+from hookengine.domain.pipeline import Pipeline
+from hookengine.store.cold.tables import ACTION, EVENT, PIPELINE
+from hookengine.store.records.values import time
+
+CHANGES: Final = frozenset({"deploy", "deployment", "release", "merge", "push", "rollback"})
+"""Types of actions that change what runs."""
+
+_ENDED: Final = text(
+    "event.type IN ('action.completed','action.failed','action.cancelled','action.timed_out')"
+)
+"""Written out, as its index is."""
+
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What ended from `window` before `at` until `window` after it, newest first; `team` is the alert's.
+
+    `types`: of which types of actions; empty: of those that change what runs.
+    """
+
+    at: Millis
+    window: Millis
+    team: str | None = None
+    types: Collection[str] = ()
+    limit: int = 100
+
+
+def around(connection: Connection, asked: Around) -> dict[str, Any]:
+    """Of everybody, until the team owns a pipeline: from then on its own count, and only they."""
+    pipelines = _pipelines(connection)
+    own = {key for key, pipeline in pipelines.items() if asked.team and pipeline.team == asked.team}
+    wanted = frozenset(asked.types) or CHANGES
+    items: list[dict[str, Any]] = []
+    before: tuple[Millis, str] | None = None
+    while len(items) < asked.limit:
+        rows = _rows(connection, asked, own, before)
+        found = [_shown(row, pipelines.get(row.pipeline_id), asked.at) for row in rows]
+        items += [item for item in found if item["action"]["type"] in wanted]
+        if len(rows) < _AT_ONCE:
+            break
+        before = rows[-1].occurred_at, rows[-1].id
+    return {
+        "scope": "team" if own else "account",
+        "from": time(asked.at - asked.window),
+        "to": time(asked.at + asked.window),
+        "items": items[: asked.limit],
+    }
+
+
+def _pipelines(connection: Connection) -> Mapping[int, Pipeline]:
+    found = [
+        pipeline_from_json(document) for document in connection.execute(select(PIPELINE.c.document)).scalars()
+    ]
+    return {pipeline.id: pipeline for pipeline in found}
+
+
+def _rows(
+    connection: Connection, asked: Around, own: Collection[int], before: tuple[Millis, str] | None
+) -> list[Row[Any]]:
+    occurred = EVENT.c.occurred_at
+    query = (
+        select(EVENT, ACTION.c.pipeline_id, ACTION.c.action_id, ACTION.c.context)
+        .join(ACTION, ACTION.c.first_seq == EVENT.c.action_seq)
+        .where(
+            _ENDED,
+            occurred >= asked.at - asked.window,
+            occurred <= asked.at + asked.window,
+        )
+        .order_by(occurred.desc(), EVENT.c.id.desc())
+        .limit(_AT_ONCE)
+    )
+    if own:
+        query = query.where(ACTION.c.pipeline_id.in_(own))
+    if before is not None:
+        at, event_id = before
+        query = query.where((occurred < at) | ((occurred == at) & (EVENT.c.id < event_id)))
+    return list(connection.execute(query).all())
+
+
+def _shown(row: Row[Any], pipeline: Pipeline | None, at: Millis) -> dict[str, Any]:
+    """`seconds_before` is negative for what came after."""
+    context = json.loads(row.context)
+    action = context.get("action", {})
+    of_pipeline = pipeline or Pipeline(id=row.pipeline_id, name="")
+    return {
+        "event": {"id": row.id, "type": row.type},
+        "action": {
+            "id": action.get("id", row.action_id),
+            "type": action.get("type", of_pipeline.operation),
+            "status": row.type.partition(".")[2],
+        },
+        "pipeline": {"id": of_pipeline.id, "name": of_pipeline.name},
+        "team": of_pipeline.team or None,
+        "application": of_pipeline.application or _name(context, "application"),
+        "environment": of_pipeline.environment or _name(context, "environment"),
+        "occurred_at": time(row.occurred_at),
+        "seconds_before": (at - row.occurred_at) / 1000,
+    }
+
+
+def _name(context: Mapping[str, Any], key: str) -> Any:
+    value = context.get(key)
+    return value.get("name") if isinstance(value, dict) else None

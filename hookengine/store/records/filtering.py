@@ -1,0 +1,139 @@
+"""What is wanted, as conditions of a query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.retry import HOUR
+from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK, HOOK_REVISION, LANE, PIPELINE
+from hookengine.store.records.values import inside
+from hookengine.store.records.wanted import OUTCOMES, Wanted
+
+_HEX: Final = frozenset("0123456789abcdef")
+_SHORTEST_HASH: Final = 7
+_SKEW: Final[Millis] = HOUR
+"""By how much the clock that ids are made by may differ from the one that acceptance goes by."""
+
+Condition = ColumnElement[bool]
+
+
+def conditions(connection: Connection, wanted: Wanted) -> list[Condition]:
+    """Over deliveries joined with their last attempts, lanes, events and actions."""
+    found = [_FIELDS[name](connection, values) for name, values in wanted.terms.items()]
+    accepted = DELIVERY.c.accepted_at
+    if wanted.since is not None:  # ids tell the time too, and they are what the list is ordered by
+        found += [accepted >= wanted.since, DELIVERY.c.id >= id_at(wanted.since - _SKEW)]
+    if wanted.until is not None:
+        found += [accepted < wanted.until, DELIVERY.c.id < id_at(wanted.until + _SKEW)]
+    return found
+
+
+def id_at(instant: Millis) -> str:
+    """The lowest id a delivery can have that is made then."""
+    return f"dlv_{max(0, min(instant, (1 << 48) - 1)):012x}"
+
+
+def pipelines_called(values: Sequence[str]) -> Any:
+    """A query for the ids of the pipelines of these ids or names."""
+    numbers = [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
+    return select(PIPELINE.c.id).where(or_(PIPELINE.c.id.in_(numbers), PIPELINE.c.name.in_(values)))
+
+
+def of_commit(column: ColumnElement[Any], values: Sequence[str]) -> Condition:
+    """Whole hashes, or how they begin."""
+    return column.is_not(None) & or_(*(_hash(column, value.lower()) for value in values))
+
+
+def _hash(column: ColumnElement[Any], value: str) -> Condition:
+    if len(value) >= _SHORTEST_HASH and _HEX.issuperset(value):
+        return and_(column >= value, column < value + "g")
+    return column == value
+
+
+def _in(column: ColumnElement[Any]) -> Callable[[Connection, Sequence[str]], Condition]:
+    return lambda connection, values: column.in_(values)
+
+
+def _host(connection: Connection, values: Sequence[str]) -> Condition:
+    return DELIVERY.c.host.in_([value.lower() for value in values])
+
+
+def _hook(connection: Connection, values: Sequence[str]) -> Condition:
+    """Names are those that hooks have now."""
+    running = (
+        select(HOOK.c.id, HOOK_REVISION.c.document)
+        .join(
+            HOOK_REVISION,
+            (HOOK_REVISION.c.hook_id == HOOK.c.id) & (HOOK_REVISION.c.revision == HOOK.c.revision),
+        )
+        .where(HOOK.c.revision > 0)
+    )
+    named = [row.id for row in connection.execute(running) if json.loads(row.document)["name"] in values]
+    return DELIVERY.c.hook_id.in_({*values, *named})
+
+
+def _pipeline(connection: Connection, values: Sequence[str]) -> Condition:
+    return ACTION.c.pipeline_id.in_(pipelines_called(values))
+
+
+def _action(connection: Connection, values: Sequence[str]) -> Condition:
+    everywhere = ACTION.c.pipeline_id.in_(select(PIPELINE.c.id))  # so that an index finds the action
+    actions = select(ACTION.c.first_seq).where(everywhere, ACTION.c.action_id.in_(values))
+    return DELIVERY.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.action_seq.in_(actions)))
+
+
+def _lane(connection: Connection, values: Sequence[str]) -> Condition:
+    return DELIVERY.c.lane_id.in_(select(LANE.c.id).where(LANE.c.key.in_(values)))
+
+
+def _sha(connection: Connection, values: Sequence[str]) -> Condition:
+    return DELIVERY.c.lane_id.in_(select(LANE.c.id).where(of_commit(LANE.c.sha, values)))
+
+
+def _code(connection: Connection, values: Sequence[str]) -> Condition:
+    status = inside(connection, ATTEMPT.c.detail, "status")
+    found: list[Condition] = []
+    for value in values:
+        if value == "none":
+            found.append(or_(ATTEMPT.c.outcome.is_(None), ATTEMPT.c.outcome != "Answered"))
+        else:
+            found.append(and_(ATTEMPT.c.outcome == "Answered", status.like(value.replace("x", "_"))))
+    return or_(*found)
+
+
+def _outcome(connection: Connection, values: Sequence[str]) -> Condition:
+    """What could not be rendered takes no lane and has no attempt."""
+    wanted = {OUTCOMES[value.lower()] for value in values}
+    found: list[Condition] = [ATTEMPT.c.outcome.in_(wanted)]
+    if "Unrenderable" in wanted:
+        found.append(DELIVERY.c.lane_id.is_(None))
+    if "" in wanted:
+        found.append(and_(ATTEMPT.c.outcome.is_(None), DELIVERY.c.lane_id.is_not(None)))
+    return or_(*found)
+
+
+def _because(connection: Connection, values: Sequence[str]) -> Condition:
+    parts = [DELIVERY.c.because.icontains(value, autoescape=True) for value in values]
+    return and_(*parts)
+
+
+_FIELDS: Final[Mapping[str, Callable[[Connection, Sequence[str]], Condition]]] = {
+    "status": _in(DELIVERY.c.status),
+    "hook": _hook,
+    "pipeline": _pipeline,
+    "host": _host,
+    "lane": _lane,
+    "sha": _sha,
+    "code": _code,
+    "outcome": _outcome,
+    "event": _in(DELIVERY.c.event_id),
+    "type": _in(EVENT.c.type),
+    "action": _action,
+    "replay_of": _in(DELIVERY.c.replay_of),
+    "because": _because,
+}

@@ -1,0 +1,117 @@
+"""What the other side shows, as far as is known here, and why."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from hookengine.domain.clock import Millis
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.request import RenderedRequest
+from hookengine.domain.status_call import state_of
+from hookengine.store.cold.tables import DELIVERY, LANE, REQUEST
+from hookengine.store.records import deliveries
+from hookengine.store.records.filtering import Condition
+from hookengine.store.records.values import time
+
+MOST_LANES = 200
+MOST_SENT = 100
+"""Deliveries of each lane."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PLACE = ("host", "repository", "sha", "context")
+
+
+def described(connection: Connection, *of_which: Condition) -> list[dict[str, Any]]:
+    """What each of these lanes changes, the states that were sent, and which of them is shown, and why."""
+    query = select(LANE).where(*of_which).order_by(LANE.c.id).limit(MOST_LANES)
+    return [_described(connection, lane) for lane in connection.execute(query).all()]
+
+
+def _described(connection: Connection, lane: Row[Any]) -> dict[str, Any]:
+    owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, limit=MOST_SENT)
+    states = _states(connection, lane.id)
+    sent = [{**_short(item), "state": states.get(item["id"])} for item in owed]
+    known = {item["id"]: item for item in sent}
+    shown = _shown(lane, sent)
+    return {
+        "lane": {"key": lane.key, "policy": lane.policy},
+        **_of_status(lane.key),
+        "sent": sent,
+        "shown": shown,
+        "why": _why(lane, shown, sent, known.get(lane.head_id)),
+    }
+
+
+def _shown(lane: Row[Any], sent: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """In a lane where only the newest counts it is noted; else what was delivered last."""
+    if lane.policy == LanePolicy.LATEST:
+        return next((item for item in sent if item["id"] == lane.shown_id), None)
+    delivered = [item for item in sent if item["status"] == "delivered"]
+    return max(delivered, key=lambda item: str(item["ended_at"]), default=None)
+
+
+def _why(
+    lane: Row[Any],
+    shown: dict[str, Any] | None,
+    sent: Sequence[dict[str, Any]],
+    head: dict[str, Any] | None,
+) -> str:
+    """In words: what is shown, and what may still change it."""
+    if shown is None:
+        said = "nothing was delivered yet"
+    elif shown["status"] == "superseded":
+        said = f"{_words(shown)} is what was shown already, and was not sent again"
+    else:
+        said = f"{_words(shown)} was delivered"
+    if head is not None:
+        repair = " once more, since an older one may have taken effect late" if head["repair_of"] else ""
+        return f"{said}; {_words(head)} is {head['status']}{repair}"
+    if lane.doubt_until > lane.cleared_to and _in_doubt(lane):
+        return f"{said}; an attempt without an answer may still take effect, until {time(lane.doubt_until)}"
+    unsent = [item for item in sent if item["status"] in ("failed", "cancelled")]
+    if unsent and (shown is None or unsent[0]["id"] > shown["id"]):
+        because = f": {unsent[0]['because']}" if unsent[0]["because"] else ""
+        return f"{said}; {_words(unsent[0])}, which is newer, {_ENDED[unsent[0]['status']]}{because}"
+    return said
+
+
+_ENDED = {"failed": "failed", "cancelled": "was cancelled"}
+
+
+def _in_doubt(lane: Row[Any]) -> bool:
+    instant: Millis = lane.doubt_until
+    return instant > 0
+
+
+def _words(item: dict[str, Any]) -> str:
+    return f"{item['state'] or item['event']['type']} ({item['id']})"
+
+
+def _short(item: dict[str, Any]) -> dict[str, Any]:
+    kept = ("id", "status", "because", "event", "action", "hook", "repair_of", "replay_of", "accepted_at")
+    return {name: item[name] for name in (*kept, "ended_at")}
+
+
+def _states(connection: Connection, lane_id: int) -> dict[str, str | None]:
+    """By delivery."""
+    query = (
+        select(DELIVERY.c.id, REQUEST.c.document)
+        .join(REQUEST, REQUEST.c.id == DELIVERY.c.request_id)
+        .where(DELIVERY.c.lane_id == lane_id)
+        .order_by(DELIVERY.c.id.desc())
+        .limit(MOST_SENT)
+    )
+    return {row.id: state_of(RenderedRequest.from_json(row.document)) for row in connection.execute(query)}
+
+
+def _of_status(key: str) -> dict[str, Any]:
+    """Which status of which commit the lane changes; a context that was cut off is told as far as it goes."""
+    if not key.startswith("status"):
+        return dict.fromkeys(_PLACE)
+    parts = [json.loads(part) for part in _STRING.findall(key)]
+    return {name: parts[number] if number < len(parts) else None for number, name in enumerate(_PLACE)}

@@ -1,0 +1,84 @@
+"""The one place where what happened is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from hookengine.errors import StoreError
+from hookengine.store.records import actions, commits, deliveries, deployments, events
+from hookengine.store.records.actions import WantedActions
+from hookengine.store.records.deployments import Around
+from hookengine.store.records.events import Told, WantedEvents
+from hookengine.store.records.wanted import Page, Wanted
+
+T = TypeVar("T")
+
+
+class Records:
+    """Values are plain JSON ones; times RFC 3339; secrets by name only. All methods raise StoreError when the
+    database fails."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """The engine is closed with it."""
+        self._engine = engine
+
+    @classmethod
+    def of_sqlite(cls, path: Path) -> Records:
+        return cls(create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def deliveries(self, wanted: Wanted, page: Page) -> list[dict[str, Any]]:
+        """Newest first."""
+        return await self._ask(lambda connection: deliveries.listed(connection, wanted, page))
+
+    async def delivery(self, delivery_id: str) -> dict[str, Any]:
+        """With its request and its attempts. Raises NotFound."""
+        return await self._ask(lambda connection: deliveries.one(connection, delivery_id))
+
+    async def attempts(self, delivery_id: str) -> list[dict[str, Any]]:
+        """In order. Raises NotFound."""
+        return await self._ask(lambda connection: deliveries.attempts(connection, delivery_id))
+
+    async def actions(self, wanted: WantedActions, page: Page) -> list[dict[str, Any]]:
+        """Those heard of last first; the `place` of each is where a list can go on."""
+        return await self._ask(lambda connection: actions.listed(connection, wanted, page))
+
+    async def action(self, action_id: str, pipeline: str | None = None) -> dict[str, Any]:
+        """With its events, its deliveries, and what each target shows now. Raises NotFound, and InvalidQuery
+        where several pipelines have an action of this id."""
+        return await self._ask(lambda connection: actions.one(connection, action_id, pipeline))
+
+    async def events(self, wanted: WantedEvents, page: Page) -> list[dict[str, Any]]:
+        """Newest first; the `place` of each is where a list can go on."""
+        return await self._ask(lambda connection: events.listed(connection, wanted, page))
+
+    async def event(self, event_id: str) -> dict[str, Any]:
+        """With its data and the deliveries it owes. Raises NotFound."""
+        return await self._ask(lambda connection: events.one(connection, event_id))
+
+    async def told(self, event_id: str) -> Told:
+        """The event as it was told, with those of its action before it. Raises NotFound."""
+        return await self._ask(lambda connection: events.told(connection, event_id))
+
+    async def commit(self, sha: str) -> dict[str, Any]:
+        """What is told of a commit, by its hash or how that begins. Raises NotFound."""
+        return await self._ask(lambda connection: commits.one(connection, sha))
+
+    async def deployments(self, asked: Around) -> dict[str, Any]:
+        """What was deployed around a moment."""
+        return await self._ask(lambda connection: deployments.around(connection, asked))
+
+    async def _ask(self, question: Callable[[Connection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(question)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {type(error).__name__}") from error

@@ -1,0 +1,25 @@
+"""GET /api/commits/{sha}: what a commit shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from hookengine.store.records import Records
+
+Hash = Annotated[
+    str, Path(pattern=r"^[^\x00/]{1,200}$", description="A hash, or its first seven digits or more")
+]
+
+
+def commits_router(records: Records) -> APIRouter:
+    router = APIRouter(prefix="/api/commits", tags=["commits"])
+
+    @router.get("/{sha}", operation_id="get_commit")
+    async def get_commit(sha: Hash) -> dict[str, Any]:
+        """Per context the states that were sent, the newest known to be shown and why, and a warning where one
+        action's states were told under several contexts."""
+        return await records.commit(sha)
+
+    return router

@@ -1,0 +1,42 @@
+"""GET /api/deployments: what was deployed around an alert."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from hookengine.domain.clock import Clock
+from hookengine.store.records import Around, Records, moment
+from hookengine.web.api.parameters import Limit, Moment, Several, Text
+
+DAY = 24 * 60  # minutes
+
+
+def deployments_router(records: Records, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/api/deployments", tags=["deployments"])
+
+    @router.get("", operation_id="list_deployments")
+    async def list_deployments(
+        at: Moment = None,
+        window: Annotated[
+            int, Query(ge=1, le=31 * DAY, description="Minutes before and after `at` that count")
+        ] = 60,
+        team: Text = None,
+        type: Several = None,  # noqa: A002  the field's name
+        limit: Limit = 100,
+    ) -> dict[str, Any]:
+        """Newest first. `at` is when the alert came, now if absent; `team` whose it is: once a pipeline belongs to
+        that team only its own pipelines count, before that everybody's (`scope` says which). `type`: types of
+        actions, else deploy, deployment, release, merge, push and rollback."""
+        now = clock.now()
+        asked = Around(
+            at=now if at is None else moment("at", at, now),
+            window=window * 60_000,
+            team=team,
+            types=tuple(type or ()),
+            limit=limit,
+        )
+        return await records.deployments(asked)
+
+    return router

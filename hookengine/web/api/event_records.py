@@ -1,0 +1,72 @@
+"""GET /api/events: what was told, and which hooks it matched."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import orjson
+from fastapi import APIRouter, Request
+
+from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.event import Event
+from hookengine.errors import InvalidEvent
+from hookengine.store.records import Page, Records, WantedEvents, moment
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Text, placed
+
+
+class Explains(Protocol):
+    async def stored(self, event_id: str) -> dict[str, Any]: ...
+
+    async def unsent(self, event: Event) -> dict[str, Any]: ...
+
+
+def event_records_router(records: Records, explainer: Explains, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/api/events", tags=["events"])
+
+    @router.get("", operation_id="list_events")
+    async def list_events(
+        type: Text = None,  # noqa: A002  the field's name
+        pipeline: Text = None,
+        action: Text = None,
+        since: Moment = None,
+        until: Moment = None,
+        before: Before = None,
+        limit: Limit = 50,
+    ) -> dict[str, Any]:
+        """Newest first, by when they were accepted."""
+
+        def bound(name: str, text: str | None) -> Millis | None:
+            return None if text is None else moment(name, text, clock.now())
+
+        wanted = WantedEvents(
+            type=type,
+            pipeline=pipeline,
+            action=action,
+            since=bound("since", since),
+            until=bound("until", until),
+        )
+        return placed(await records.events(wanted, Page(before=before, limit=limit + 1)), limit)
+
+    @router.post("/explain", operation_id="explain_unsent_event")
+    async def explain_unsent_event(request: Request) -> dict[str, Any]:
+        """Which hooks an event would match, and why the others would not. It is neither kept nor delivered."""
+        return await explainer.unsent(Event.parse(_json(await request.body())))
+
+    @router.get("/{event_id:path}/explain", operation_id="explain_event")
+    async def explain_event(event_id: Identity) -> dict[str, Any]:
+        """Each hook as it is now, whether it matches, and if not the first thing that keeps it from it."""
+        return await explainer.stored(event_id)
+
+    @router.get("/{event_id:path}", operation_id="get_event")
+    async def get_event(event_id: Identity) -> dict[str, Any]:
+        """With its data, secrets taken out, and the deliveries it owes."""
+        return await records.event(event_id)
+
+    return router
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidEvent({"event": [f"The body is not JSON: {error}."]}) from error
