@@ -85,7 +85,9 @@ async def first_of(
     dial: Callable[[IPAddress], Awaitable[socket.socket]],
     stagger: float = STAGGER_SECONDS,
 ) -> socket.socket:
-    """The first connection that stands; nothing is judged here. Raises what `dial` raised: Refused or OSError."""
+    """The first connection that stands; nothing is judged here. Raises what `dial` raised: Refused or OSError
+    when all have failed, anything else at once.
+    """
     if len(addresses) == 1:
         return await dial(addresses[0])
     return await _Race(dial).run(addresses, stagger)

@@ -44,10 +44,6 @@ _SYSTEM = {
 
 
 _REFUSALS = {
-    407: (
-        "proxy_auth",
-        "the proxy wants credentials, or other ones, or does not let us call the target (407)",
-    ),
     502: ("proxy_failed", "the proxy cannot connect to the target (502)"),
     503: ("proxy_failed", "the proxy cannot connect to the target now (503)"),
     504: ("proxy_failed", "the proxy got no connection to the target in time (504)"),
@@ -74,7 +70,7 @@ class Late(Exception):
 
 
 class ProxyFailed(OSError):
-    """The proxy gave no way to the target. `code` is as that of Broken."""
+    """The proxy gave no way to an address; to another one it may. `code` is as that of Broken."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -91,6 +87,10 @@ TOO_LARGE = "head_too_large", "the head of the target's answer does not end"
 PROXY_UNREACHABLE = "proxy_unreachable", "the proxy cannot be reached"
 PROXY_CLOSED = "proxy_closed", "the proxy hung up when it was asked for a way to the target"
 PROXY_GARBAGE = "proxy_garbage", "the proxy answered with something that is not HTTP/1.1"
+PROXY_AUTH = (
+    "proxy_auth",
+    "the proxy wants credentials, or other ones, or does not let us call the target (407)",
+)
 PROXY_LACKS_CREDENTIALS = "proxy_auth", "the credentials for the proxy cannot be read"
 SWITCHED = "switched_protocols", "the target switched to another protocol"
 
@@ -100,8 +100,10 @@ def is_own_lack(error: OSError) -> bool:
     return error.errno in _OWN_LACKS
 
 
-def of_refusal(status: int) -> ProxyFailed:
+def of_refusal(status: int) -> ProxyFailed | Broken:
     """Of a proxy that was asked for a way to a target."""
+    if status == 407:
+        return Broken(*PROXY_AUTH)
     if status >= 500:
         usual = "proxy_failed", f"the proxy cannot connect to the target ({status})"
     else:

@@ -22,6 +22,7 @@ from hookengine.engine.wire.failures import (
     PROXY_GARBAGE,
     PROXY_LACKS_CREDENTIALS,
     PROXY_UNREACHABLE,
+    Broken,
     ProxyFailed,
     is_own_lack,
     of_refusal,
@@ -66,7 +67,7 @@ class Tunnels:
         self, target: Target, addresses: Sequence[IPAddress], policy: AddressPolicy, exchange: Exchange
     ) -> tuple[socket.socket, str | None]:
         """A tunnel to one of the target's judged `addresses`, each judged again, and which it was; None if only
-        the proxy knows. Raises Refused or OSError, which may be a ProxyFailed.
+        the proxy knows. Raises Refused, Broken, or OSError, which may be a ProxyFailed.
         """
         exchange.enter("proxy")
         if self.proxy.by_name:
@@ -103,7 +104,7 @@ class Tunnels:
         except (OSError, LookupFailed) as error:
             if isinstance(error, OSError) and is_own_lack(error):
                 raise
-            raise ProxyFailed(*PROXY_UNREACHABLE) from None
+            raise Broken(*PROXY_UNREACHABLE) from None
 
     async def _addresses(self) -> Sequence[IPAddress]:
         with contextlib.suppress(ValueError):
@@ -116,7 +117,7 @@ class Tunnels:
         try:
             credentials = self.proxy.credentials()
         except SecretMissing:
-            raise ProxyFailed(*PROXY_LACKS_CREDENTIALS) from None
+            raise Broken(*PROXY_LACKS_CREDENTIALS) from None
         return f"Proxy-Authorization: Basic {base64.b64encode(credentials.encode()).decode()}\r\n"
 
 

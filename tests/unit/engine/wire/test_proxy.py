@@ -137,6 +137,17 @@ async def test_the_next_address_is_tried_when_the_proxy_cannot_reach_the_first(h
     assert outcome.timing.address == OTHER
 
 
+async def test_credentials_that_are_not_taken_are_not_shown_for_every_address() -> None:
+    addresses = [PUBLIC, OTHER, "93.184.216.36"]
+    wanting = Tunneller(opened=b"HTTP/1.1 407 Who are you\r\n\r\n")
+
+    async with a_proxy(wanting, credentials=lambda: "operator:wrong") as proxy:
+        outcome = await posted(proxy, lookup=lambda name: addresses)
+
+    assert getattr(outcome, "code", "") == "proxy_auth"
+    assert wanting.asked == [f"{PUBLIC}:80"]
+
+
 async def test_the_proxy_may_have_a_name_and_several_addresses(heard: Heard) -> None:
     def lookup(name: str) -> Sequence[str]:
         return ["127.0.0.2", "127.0.0.1"] if name == "proxy.example" else [PUBLIC]
