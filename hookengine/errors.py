@@ -17,7 +17,8 @@ what somebody did wrong is one of these:
     ├── Outdated             it was changed meanwhile: look again
     └── StoreError           the database failed: try again later
         ├── StoreBusy        another process owns this database
-        └── StaleContext     the action changed while an event of it was rendered
+        ├── StaleContext     the action changed while an event of it was rendered
+        └── DefinitionsMoved what is defined changed while its change was thought out
 """
 
 from __future__ import annotations
@@ -163,3 +164,7 @@ class StoreRaced(StoreError):
 
 class StaleContext(StoreError):
     """The action's remembered context changed between reading and writing; render again."""
+
+
+class DefinitionsMoved(StoreError):
+    """What is defined changed while somebody thought out how to change it; think again."""

@@ -41,9 +41,10 @@ from hookengine.guard.resolver import Resolver
 from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.guard.vault import ContextSecrets, NamedSecret, SecretMissing, Shelf, Vault
 from hookengine.manifest import Manifest, shipped_presets, with_keys
+from hookengine.manifest.applying import apply, served
 from hookengine.metrics import Exposition, Tallies
 from hookengine.sources import Hearing, Setup
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.contract import Store
 from hookengine.store.records import Records
 from hookengine.web.api.reading import Reading
 
@@ -102,7 +103,7 @@ async def assemble(
     token_ring = TokenRing()
     reloader = Reloader(store, catalogue, shelf, token_ring, signals)
     if manifest is not None:
-        await store.apply(_defined(with_keys(manifest, environ)), "file", clock.now())
+        await apply(store, served(with_keys(manifest, environ)), clock.now())
     await reloader.reload()
     tallies = Tallies(signals)
     stack.callback(tallies.close)
@@ -161,12 +162,6 @@ def configured_tokens(settings: Settings, environ: Mapping[str, str]) -> Iterato
             team=source.team,
             pipeline_id=source.pipeline,
         )
-
-
-def _defined(manifest: Manifest) -> Definitions:
-    return Definitions(
-        pipelines=manifest.pipelines, hooks=manifest.hooks, incoming_hooks=manifest.incoming_hooks
-    )
 
 
 async def _pool(settings: Settings, clock: Clock, stack: AsyncExitStack, environ: Mapping[str, str]) -> Pool:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
@@ -39,6 +39,9 @@ from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import DAY
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
+
+if TYPE_CHECKING:
+    from hookengine.store.standing import Changes, Standing
 
 ActionKey = tuple[int, str]
 """(pipeline id, the action's id as text)."""
@@ -374,10 +377,13 @@ class Store(Protocol):
         """Raises NotFound."""
         ...
 
-    async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
-        """Make these what `managed_by` defines: add, change, delete its own; the result is all that is
-        defined now, by anyone, with revisions. A changed hook gets a new revision; one that goes to another
-        host, or is deleted, loses the secrets of its own."""
+    async def standing(self) -> Standing:
+        """All that is defined now, and by whom."""
+        ...
+
+    async def apply(self, changes: Changes, now: Millis) -> None:
+        """A hook whose document changed gets a new revision; one that goes to another host, or is deleted, loses
+        the secrets of its own. Raises DefinitionsMoved if what is defined has changed since its standing."""
         ...
 
     async def create_pipeline(self, reference: int | str) -> Definitions:

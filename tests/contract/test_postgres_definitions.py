@@ -14,6 +14,7 @@ from hookengine.store.contract import Definitions, Horizon, Store
 from hookengine.store.postgres import PostgresStore
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import NO_LEASE, SECOND, SETTLE, Look, accept, delivered, owed, refused, terms
+from tests.definitions import define
 from tests.postgres import Session, SharedDatabase
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +70,7 @@ async def test_nodes_that_start_with_the_same_file_define_it_once(
     version, _ = await nodes[0].definitions()
 
     one, other = await _at_once(
-        postgres_database, DEFINED, *(node.apply(FILE, "file", NOW) for node in nodes)
+        postgres_database, DEFINED, *(define(node, FILE, "file", NOW) for node in nodes)
     )
 
     assert one == other
@@ -80,14 +81,14 @@ async def test_nodes_that_start_with_the_same_file_define_it_once(
 async def test_nodes_that_swap_names_against_each_other_both_succeed(
     nodes: tuple[Store, Store], postgres_database: SharedDatabase
 ) -> None:
-    await nodes[0].apply(FILE, "file", NOW)
+    await define(nodes[0], FILE, "file", NOW)
     swapped = Definitions(pipelines=(make_pipeline(id=1, name="b"), make_pipeline(id=2, name="a")))
 
     await _at_once(
         postgres_database,
         DEFINED,
-        nodes[0].apply(swapped, "file", NOW + 1),
-        nodes[1].apply(FILE, "file", NOW + 1),
+        define(nodes[0], swapped, "file", NOW + 1),
+        define(nodes[1], FILE, "file", NOW + 1),
     )
 
     _, defined = await nodes[0].definitions()
@@ -99,7 +100,7 @@ async def test_nodes_that_swap_names_against_each_other_both_succeed(
 async def test_a_hook_sent_away_while_its_file_is_applied_stays_away(
     nodes: tuple[Store, Store], postgres_database: SharedDatabase
 ) -> None:
-    await nodes[0].apply(FILE, "file", NOW)
+    await define(nodes[0], FILE, "file", NOW)
     (leased,) = (await accept(nodes[0], owed("a"), now=NOW + 1, terms=terms())).leased
     changed = Definitions(
         pipelines=FILE.pipelines, hooks=(FILE.hooks[0], make_hook(id="hook_2", method="PUT"))
@@ -109,7 +110,7 @@ async def test_a_hook_sent_away_while_its_file_is_applied_stays_away(
         postgres_database,
         DEFINED,
         nodes[0].finish(refused(leased, NOW + 2, gone=True), NOW + 2, NO_LEASE),
-        nodes[1].apply(changed, "file", NOW + 2),
+        define(nodes[1], changed, "file", NOW + 2),
     )
 
     _, defined = await nodes[0].definitions()
@@ -123,15 +124,15 @@ async def test_a_hook_sent_away_while_its_file_is_applied_stays_away(
 async def test_a_hook_that_begins_to_fail_while_it_is_taken_over_is_failing_since_then(
     nodes: tuple[Store, Store], postgres_database: SharedDatabase
 ) -> None:
-    await nodes[0].apply(FILE, "file", NOW)
+    await define(nodes[0], FILE, "file", NOW)
     began = f"UPDATE hook SET failing_since = {NOW + 1} WHERE id = 'hook_1'"
 
     await _at_once(
-        postgres_database, began, nodes[1].apply(Definitions(hooks=FILE.hooks[:1]), "api", NOW + 2)
+        postgres_database, began, define(nodes[1], Definitions(hooks=FILE.hooks[:1]), "api", NOW + 2)
     )
 
     (hook,) = postgres_database.rows("SELECT managed_by, failing_since FROM hook WHERE id = 'hook_1'")
-    assert hook == {"managed_by": "api", "failing_since": NOW + 1}
+    assert hook == {"managed_by": "file:api", "failing_since": NOW + 1}
 
 
 async def test_a_lane_that_is_being_used_is_passed_over_by_a_prune(

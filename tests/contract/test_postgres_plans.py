@@ -31,6 +31,7 @@ from tests.contract.conftest import (
     timed_out,
     try_again,
 )
+from tests.definitions import define
 from tests.postgres import SharedDatabase
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +86,7 @@ async def busy(postgres_database: SharedDatabase, monkeypatch: pytest.MonkeyPatc
     watched = Watched(monkeypatch)
     store = watched.store = await PostgresStore.open(postgres_database.url, own_clock=False)
     hooks = (make_hook(id="hook_1"), make_hook(id="hook_2"), make_hook(id="hook_3"))
-    await store.apply(Definitions(hooks=hooks), "file", NOW)
+    await define(store, Definitions(hooks=hooks), "file", NOW)
     await store.switch("hook_2", HookState.PAUSED, "", NOW)
     for number in range(TRIP_AFTER):
         leased = await watched.lease(f"failing_{number}", host="down")

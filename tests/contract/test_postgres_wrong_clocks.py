@@ -27,6 +27,7 @@ from tests.contract.conftest import (
     timed_out,
     try_again,
 )
+from tests.definitions import define
 from tests.postgres import SharedDatabase
 
 pytestmark = pytest.mark.anyio
@@ -161,7 +162,7 @@ async def test_a_hook_that_is_switched_off_stops_what_was_accepted_before_and_no
     wrong: Node, right: Node, look: Look
 ) -> None:
     hooks = Definitions(hooks=(make_hook(id="hook_1"),))
-    await right.store.apply(hooks, "file", right.now())
+    await define(right.store, hooks, "file", right.now())
     await accept(right.store, owed("before", lane_key="1"), now=right.now())
 
     await wrong.store.switch("hook_1", HookState.DISABLED, "a person said so", wrong.now())
@@ -175,7 +176,7 @@ async def test_a_hook_that_is_switched_off_stops_what_was_accepted_before_and_no
 async def test_a_gone_target_switches_off_what_was_accepted_before_and_nothing_after(
     wrong: Node, right: Node, look: Look
 ) -> None:
-    await right.store.apply(Definitions(hooks=(make_hook(id="hook_1"),)), "file", right.now())
+    await define(right.store, Definitions(hooks=(make_hook(id="hook_1"),)), "file", right.now())
     leased = await wrong.lease("gone", lane_key="1")
     report = Report(
         token=leased.token,

@@ -13,6 +13,7 @@ from hookengine.errors import ConfigError, ManagedElsewhere, Outdated
 from hookengine.store.contract import Definitions, Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import accept, owed, terms
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ async def _define(
 
 async def _by_file(store: Store, now: int = NOW) -> None:
     definitions = Definitions(pipelines=(PIPELINE,), hooks=(HOOK,), incoming_hooks=(INCOMING,))
-    await store.apply(definitions, "file", now)
+    await define(store, definitions, "file", now)
 
 
 async def _all(store: Store) -> set[Any]:
@@ -169,7 +170,7 @@ async def test_a_pipeline_is_deleted_with_all_that_is_its_own(store: Store) -> N
 async def test_a_pipeline_with_hooks_of_a_file_is_not_deleted(store: Store, managed: Any) -> None:
     await _define(store, PIPELINE)
     field = "hooks" if isinstance(managed, Hook) else "incoming_hooks"
-    await store.apply(Definitions(**{field: (managed,)}), "file", NOW)
+    await define(store, Definitions(**{field: (managed,)}), "file", NOW)
 
     with pytest.raises(ManagedElsewhere):
         await _define(store, None, PIPELINE)
@@ -272,6 +273,6 @@ async def test_the_times_of_incoming_hooks_and_pipelines_stay_while_a_file_is_ap
         return {(note.created_at, note.updated_at) for note in notes.values()}
 
     assert await times() == {(NOW, NOW)}
-    await store.apply(changed, "file", NOW + 2)
+    await define(store, changed, "file", NOW + 2)
 
     assert await times() == {(NOW, NOW + 2)}

@@ -12,6 +12,7 @@ from hookengine.errors import ConfigError
 from hookengine.store.contract import Definitions, Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import NO_LEASE, Look, accept, delivered, owed, refused, terms, try_again
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ async def _apply(
     now: int = NOW,
 ) -> Definitions:
     definitions = Definitions(hooks=hooks, pipelines=tuple(pipelines), incoming_hooks=tuple(incoming))
-    return await store.apply(definitions, managed_by, now)
+    return await define(store, definitions, managed_by, now)
 
 
 async def _send_away(store: Store, now: int) -> None:
@@ -98,8 +99,10 @@ async def test_each_manager_changes_only_its_own(store: Store) -> None:
     assert [hook.id for hook in defined.hooks] == ["ours", "theirs"]
 
 
-async def test_incoming_hooks_are_replaced_and_pipelines_stay(store: Store) -> None:
-    await _apply(store, pipelines=[make_pipeline()], incoming=[FULL_INCOMING])
+async def test_incoming_hooks_go_and_pipelines_that_had_actions_stay(store: Store) -> None:
+    unused = make_pipeline(id=2, name="unused")
+    await _apply(store, pipelines=[make_pipeline(), unused], incoming=[FULL_INCOMING])
+    await accept(store, owed("a"), now=NOW + 1)
 
     defined = await _apply(store)
 
@@ -210,7 +213,8 @@ async def test_a_name_another_pipeline_has_is_refused_and_nothing_changes(store:
     with pytest.raises(ConfigError, match="pipeline 9 has the name 'taken' already"):
         await _apply(store, pipelines=[make_pipeline(id=1, name="taken")])
 
-    defined = await _apply(store)
+    _, defined = await store.definitions()
+    assert defined is not None
     assert [(pipeline.id, pipeline.name) for pipeline in defined.pipelines] == [(1, "a"), (9, "taken")]
 
 

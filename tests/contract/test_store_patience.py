@@ -20,6 +20,7 @@ from tests.contract.conftest import (
     terms,
     try_again,
 )
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,7 @@ BECAUSE = "nothing but failures for too long, the last one: later"
 @pytest.fixture(autouse=True)
 async def defined(store: Store) -> None:
     hooks = (make_hook(id="hook_1"), make_hook(id="hook_2"))
-    await store.apply(Definitions(hooks=hooks), "file", NOW)
+    await define(store, Definitions(hooks=hooks), "file", NOW)
 
 
 async def _leased(store: Store, name: str, now: int, **changes: Any) -> Leased:

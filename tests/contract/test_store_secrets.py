@@ -7,6 +7,7 @@ import pytest
 from hookengine.domain.secret import StoredSecret
 from hookengine.errors import NotFound
 from hookengine.store.contract import Definitions, Store
+from tests import definitions as defining
 from tests.conftest import NOW, make_hook, make_pipeline
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +20,7 @@ HOOK = make_hook()
 
 async def define(store: Store, *hooks: object, now: int = NOW) -> Definitions:
     definitions = Definitions(hooks=hooks, pipelines=(make_pipeline(),))  # type: ignore[arg-type]
-    return await store.apply(definitions, "file", now)
+    return await defining.define(store, definitions, "file", now)
 
 
 async def test_a_secret_is_kept_for_its_owner_and_listed_without_its_value(store: Store) -> None:

@@ -18,6 +18,7 @@ from tests.contract.conftest import (
     owed,
     terms,
 )
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -151,7 +152,7 @@ async def test_what_nobody_sends_any_more_may_take_effect_and_is_repaired_once_t
 async def test_what_shows_a_hook_that_is_off_is_not_repaired(
     store: Store, database: Database, look: Look
 ) -> None:
-    await store.apply(Definitions(hooks=(make_hook(),)), "file", NOW - 1)
+    await define(store, Definitions(hooks=(make_hook(),)), "file", NOW - 1)
     await _older_lost_and_newer_delivered(store, database)
     await store.switch("hook_1", HookState.DISABLED, "enough", NOW + 4)
 

@@ -20,6 +20,7 @@ from tests.contract.conftest import (
     terms,
     try_again,
 )
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ async def _state(store: Store, hook_id: str = "hook_1") -> HookState:
 
 
 async def test_what_is_defined_is_told_once_for_each_version(store: Store) -> None:
-    defined = await store.apply(DEFINED, "file", NOW)
+    defined = await define(store, DEFINED, "file", NOW)
 
     version, told = await store.definitions()
 
@@ -57,10 +58,10 @@ async def test_what_is_defined_is_told_once_for_each_version(store: Store) -> No
 
 
 async def test_the_same_file_again_makes_nobody_read_anew(store: Store) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     version = await _version(store)
 
-    await store.apply(DEFINED, "file", NOW + DAY)
+    await define(store, DEFINED, "file", NOW + DAY)
 
     assert await _version(store) == version
 
@@ -81,7 +82,7 @@ async def test_the_same_file_again_makes_nobody_read_anew(store: Store) -> None:
     ],
 )
 async def test_any_change_of_the_file_is_a_new_version(store: Store, change: dict[str, Any]) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     version = await _version(store)
     values = {
         "pipelines": DEFINED.pipelines,
@@ -89,17 +90,17 @@ async def test_any_change_of_the_file_is_a_new_version(store: Store, change: dic
         "incoming_hooks": DEFINED.incoming_hooks,
     }
 
-    defined = await store.apply(Definitions(**{**values, **change}), "file", NOW + 1)
+    defined = await define(store, Definitions(**{**values, **change}), "file", NOW + 1)
 
     assert await store.definitions(version) == (version + 1, defined)
 
 
 async def test_what_is_refused_is_no_new_version(store: Store) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     version = await _version(store)
 
     with pytest.raises(ConfigError):
-        await store.apply(Definitions(pipelines=(make_pipeline(id=7, name="a"),)), "api", NOW + 1)
+        await define(store, Definitions(pipelines=(make_pipeline(id=7, name="a"),)), "api", NOW + 1)
 
     assert await _version(store) == version
 
@@ -108,11 +109,11 @@ async def test_two_pipelines_of_one_name_are_refused(store: Store) -> None:
     twins = Definitions(pipelines=(make_pipeline(id=1, name="a"), make_pipeline(id=2, name="a")))
 
     with pytest.raises(ConfigError, match="pipeline 1 has the name 'a' already; give pipeline 2 another"):
-        await store.apply(twins, "file", NOW)
+        await define(store, twins, "file", NOW)
 
 
 async def test_a_hook_its_target_sent_away_is_a_new_version(store: Store) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     version = await _version(store)
     (leased,) = (await accept(store, owed("a"), now=NOW + 1, terms=terms())).leased
 
@@ -127,7 +128,7 @@ async def test_a_hook_its_target_sent_away_is_a_new_version(store: Store) -> Non
 
 @pytest.mark.parametrize("state", [HookState.PAUSED, HookState.DISABLED])
 async def test_a_hook_is_switched_and_back_again(store: Store, look: Look, state: HookState) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     version = await _version(store)
 
     await store.switch("hook_1", state, "enough", NOW + 1)
@@ -141,7 +142,7 @@ async def test_a_hook_is_switched_and_back_again(store: Store, look: Look, state
 async def test_switching_to_what_it_is_already_makes_nobody_read_anew(
     store: Store, database: Database
 ) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     await store.switch("hook_1", HookState.PAUSED, "enough", NOW + 1)
     version = await _version(store)
 
@@ -154,7 +155,7 @@ async def test_switching_to_what_it_is_already_makes_nobody_read_anew(
 async def test_what_waits_is_cancelled_when_its_hook_is_switched_off_not_when_it_is_paused(
     store: Store,
 ) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     await accept(store, owed("a"), now=NOW + 1)
 
     await store.switch("hook_1", HookState.PAUSED, "wait", NOW + 2)
@@ -168,10 +169,10 @@ async def test_what_waits_is_cancelled_when_its_hook_is_switched_off_not_when_it
 
 
 async def test_a_file_that_did_not_change_leaves_a_hook_paused(store: Store) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     await store.switch("hook_1", HookState.PAUSED, "enough", NOW + 1)
 
-    await store.apply(DEFINED, "file", NOW + 2)
+    await define(store, DEFINED, "file", NOW + 2)
 
     assert await _state(store) is HookState.PAUSED
 
@@ -183,7 +184,7 @@ async def _failing_since(store: Store, database: Database) -> int:
 
 @pytest.mark.parametrize("how", ["switched", "changed", "not changed"])
 async def test_a_hook_that_is_helped_is_given_time_again(store: Store, database: Database, how: str) -> None:
-    await store.apply(DEFINED, "file", NOW)
+    await define(store, DEFINED, "file", NOW)
     (leased,) = (await accept(store, owed("a"), now=NOW + 1, terms=terms())).leased
     await store.finish(try_again(leased, NOW + 2), NOW + 2, NO_LEASE)
     hooks: tuple[Hook, ...] = DEFINED.hooks
@@ -192,15 +193,15 @@ async def test_a_hook_that_is_helped_is_given_time_again(store: Store, database:
         await store.switch("hook_1", HookState.ACTIVE, "", NOW + 3)
     else:
         hooks = (make_hook(id="hook_1", method="PUT"), *hooks[1:]) if how == "changed" else hooks
-        await store.apply(Definitions(hooks=hooks), "file", NOW + 3)
+        await define(store, Definitions(hooks=hooks), "file", NOW + 3)
 
     assert await _failing_since(store, database) == (NOW + 2 if how == "not changed" else -1)
 
 
 @pytest.mark.parametrize("hook_id", ["deleted", "unknown"])
 async def test_a_hook_that_is_not_there_cannot_be_switched(store: Store, hook_id: str) -> None:
-    await store.apply(Definitions(hooks=(make_hook(id="deleted"),)), "file", NOW)
-    await store.apply(Definitions(), "file", NOW + 1)
+    await define(store, Definitions(hooks=(make_hook(id="deleted"),)), "file", NOW)
+    await define(store, Definitions(), "file", NOW + 1)
     version = await _version(store)
 
     with pytest.raises(NotFound):

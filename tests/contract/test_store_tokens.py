@@ -8,6 +8,7 @@ from hookengine.domain.token import Scope, Token
 from hookengine.errors import NotFound
 from hookengine.store.contract import Definitions, Store
 from tests.conftest import NOW, make_pipeline
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +30,7 @@ async def defined(store: Store) -> Definitions:
 
 
 async def test_tokens_are_kept_and_listed_the_oldest_first(store: Store) -> None:
-    await store.apply(Definitions(pipelines=(make_pipeline(),)), "file", NOW)
+    await define(store, Definitions(pipelines=(make_pipeline(),)), "file", NOW)
 
     await store.keep_token(OF_PIPELINE)
     await store.keep_token(OF_TEAM)
@@ -66,4 +67,4 @@ async def test_every_change_of_a_token_is_noticed_by_the_version(store: Store) -
 async def test_applying_a_file_leaves_tokens_alone(store: Store) -> None:
     await store.keep_token(OF_TEAM)
 
-    assert (await store.apply(Definitions(), "file", NOW)).tokens == (OF_TEAM,)
+    assert (await define(store, Definitions(), "file", NOW)).tokens == (OF_TEAM,)

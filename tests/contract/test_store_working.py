@@ -25,6 +25,7 @@ from tests.contract.conftest import (
     timed_out,
     try_again,
 )
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -129,8 +130,8 @@ async def test_a_lane_whose_waiting_deliveries_lost_their_hook_goes_on_by_and_by
 
 
 async def _define_off(store: Store, now: int) -> None:
-    await store.apply(Definitions(hooks=(make_hook(id="off"),)), "manifest", NOW)
-    await store.apply(Definitions(hooks=(make_hook(id="off", state=HookState.DISABLED),)), "manifest", now)
+    await define(store, Definitions(hooks=(make_hook(id="off"),)), "manifest", NOW)
+    await define(store, Definitions(hooks=(make_hook(id="off", state=HookState.DISABLED),)), "manifest", now)
 
 
 # Results
@@ -255,13 +256,13 @@ async def test_a_result_of_an_expired_lease_that_nobody_took_still_counts(store:
 
 
 async def test_a_hook_that_its_target_sent_away_is_switched_off(store: Store, look: Look) -> None:
-    await store.apply(Definitions(hooks=(make_hook(),)), "manifest", NOW - 1)
+    await define(store, Definitions(hooks=(make_hook(),)), "manifest", NOW - 1)
     leased = await _leased(store, policy=LanePolicy.ORDERED)
     await accept(store, owed("b"), owed("c", hook_id="hook_2"), now=NOW + 1)
 
     finished = await store.finish(refused(leased, NOW + 2, gone=True), NOW + 2, terms(1))
 
-    defined = await store.apply(Definitions(hooks=(make_hook(),)), "manifest", NOW + 3)
+    defined = await define(store, Definitions(hooks=(make_hook(),)), "manifest", NOW + 3)
     assert finished.following is not None
     assert finished.following.delivery_id == "dlv_c"
     assert look.statuses() == {"dlv_a": "failed", "dlv_b": "cancelled", "dlv_c": "sending"}

@@ -17,6 +17,7 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.store.contract import Claimed, Definitions, Store
 from tests.conftest import Clock
+from tests.definitions import define
 
 PATIENCE = 30.0  # seconds
 POLL: Millis = 3_600_000
@@ -149,7 +150,7 @@ class _Counting:
 
 @asynccontextmanager
 async def running(store: Store, clock: Clock, hooks: Sequence[Hook], **capacity: Any) -> AsyncIterator[Node]:
-    defined = await store.apply(Definitions(hooks=tuple(hooks)), "test", clock.now())
+    defined = await define(store, Definitions(hooks=tuple(hooks)), "test", clock.now())
     node = Node(store, Catalogue(defined), clock, **capacity)
     task = asyncio.create_task(node.worker.run(node.alarm))
     try:

@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any
+
+from sqlalchemy import Connection, exists, or_, select
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.definition import EVENTS
+from hookengine.domain.definition import EVENTS, Kind
 from hookengine.domain.documents import hook_from_json, incoming_from_json, pipeline_from_json
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import new_pipeline
+from hookengine.domain.secret import of_pipeline
+from hookengine.errors import DefinitionsMoved
 from hookengine.store.cold import hooks, incoming, pipelines, secrets, tokens
 from hookengine.store.cold.changes import count_up, lock
-from hookengine.store.cold.tables import DEFINITIONS, HOOK, HOOK_REVISION, INCOMING_HOOK, PIPELINE
+from hookengine.store.cold.tables import (
+    ACTION,
+    CONTEXT_SECRET,
+    DEFINITIONS,
+    HOOK,
+    HOOK_REVISION,
+    INCOMING_HOOK,
+    PIPELINE,
+)
 from hookengine.store.contract import Definitions
+from hookengine.store.standing import Changes, Identity, Standing
 
 
-def apply(connection: Connection, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
-    """Pipelines that lost their definition stay, for the sake of their actions; hooks are deleted.
+def standing(connection: Connection) -> Standing:
+    """Read without a lock, and once more if it changed meanwhile: all of it is of one moment."""
+    version = _version(connection)
+    while True:
+        found = Standing(
+            version=version,
+            definitions=read(connection),
+            managed_by=_managers(connection),
+            because=hooks.reasons(connection),
+            in_use=_in_use(connection),
+        )
+        version = _version(connection)
+        if version == found.version:
+            return found
 
-    The version counts up only if something changed: nodes that start with the same file leave each other alone.
+
+def apply(connection: Connection, changes: Changes, now: Millis) -> None:
+    """The version counts up only if something changes: nodes that start with the same file leave each other alone.
+
+    Raises DefinitionsMoved.
     """
     lock(connection)
-    changed = (
-        pipelines.apply(connection, definitions.pipelines, managed_by, now),
-        hooks.apply(connection, definitions.hooks, managed_by, now),
-        incoming.apply(connection, definitions.incoming_hooks, managed_by, now),
-    )
-    if any(changed):
-        count_up(connection)
-    return read(connection)
+    if _version(connection) != changes.version:
+        raise DefinitionsMoved("what is defined has changed meanwhile")
+    if not changes:
+        return
+    gone: dict[Kind, list[Any]] = {kind: [key for of, key in changes.gone if of is kind] for kind in Kind}
+    for pipeline_id in gone[Kind.PIPELINE]:
+        pipelines.remove(connection, pipeline_id)
+    pipelines.write(connection, changes.written.pipelines, changes.managed_by, now)
+    hooks.write(connection, changes, gone[Kind.HOOK], now)
+    incoming.remove(connection, gone[Kind.INCOMING_HOOK])
+    incoming.write(connection, changes.written.incoming_hooks, changes.managed_by, now)
+    count_up(connection)
 
 
 def create_pipeline(connection: Connection, reference: int | str) -> Definitions:
@@ -36,7 +69,8 @@ def create_pipeline(connection: Connection, reference: int | str) -> Definitions
     lock(connection)
     known = {row.id: row.name for row in connection.execute(select(PIPELINE.c.id, PIPELINE.c.name))}
     if reference not in known and reference not in known.values():
-        pipelines.apply(connection, [new_pipeline(reference, known)], EVENTS)
+        made = new_pipeline(reference, known)
+        pipelines.write(connection, [made], {(Kind.PIPELINE, made.id): EVENTS})
         count_up(connection)
     return read(connection)
 
@@ -101,3 +135,22 @@ def read(connection: Connection) -> Definitions:
         secrets=secrets.listed(connection),
         tokens=tokens.listed(connection),
     )
+
+
+def _managers(connection: Connection) -> dict[Identity, str]:
+    found: dict[Identity, str] = {}
+    for kind, table in ((Kind.PIPELINE, PIPELINE), (Kind.HOOK, HOOK), (Kind.INCOMING_HOOK, INCOMING_HOOK)):
+        for key, managed_by in connection.execute(select(table.c.id, table.c.managed_by)):
+            found[kind, key] = managed_by
+    return found
+
+
+def _in_use(connection: Connection) -> frozenset[int]:
+    """Pipelines that something hangs on which is not defined by anybody."""
+    used = or_(
+        exists().where(ACTION.c.pipeline_id == PIPELINE.c.id),
+        exists().where(CONTEXT_SECRET.c.pipeline_id == PIPELINE.c.id),
+    )
+    owners = {secret.owner for secret in secrets.listed(connection)}
+    known = {row.id: row.used for row in connection.execute(select(PIPELINE.c.id, used.label("used")))}
+    return frozenset(key for key, is_used in known.items() if is_used or of_pipeline(key) in owners)

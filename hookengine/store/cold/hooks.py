@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.definition import API, Kind, Note
@@ -16,6 +17,9 @@ from hookengine.errors import NotFound
 from hookengine.store.cold import secrets
 from hookengine.store.cold.changes import is_open
 from hookengine.store.cold.tables import HOOK, HOOK_REVISION
+from hookengine.store.standing import Changes
+
+_AT_ONCE: Final = 5_000
 
 
 class _Row(NamedTuple):
@@ -33,19 +37,30 @@ class _Row(NamedTuple):
 _COLUMNS = tuple(HOOK.c[name] for name in _Row._fields)
 
 
-def apply(connection: Connection, hooks: Sequence[Hook], managed_by: str, now: Millis) -> bool:
-    """Whether anything changed."""
+def write(connection: Connection, changes: Changes, gone: Collection[str], now: Millis) -> None:
+    """In parts: a statement takes some thirty thousand values at most, and a server gives up who is silent for long."""
+    hooks, ids = changes.written.hooks, list(gone)
+    for start in range(0, max(len(hooks), len(ids)), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        _write_part(connection, hooks[part], ids[part], changes, now)
+
+
+def _write_part(
+    connection: Connection, hooks: Sequence[Hook], gone: Sequence[str], changes: Changes, now: Millis
+) -> None:
     wanted = {hook.id: hook for hook in hooks}
-    known = _locked(connection, wanted, managed_by)
-    documents = {hook.id: hook_to_json(hook) for hook in wanted.values()}
+    known = _locked(connection, [*wanted, *gone])
+    documents = {hook.id: hook_to_json(hook) for hook in hooks}
     rows = [
-        _defined(known.get(hook.id), hook, digest(documents[hook.id]), managed_by, now)
-        for hook in wanted.values()
+        _defined(known.get(hook.id), hook, digest(documents[hook.id]), now)._replace(
+            managed_by=changes.managed_by[Kind.HOOK, hook.id], because=changes.because.get(hook.id, "")
+        )
+        for hook in hooks
     ]
     rows += [
-        row._replace(deleted=True, state=HookState.DISABLED.value, off_at=now)
-        for row in known.values()
-        if row.id not in wanted and not row.deleted
+        known[hook_id]._replace(deleted=True, state=HookState.DISABLED.value, off_at=now)
+        for hook_id in gone
+        if hook_id in known and not known[hook_id].deleted
     ]
     new = [row for row in rows if row.id not in known]
     changed = [row for row in rows if row.id in known and row != known[row.id]]
@@ -55,7 +70,6 @@ def apply(connection: Connection, hooks: Sequence[Hook], managed_by: str, now: M
         connection.execute(insert(HOOK), [row._asdict() for row in new])
     _update(connection, changed)
     secrets.take_from(connection, list(map(of_hook, _moved(connection, known, wanted))))
-    return bool(new or changed)
 
 
 def define(connection: Connection, before: Hook | None, after: Hook | None, force: bool, now: Millis) -> None:
@@ -79,16 +93,10 @@ def define(connection: Connection, before: Hook | None, after: Hook | None, forc
 
 def _write(connection: Connection, known: _Row | None, hook: Hook, *, deleted: bool, now: Millis) -> None:
     document = hook_to_json(hook)
-    row = _defined(known, hook, digest(document), API, now)
-    if known is not None:
-        state = HookState.DISABLED if deleted else hook.state
-        as_before = known.state == state.value and not known.deleted
-        row = row._replace(
-            state=state.value,
-            because=known.because if as_before else "",
-            off_at=_off_at(known, state, now),
-            deleted=deleted,
-        )
+    wanted = replace(hook, state=HookState.DISABLED) if deleted else hook
+    row = _defined(known, wanted, digest(document), now)._replace(managed_by=API, deleted=deleted)
+    if known is not None and known.state == row.state and not known.deleted:
+        row = row._replace(because=known.because)
     if known is None or row.revision != known.revision:
         _insert_revisions(connection, [row], {hook.id: document}, now)
     if known is None:
@@ -97,6 +105,12 @@ def _write(connection: Connection, known: _Row | None, hook: Hook, *, deleted: b
     moved = _moved(connection, {hook.id: known}, {} if deleted else {hook.id: hook})
     _update(connection, [row])
     secrets.take_from(connection, list(map(of_hook, moved)))
+
+
+def reasons(connection: Connection) -> dict[str, str]:
+    """Why hooks are not active, where a reason was given."""
+    query = select(HOOK.c.id, HOOK.c.because).where(HOOK.c.because != "", ~HOOK.c.deleted)
+    return {row.id: row.because for row in connection.execute(query)}
 
 
 def _state_of_hook(hook: Hook) -> str:
@@ -153,35 +167,26 @@ def switch(connection: Connection, hook_id: str, state: HookState, because: str,
     return switched.state != known.state
 
 
-def _locked(connection: Connection, ids: Iterable[str], managed_by: str | None = None) -> dict[str, _Row]:
-    """These hooks, and all that this manager has."""
-    which = or_(HOOK.c.id.in_(list(ids)), HOOK.c.managed_by == managed_by)
-    query = select(*_COLUMNS).where(which).order_by(HOOK.c.id).with_for_update(key_share=True)
-    rows = (_Row(*row) for row in connection.execute(query))
+def _locked(connection: Connection, ids: Collection[str]) -> dict[str, _Row]:
+    query = select(*_COLUMNS).where(HOOK.c.id.in_(list(ids))).order_by(HOOK.c.id)
+    rows = (_Row(*row) for row in connection.execute(query.with_for_update(key_share=True)))
     return {row.id: row for row in rows}
 
 
-def _defined(known: _Row | None, hook: Hook, of_document: str, managed_by: str, now: Millis) -> _Row:
-    """What becomes of a hook that is defined like this."""
+def _defined(known: _Row | None, hook: Hook, of_document: str, now: Millis) -> _Row:
+    """What becomes of a hook that is defined like this, for no reason and by nobody yet."""
     if known is None:
-        return _Row(hook.id, 1, of_document, hook.state.value, "", False, -1, -1, managed_by)
+        return _Row(hook.id, 1, of_document, hook.state.value, "", False, -1, -1, "")
     unchanged = known.digest == of_document
-    state, because = hook.state.value, ""
-    # A hook that its target sent away (410), or that was paused, stays so until its definition changes, or
-    # was written disabled.
-    kept_back = known.state != HookState.ACTIVE and known.because and not known.deleted
-    if kept_back and unchanged and hook.state == HookState.ACTIVE:
-        state, because = known.state, known.because
-    as_before = unchanged and state == known.state
+    as_before = unchanged and hook.state == known.state
     return known._replace(
         revision=known.revision if unchanged else known.revision + 1,
         digest=of_document,
-        state=state,
-        because=because,
+        state=hook.state.value,
+        because="",
         deleted=False,
-        off_at=_off_at(known, HookState(state), now),
+        off_at=_off_at(known, hook.state, now),
         failing_since=known.failing_since if as_before else -1,
-        managed_by=managed_by,
     )
 
 

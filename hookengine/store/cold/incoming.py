@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -16,24 +16,24 @@ from hookengine.store.cold.changes import is_open
 from hookengine.store.cold.tables import INCOMING_HOOK
 
 
-def apply(connection: Connection, incoming: Sequence[IncomingHook], managed_by: str, now: Millis) -> bool:
-    """Whether anything changed."""
-    table = INCOMING_HOOK
-    known = {
-        row.id: (row.document, row.managed_by)
-        for row in connection.execute(select(table.c.id, table.c.document, table.c.managed_by))
-    }
-    wanted = {hook.id: (incoming_to_json(hook), managed_by) for hook in incoming}
-    gone = {key for key, (_, manager) in known.items() if manager == managed_by and key not in wanted}
-    written = {key: values for key, values in wanted.items() if known.get(key) != values}
-    remove(connection, gone)
+def write(
+    connection: Connection,
+    incoming: Sequence[IncomingHook],
+    managed_by: Mapping[tuple[Kind, int | str], str],
+    now: Millis,
+) -> None:
+    known = set(connection.scalars(select(INCOMING_HOOK.c.id)))
     rows = [
-        {"key": key, "document": document, "managed_by": manager, "updated_at": now}
-        for key, (document, manager) in written.items()
+        {
+            "key": hook.id,
+            "document": incoming_to_json(hook),
+            "managed_by": managed_by[Kind.INCOMING_HOOK, hook.id],
+            "updated_at": now,
+        }
+        for hook in incoming
     ]
     _insert(connection, [row for row in rows if row["key"] not in known], now)
     _update(connection, [row for row in rows if row["key"] in known])
-    return bool(gone or written)
 
 
 def define(
@@ -56,7 +56,8 @@ def define(
 def remove(connection: Connection, ids: Collection[str]) -> None:
     """With their own secrets."""
     if ids:
-        connection.execute(delete(INCOMING_HOOK).where(INCOMING_HOOK.c.id.in_(list(ids))))
+        keys = [{"key": key} for key in ids]
+        connection.execute(delete(INCOMING_HOOK).where(INCOMING_HOOK.c.id == bindparam("key")), keys)
         secrets.take_from(connection, list(map(of_incoming, ids)))
 
 

@@ -17,28 +17,26 @@ from hookengine.store.cold.changes import is_open
 from hookengine.store.cold.tables import ACTION, CONTEXT_SECRET, PIPELINE
 
 
-def apply(connection: Connection, pipelines: Sequence[Pipeline], managed_by: str, now: Millis = 0) -> bool:
-    """Whether anything changed. `now` 0: when is not known."""
-    known = {
-        row.id: row for row in connection.execute(select(PIPELINE.c.id, PIPELINE.c.name, PIPELINE.c.document))
-    }
-    _check_names(pipelines, {row.id: row.name for row in known.values()})
-    wanted = {pipeline.id: {**_values(pipeline), "updated_at": now} for pipeline in pipelines}
-    new = [values for key, values in wanted.items() if key not in known]
-    changed = [
-        values for key, values in wanted.items() if key in known and known[key].document != values["document"]
+def write(
+    connection: Connection,
+    pipelines: Sequence[Pipeline],
+    managed_by: Mapping[tuple[Kind, int | str], str],
+    now: Millis = 0,
+) -> None:
+    """Names that are free when all are written must have been seen to. `now` 0: when is not known."""
+    known = set(connection.scalars(select(PIPELINE.c.id)))
+    rows = [
+        {**_values(pipeline), "managed_by": managed_by[Kind.PIPELINE, pipeline.id], "updated_at": now}
+        for pipeline in pipelines
     ]
+    changed = [row for row in rows if row["key"] in known]
     unnamed = uuid4().hex
     _update(  # so that two may swap their names
-        connection, [{"key": values["key"], "name": f"?{values['key']} {unnamed}"} for values in changed]
+        connection, [{"key": row["key"], "name": f"?{row['key']} {unnamed}"} for row in changed]
     )
     _update(connection, changed)
-    if new:
-        connection.execute(
-            insert(PIPELINE).values(id=bindparam("key")),
-            [{**values, "managed_by": managed_by, "created_at": now} for values in new],
-        )
-    return bool(new or changed)
+    if new := [{**row, "created_at": now} for row in rows if row["key"] not in known]:
+        connection.execute(insert(PIPELINE).values(id=bindparam("key")), new)
 
 
 def define(
@@ -50,7 +48,7 @@ def define(
     if not is_open(Kind.PIPELINE, after.id, known=known, before=earlier, after=document, force=force):
         return
     names = connection.execute(select(PIPELINE.c.id, PIPELINE.c.name))
-    _check_names([after], {row.id: row.name for row in names})
+    _check_name(after, {row.name: row.id for row in names})
     values = {**_values(after), "managed_by": API, "updated_at": now}
     if known is None:
         connection.execute(insert(PIPELINE).values(id=bindparam("key")), [{**values, "created_at": now}])
@@ -96,11 +94,10 @@ def _update(connection: Connection, changes: Sequence[Mapping[str, Any]]) -> Non
         connection.execute(update(PIPELINE).where(PIPELINE.c.id == bindparam("key")), changes)
 
 
-def _check_names(pipelines: Sequence[Pipeline], known: Mapping[int, str]) -> None:
-    wanted = {pipeline.id for pipeline in pipelines}
-    owners = {name: pipeline_id for pipeline_id, name in known.items() if pipeline_id not in wanted}
-    for pipeline in pipelines:
-        owner = owners.setdefault(pipeline.name, pipeline.id)
-        if owner != pipeline.id:
-            message = f"pipeline {owner} has the name {pipeline.name!r} already; give pipeline {pipeline.id} another"
-            raise ConfigError([Problem(message=message)])
+def _check_name(pipeline: Pipeline, owners: Mapping[str, int]) -> None:
+    owner = owners.get(pipeline.name, pipeline.id)
+    if owner != pipeline.id:
+        message = (
+            f"pipeline {owner} has the name {pipeline.name!r} already; give pipeline {pipeline.id} another"
+        )
+        raise ConfigError([Problem(message=message)])

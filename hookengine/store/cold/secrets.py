@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from hookengine.domain.secret import StoredSecret, of_hook
 from hookengine.errors import NotFound
@@ -60,15 +60,16 @@ def listed(connection: Connection) -> tuple[StoredSecret, ...]:
 
 def hooks_with_own(connection: Connection, hook_ids: Collection[str]) -> set[str]:
     """Which of these hooks have secrets of their own."""
-    owners = {of_hook(hook_id): hook_id for hook_id in hook_ids}
-    found = connection.scalars(select(SECRET.c.owner).where(SECRET.c.owner.in_(owners)).distinct())
-    return {owners[owner] for owner in found}
+    of_hooks = select(SECRET.c.owner).where(SECRET.c.owner.startswith(of_hook(""))).distinct()
+    owners = set(connection.scalars(of_hooks))
+    return {hook_id for hook_id in hook_ids if of_hook(hook_id) in owners}
 
 
 def take_from(connection: Connection, owners: Collection[str]) -> None:
     """These lose all of their own."""
     if owners:
-        connection.execute(delete(SECRET).where(SECRET.c.owner.in_(list(owners))))
+        keys = [{"of": owner} for owner in owners]
+        connection.execute(delete(SECRET).where(SECRET.c.owner == bindparam("of")), keys)
 
 
 def _delete(connection: Connection, owner: str, name: str) -> bool:

@@ -54,6 +54,7 @@ from hookengine.store.postgres.connecting import PATIENCE, Patience, connect
 from hookengine.store.postgres.failures import told
 from hookengine.store.postgres.reader import Question, Reader
 from hookengine.store.postgres.times import Clocks
+from hookengine.store.standing import Changes, Standing
 
 T = TypeVar("T")
 
@@ -192,10 +193,11 @@ class PostgresStore:
     async def drop_token(self, token_id: str) -> None:
         await self._aside.run(lambda connection, ahead: tokens.drop(connection, token_id))
 
-    async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
-        return await self._aside.run(
-            lambda connection, ahead: defining.apply(connection, definitions, managed_by, now + ahead), now
-        )
+    async def standing(self) -> Standing:
+        return await self._aside.run(lambda connection, ahead: defining.standing(connection))
+
+    async def apply(self, changes: Changes, now: Millis) -> None:
+        await self._aside.run(lambda connection, ahead: defining.apply(connection, changes, now + ahead), now)
 
     async def create_pipeline(self, reference: int | str) -> Definitions:
         return await self._aside.run(

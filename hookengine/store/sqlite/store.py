@@ -55,6 +55,7 @@ from hookengine.store.sqlite import questions
 from hookengine.store.sqlite.connection import connect, empty_log
 from hookengine.store.sqlite.reader import Reader
 from hookengine.store.sqlite.writer import GroupWriter
+from hookengine.store.standing import Changes, Standing
 
 T = TypeVar("T")
 
@@ -154,8 +155,11 @@ class SqliteStore:
     async def drop_token(self, token_id: str) -> None:
         await self._write(lambda connection: tokens.drop(connection, token_id))
 
-    async def apply(self, definitions: Definitions, managed_by: str, now: Millis) -> Definitions:
-        return await self._write(lambda connection: defining.apply(connection, definitions, managed_by, now))
+    async def standing(self) -> Standing:
+        return await self._read_aside(defining.standing)
+
+    async def apply(self, changes: Changes, now: Millis) -> None:
+        await self._write(lambda connection: defining.apply(connection, changes, now))
 
     async def create_pipeline(self, reference: int | str) -> Definitions:
         return await self._write(lambda connection: defining.create_pipeline(connection, reference))

@@ -19,6 +19,7 @@ from hookengine.store.contract import Intake as Written
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import Seats, terms
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +64,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def opened(store: SqliteStore, clock: Clock, **limits: Any) -> Stage:
-    defined = await store.apply(Definitions(pipelines=(make_pipeline(),), hooks=HOOKS), "test", NOW)
+    defined = await define(store, Definitions(pipelines=(make_pipeline(),), hooks=HOOKS), "test", NOW)
     return Stage(store, Catalogue(defined), clock, Limits(**limits))
 
 

@@ -22,6 +22,7 @@ from hookengine.store.contract import Definitions
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import NO_LEASE
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,7 @@ async def stage(tmp_path: Path, clock: Clock) -> Any:
     defined = Definitions(
         pipelines=(make_pipeline(operation="build"),), hooks=(hook,), incoming_hooks=INCOMING
     )
-    yield Stage(store, Catalogue(await store.apply(defined, "test", NOW)), clock)
+    yield Stage(store, Catalogue(await define(store, defined, "test", NOW)), clock)
     await store.close()
 
 

@@ -26,6 +26,7 @@ from hookengine.store.contract import Definitions, Finished, Leased, LeaseTerms,
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_event, make_hook, make_pipeline, make_request
 from tests.contract.conftest import NO_LEASE, terms
+from tests.definitions import define
 
 pytestmark = pytest.mark.anyio
 
@@ -164,7 +165,7 @@ async def on_stage(path: Path, clock: Clock, **capacity: Any) -> AsyncIterator[S
     store = await SqliteStore.open(path)
     hook = make_hook(timeout=30.0, retry=RetryPolicy(waits=(5_000,), jitter=0))
     defined = Definitions(pipelines=(make_pipeline(),), hooks=(hook,))
-    stage = Stage(store, Catalogue(await store.apply(defined, "test", NOW)), clock, Capacity(**capacity))
+    stage = Stage(store, Catalogue(await define(store, defined, "test", NOW)), clock, Capacity(**capacity))
     try:
         yield stage
     finally:

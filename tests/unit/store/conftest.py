@@ -9,11 +9,11 @@ import pytest
 
 from hookengine.domain.hook import HookState
 from hookengine.store.cold import definitions
-from hookengine.store.contract import Definitions
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite.connection import connect
 from tests.conftest import NOW, make_hook
 from tests.contract.conftest import SECOND
+from tests.definitions import define_here
 from tests.unit.store.worlds import HOOKS
 
 
@@ -36,7 +36,7 @@ def defined(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = Path(shutil.copy(migrated, tmp_path_factory.mktemp("defined") / "hookengine.db"))
     connection = connect(path)
     hooks = tuple(make_hook(id=hook_id) for hook_id in HOOKS)
-    connection.lend(lambda lent: definitions.apply(lent, Definitions(hooks=hooks), "file", NOW))
+    connection.lend(lambda lent: define_here(lent, hooks))
     connection.lend(lambda lent: definitions.switch(lent, "paused", HookState.PAUSED, "", NOW))
     connection.lend(lambda lent: definitions.switch(lent, "off", HookState.DISABLED, "", NOW + 10 * SECOND))
     connection.close()

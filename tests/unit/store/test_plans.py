@@ -18,7 +18,6 @@ from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Rele
 from hookengine.store.cold import definitions, pruning, upkeep
 from hookengine.store.contract import (
     FROM_THE_START,
-    Definitions,
     Horizon,
     Leased,
     OwedEvent,
@@ -39,6 +38,7 @@ from tests.contract.conftest import (
     timed_out,
     try_again,
 )
+from tests.definitions import define_here
 
 SMALL = {"waited", "definitions", "sqlite_sequence"}
 """The names that lanes wait for, the table of one row, and that of a row for each table that counts up."""
@@ -100,7 +100,7 @@ def busy(connection: SharedConnection, monkeypatch: pytest.MonkeyPatch) -> Traci
     """Behind a host, a credential and a paused hook wait lanes; another lane has an open doubt, and is leased."""
     tracing = Tracing(connection, monkeypatch)
     hooks = (make_hook(id="hook_1"), make_hook(id="hook_2"), make_hook(id="hook_3"))
-    connection.lend(lambda lent: definitions.apply(lent, Definitions(hooks=hooks), "file", NOW))
+    connection.lend(lambda lent: define_here(lent, hooks))
     connection.lend(lambda lent: definitions.switch(lent, "hook_2", HookState.PAUSED, "", NOW))
     for number in range(TRIP_AFTER):
         leased = _leased(tracing, f"failing_{number}", host="down")
