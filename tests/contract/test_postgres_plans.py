@@ -114,6 +114,9 @@ async def happen(busy: Watched) -> None:
     (mixed,) = (await accept(store, event, now=NOW, terms=terms())).leased
     await accept(store, owed("again", action_id="two", lane_key="again"), now=NOW)
     await store.release(mixed.token, NOW, NO_LEASE)
+    await store.remember(["two"], [(1, "two")])
+    known = await asyncio.gather(store.sealed(1, "a"), store.sealed(1, "b"), store.sealed_secret("", "chat"))
+    assert known == ["sealed", None, None]
     lost, held = await busy.lease("lost"), await busy.lease("held")
     assert (await store.claim(NOW + LEASE, terms(100), {held.token})).rescued
     assert (await store.finish(delivered(lost, NOW + LEASE), NOW + LEASE, terms())).late

@@ -1,11 +1,11 @@
-"""Actions: ids for those that incoming hooks start, those that nobody ended, secrets their events brought."""
+"""Actions: ids for those that incoming hooks start, and those that nobody ended."""
 
 from __future__ import annotations
 
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, exists, insert, select, text, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from hookengine.domain.clock import Millis
 from hookengine.store.cold.tables import ACTION
@@ -13,9 +13,6 @@ from hookengine.store.contract import Overdue
 
 FIRST_OWN_ACTION: Final = 1_000_000_000
 """Added to the ids of actions that incoming hooks start, so that they are no ids of the platform's own."""
-
-SEALED: Final = "SELECT sealed FROM context_secret WHERE pipeline_id = :pipeline AND path = :path"
-_SEALED = text(SEALED)
 
 
 def new_action(connection: Connection, pipeline_id: int, now: Millis) -> int:
@@ -46,12 +43,6 @@ def overdue(connection: Connection, before: Millis, limit: int) -> tuple[Overdue
         Overdue(pipeline_id=row[0], action_id=row[1], first_seq=row[2], open_since=row[3], context=row[4])
         for row in rows
     )
-
-
-def sealed(connection: Connection, pipeline_id: int, path: str) -> str | None:
-    """The newest context secret at this path."""
-    found = connection.scalar(_SEALED, {"pipeline": pipeline_id, "path": path})
-    return None if found is None else str(found)
 
 
 def _insert_unnamed(connection: Connection, pipeline_id: int, now: Millis) -> int:

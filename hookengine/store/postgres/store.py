@@ -52,7 +52,7 @@ from hookengine.store.postgres.aside import Aside
 from hookengine.store.postgres.committer import Committer
 from hookengine.store.postgres.connecting import PATIENCE, Patience, connect
 from hookengine.store.postgres.failures import told
-from hookengine.store.postgres.reader import Question, Reader
+from hookengine.store.postgres.reader import ContextSecret, OwnedSecret, Question, Reader
 from hookengine.store.postgres.times import Clocks
 from hookengine.store.standing import Changes, Standing
 
@@ -170,7 +170,8 @@ class PostgresStore:
         )
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
-        return await self._aside.run(lambda connection, ahead: actions.sealed(connection, pipeline_id, path))
+        found: str | None = await self._reader.ask(ContextSecret(pipeline_id, path))
+        return found
 
     async def keep_secret(self, secret: StoredSecret, sealed: str) -> None:
         def keep(connection: Connection, ahead: Millis) -> None:
@@ -182,7 +183,8 @@ class PostgresStore:
         await self._aside.run(lambda connection, ahead: secrets.drop(connection, owner, name))
 
     async def sealed_secret(self, owner: str, name: str) -> str | None:
-        return await self._aside.run(lambda connection, ahead: secrets.sealed(connection, owner, name))
+        found: str | None = await self._reader.ask(OwnedSecret(owner, name))
+        return found
 
     async def keep_token(self, token: Token) -> None:
         def keep(connection: Connection, ahead: Millis) -> None:

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from hookengine.domain.clock import Millis
-from hookengine.store.cold.actions import SEALED
 from hookengine.store.cold.upkeep import NEXT_DUE
 from hookengine.store.contract import ActionKey, Remembered
+
+_SEALED = "SELECT sealed FROM context_secret WHERE pipeline_id = ? AND path = ?"
 
 
 def remember(
@@ -31,7 +32,7 @@ def next_due(connection: sqlite3.Connection, now: Millis) -> Millis | None:
 
 
 def sealed(connection: sqlite3.Connection, pipeline_id: int, path: str) -> str | None:
-    row = connection.execute(SEALED, {"pipeline": pipeline_id, "path": path}).fetchone()
+    row = connection.execute(_SEALED, (pipeline_id, path)).fetchone()
     return None if row is None else str(row[0])
 
 

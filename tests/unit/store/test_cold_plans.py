@@ -51,7 +51,6 @@ DONE = {
     "expire leases": lambda connection: upkeep.expire_leases(connection, NOW),
     "overdue": lambda connection: actions.overdue(connection, NOW, LIMIT),
     "new action": lambda connection: actions.new_action(connection, 1, NOW),
-    "sealed": lambda connection: actions.sealed(connection, 1, "a.path"),
     "sweep": sweeping.find,
     "mend": lambda connection: sweeping.mend(connection, {1}, NOW, 1),
     **{
