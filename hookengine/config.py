@@ -249,17 +249,32 @@ class Events(_Group):
 class Source(_Group):
     enabled: bool = True
     """Whether its route is there."""
-    secret: SecretNameOrNone = ""
-    """The name of the secret that its webhooks show; empty: they need a token of the API."""
+
+
+class WideSource(Source):
+    """One whose reports may be about any pipeline."""
+
     pipeline: PipelineReference = ""
     """The pipeline that it reports about where neither the address nor the path says one."""
     pipeline_path: str = ""
     """Where a report names its pipeline, such as repository.name."""
 
 
+class SeiSource(WideSource):
+    pipeline_path: str = "pipeline"
+    """Where a report names its pipeline, such as repository.name."""
+
+
+class WebhookSource(WideSource):
+    secret: SecretNameOrNone = ""
+    """The name of the secret that its webhooks show; empty: they need a token of the API."""
+
+
 class Sources(_Group):
-    github: Source = Source()
-    gitlab: Source = Source()
+    github: WebhookSource = WebhookSource()
+    gitlab: WebhookSource = WebhookSource()
+    ilert: Source = Source()
+    sei: SeiSource = SeiSource()
 
 
 class Secrets(BaseModel):
@@ -377,7 +392,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _sources_show_secrets_that_there_are(self) -> Settings:
         for name, source in self.sources:
-            if source.secret and source.secret not in self.secrets.names:
+            if (
+                isinstance(source, WebhookSource)
+                and source.secret
+                and source.secret not in self.secrets.names
+            ):
                 message = unknown_name("secret", source.secret, self.secrets.names)
                 raise MisplacedError(message, "sources", name, "secret")
         return self

@@ -234,9 +234,7 @@ def node_name() -> str:
 def _setups(settings: Settings) -> dict[str, Setup]:
     """Of the sources that are on."""
     return {
-        name: Setup(secret=said.secret, pipeline=said.pipeline, pipeline_path=said.pipeline_path)
-        for name, said in settings.sources
-        if said.enabled
+        name: Setup(**said.model_dump(exclude={"enabled"})) for name, said in settings.sources if said.enabled
     }
 
 

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from hookengine.domain.token import ANYBODY, Token
 
 PREFIX: Final = "hke_"
+SCHEMES: Final = ("bearer", "apikey")
+"""Of the `Authorization` header; the second is for senders that were made for Harness."""
 _ID_BYTES, _SECRET_BYTES = 10, 32
 
 
@@ -55,7 +57,7 @@ class TokenRing:
         if self._configured is None:
             return ANYBODY
         scheme, _, text = authorization.partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() not in SCHEMES:
             return None
         text = text.strip()
         digest, found = digest_of(text), None

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hookengine.sources.hearing import Hearing, Setup, Taken
+from hookengine.sources.hearing import ForeignRequest, Hearing, Registered, Setup, Taken
 
-__all__ = ["Hearing", "Setup", "Taken"]
+__all__ = ["ForeignRequest", "Hearing", "Registered", "Setup", "Taken"]

@@ -119,7 +119,9 @@ def text_or_number(value: Any) -> str | int:
     return number(value) if isinstance(value, int) else text(value)
 
 
-def anything(value: Any) -> Any:
+def some(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) > MOST_TEXTS:
+        raise ValueError(f"must be a list of up to {MOST_TEXTS}")
     return value
 
 
@@ -153,6 +155,11 @@ def _instant(value: Any) -> Millis:
             datetime.fromisoformat(_ZONE_OFFSET.sub(r"\1:\2", _ZONE_NAME.sub("+00:00", value)))
         )
     raise ValueError
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are a text, a number, true or false."""
+    return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
 
 
 def is_commit(value: Any) -> bool:

@@ -12,7 +12,8 @@ from hookengine.domain.event_list import parse_all
 from hookengine.domain.pipeline import Pipeline
 from hookengine.engine.triggers import BadSignature
 from hookengine.errors import EventConflict, InvalidEvent
-from hookengine.sources import github, gitlab
+from hookengine.guard.integration_key import digest_of_key
+from hookengine.sources import github, gitlab, ilert, sei
 from hookengine.sources.body import form_payload, parsed_object
 from hookengine.sources.facts import known
 from hookengine.sources.report import Heard
@@ -53,11 +54,32 @@ class Taken:
     ignored: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Who asked for it is to name this instance in its reports."""
+
+    instance: Mapping[str, Any]
+
+
+def _anything(events: Sequence[Event]) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRequest:
+    """`headers` have lower-case names; `pipeline` is the name or id in the address, if one is there. `check` raises
+    InvalidEvent for events that whoever sent it must not tell."""
+
+    body: bytes
+    headers: Headers
+    pipeline: str = ""
+    check: Callable[[Sequence[Event]], None] = _anything
+
+
 class Hearing:
     """`setups` are those of the sources that are on. `secret` gives a secret's value, or raises SecretMissing.
 
-    In all methods `headers` have lower-case names, and `pipeline` is the name or id in the address, if one is
-    there. They raise BadSignature, InvalidEvent, SecretMissing and StoreError.
+    The methods raise BadSignature, InvalidEvent, SecretMissing and StoreError.
     """
 
     def __init__(
@@ -72,36 +94,48 @@ class Hearing:
         self._secret = secret
         self.setups = setups
 
-    async def github(self, body: bytes, headers: Headers, pipeline: str = "") -> Taken:
-        await self._check("github", github.admits, body, headers)
-        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            body = form_payload(body)
-        document = parsed_object(body)
-        return await self._take(
-            "github", github.hear(document, headers), lambda: self._pipeline("github", document, pipeline)
-        )
+    async def github(self, request: ForeignRequest) -> Taken:
+        await self._check("github", github.admits, request)
+        form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        document = parsed_object(form_payload(request.body) if form else request.body)
+        heard = github.hear(document, request.headers)
+        return await self._take("github", heard, request, lambda: self._pipeline("github", document, request))
 
-    async def gitlab(self, body: bytes, headers: Headers, pipeline: str = "") -> Taken:
-        await self._check("gitlab", gitlab.admits, body, headers)
-        document = parsed_object(body)
-        return await self._take(
-            "gitlab", gitlab.hear(document, headers), lambda: self._pipeline("gitlab", document, pipeline)
-        )
+    async def gitlab(self, request: ForeignRequest) -> Taken:
+        await self._check("gitlab", gitlab.admits, request)
+        document = parsed_object(request.body)
+        heard = gitlab.hear(document, request.headers)
+        return await self._take("gitlab", heard, request, lambda: self._pipeline("gitlab", document, request))
+
+    async def ilert(self, request: ForeignRequest) -> Taken:
+        """The integration key in the body lets in, and says which pipeline it is."""
+        document = parsed_object(request.body)
+        pipeline = self._pipelines.pipeline_of_key(digest_of_key(ilert.key_of(document)))
+        if pipeline is None:
+            raise BadSignature(f"no pipeline has this {ilert.KEY}")
+        return await self._take("ilert", ilert.hear(document), request, lambda: pipeline.id)
+
+    async def sei(self, request: ForeignRequest) -> Taken | Registered:
+        document = parsed_object(request.body)
+        if (instance := sei.registered(document)) is not None:
+            return Registered(instance=instance)
+        run = sei.unwrapped(document)
+        return await self._take("sei", sei.hear(run), request, lambda: self._pipeline("sei", run, request))
 
     async def _check(
-        self, source: str, admits: Callable[[str, bytes, Headers], bool], body: bytes, headers: Headers
+        self, source: str, admits: Callable[[str, bytes, Headers], bool], request: ForeignRequest
     ) -> None:
         name = self.setups[source].secret
-        if name and not admits(await self._secret(name), body, headers):
+        if name and not admits(await self._secret(name), request.body, request.headers):
             raise BadSignature(
                 f"the request does not show the secret of the webhook, so {source} has not sent it"
             )
 
-    def _pipeline(self, source: str, document: Document, named: str) -> int | str:
+    def _pipeline(self, source: str, document: Document, request: ForeignRequest) -> int | str:
         """Not necessarily one that there is. Raises InvalidEvent when nobody says which."""
         setup = self.setups[source]
-        if named:
-            return self._reference(named)
+        if request.pipeline:
+            return self._reference(request.pipeline)
         said = known(document, setup.pipeline_path) if setup.pipeline_path else None
         if isinstance(said, int | str) and self._pipelines.find_pipeline(said) is not None:
             return said
@@ -118,12 +152,16 @@ class Hearing:
         digits = named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID
         return int(named) if digits and self._pipelines.find_pipeline(named) is None else named
 
-    async def _take(self, source: str, heard: Heard, pipeline: Callable[[], int | str]) -> Taken:
+    async def _take(
+        self, source: str, heard: Heard, request: ForeignRequest, pipeline: Callable[[], int | str]
+    ) -> Taken:
         if not heard.reports:
             return Taken(ignored=heard.ignored)
         reference = pipeline()
         documents = [report.document(source, reference, secrets.token_hex(16)) for report in heard.reports]
-        return await self._accept(parse_all(documents), heard.ignored)
+        events = parse_all(documents)
+        request.check(events)
+        return await self._accept(events, heard.ignored)
 
     async def _accept(self, events: Sequence[Event], ignored: tuple[str, ...]) -> Taken:
         """What was told before in other words does not count: the first telling does."""

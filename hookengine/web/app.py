@@ -52,7 +52,7 @@ def create_web(doors: Doors) -> FastAPI:
     if doors.api:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
         app.include_router(hooks_router(doors.triggers))
-        app.include_router(sources_router(doors.sources))
+        app.include_router(sources_router(doors.sources, doors.catalogue))
         app.include_router(tokens_router(doors.tokens))
         for router in doors.reading.routers():
             app.include_router(router)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from hookengine.sources import Hearing, Taken
+from hookengine.sources import ForeignRequest, Hearing, Registered, Taken
+from hookengine.web.access import CALLER
+from hookengine.web.callers import Pipelines, caller_of, check_events
 
 WEBHOOKS = "/api/sources"
+ILERT = "/api/deployment-events"
+SEI = "/v1/custom-cicd"
 
 OF_ANY = "The settings, or the report itself, say which pipeline it is about. 200 when nothing comes of it."
 OF_ONE = "The pipeline is named by id or name. 200 when nothing comes of it."
 
-Hears = Callable[[bytes, Mapping[str, str], str], Awaitable[Taken]]
+Hears = Callable[[ForeignRequest], Awaitable[Taken]]
+Answers = Callable[[Request, str], Awaitable[Response]]
 
 
-def sources_router(hearing: Hearing) -> APIRouter:
+def sources_router(hearing: Hearing, known: Pipelines) -> APIRouter:
     """Of those that are on."""
     router = APIRouter(tags=["sources"])
+    if "ilert" in hearing.setups:
+        _add_ilert(router, hearing)
+    if "sei" in hearing.setups:
+        _add_sei(router, hearing, known)
     webhooks = (("github", "GitHub", hearing.github), ("gitlab", "GitLab", hearing.gitlab))
     for name, system, hear in webhooks:
         if name in hearing.setups:
-            _add_webhook(router, name, system, hear)
+            _add_webhook(router, name, f"A webhook of {system}", partial(_told_of, hear, known))
     return router
 
 
@@ -33,35 +44,54 @@ def open_paths(hearing: Hearing) -> tuple[str, ...]:
     webhooks = [
         name for name in ("github", "gitlab") if name in hearing.setups and hearing.setups[name].secret
     ]
-    return tuple(path for name in webhooks for path in (f"{WEBHOOKS}/{name}", f"{WEBHOOKS}/{name}/*"))
+    paths = [path for name in webhooks for path in (f"{WEBHOOKS}/{name}", f"{WEBHOOKS}/{name}/*")]
+    return (*paths, ILERT) if "ilert" in hearing.setups else tuple(paths)
 
 
-def _add_webhook(router: APIRouter, name: str, system: str, hear: Hears) -> None:
-    path = f"{WEBHOOKS}/{name}"
+def _add_ilert(router: APIRouter, hearing: Hearing) -> None:
+    @router.post(ILERT, operation_id="hear_ilert", status_code=202)
+    async def deployment_event(request: Request) -> Response:
+        """Something was deployed, in the shape of ilert's deployment events. The integration key lets in."""
+        return told(await hearing.ilert(ForeignRequest(body=await request.body(), headers={})))
 
-    @router.post(
-        path,
-        operation_id=f"hear_{name}",
-        status_code=202,
-        summary=f"A webhook of {system}",
-        description=OF_ANY,
-    )
+
+def _add_sei(router: APIRouter, hearing: Hearing, known: Pipelines) -> None:
+    @router.post(SEI, operation_id="hear_sei", status_code=202)
+    async def run(request: Request) -> Response:
+        """A run has finished, in the shape of Harness SEI's custom CI/CD.
+
+        `{integration_id, name, type}` instead answers 200 with the `instance_guid` that its runs are to name.
+        """
+        taken = await hearing.sei(await _foreign(request, known))
+        return JSONResponse(dict(taken.instance)) if isinstance(taken, Registered) else told(taken)
+
+
+def _add_webhook(router: APIRouter, name: str, summary: str, answer: Answers) -> None:
+    """With and without the pipeline in the address."""
+    path, id_ = f"{WEBHOOKS}/{name}", f"hear_{name}"
+
+    @router.post(path, operation_id=id_, status_code=202, summary=summary, description=OF_ANY)
     async def of_any(request: Request) -> Response:
-        return told(await hear(await request.body(), headers_of(request), ""))
+        return await answer(request, "")
 
-    @router.post(
-        f"{path}/{{pipeline}}",
-        operation_id=f"hear_{name}_of_pipeline",
-        status_code=202,
-        summary=f"A webhook of {system} about one pipeline",
-        description=OF_ONE,
-    )
+    of_pipeline = {"operation_id": f"{id_}_of_pipeline", "summary": f"{summary} about one pipeline"}
+
+    @router.post(f"{path}/{{pipeline}}", status_code=202, description=OF_ONE, **of_pipeline)
     async def of_one(pipeline: str, request: Request) -> Response:
-        return told(await hear(await request.body(), headers_of(request), pipeline))
+        return await answer(request, pipeline)
 
 
-def headers_of(request: Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
+async def _told_of(hear: Hears, known: Pipelines, request: Request, pipeline: str) -> Response:
+    return told(await hear(await _foreign(request, known, pipeline)))
+
+
+async def _foreign(request: Request, known: Pipelines, pipeline: str = "") -> ForeignRequest:
+    """What came in with a token may be about no other pipelines than the token is for."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    foreign = ForeignRequest(body=await request.body(), headers=headers, pipeline=pipeline)
+    if CALLER not in request.scope:
+        return foreign
+    return replace(foreign, check=partial(check_events, caller_of(request), known=known))
 
 
 def told(taken: Taken) -> Response:
