@@ -126,7 +126,7 @@ async def test_a_token_of_one_pipeline_tells_of_that_one_only(tmp_path: Path) ->
         catalogue, store = doors.engine.engine.parts.catalogue, doors.engine.engine.parts.store
         catalogue.load(await store.create_pipeline("Other CI"))
         made = await doors.client.post(
-            "/api/tokens", headers=API, json={"name": "jenkins", "scopes": ["emit"], "pipeline": "Other CI"}
+            "/api/tokens", headers=API, json={"name": "jenkins", "scopes": ["emit"], "pipeline": 2}
         )
         mine = {"Authorization": f"ApiKey {made.json()['token']}"}
         allowed = await doors.post(SEI, {**RUN, "pipeline": "Other CI"}, mine)

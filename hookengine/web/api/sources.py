@@ -74,9 +74,13 @@ def _add_webhook(router: APIRouter, name: str, summary: str, answer: Answers) ->
     async def of_any(request: Request) -> Response:
         return await answer(request, "")
 
-    of_pipeline = {"operation_id": f"{id_}_of_pipeline", "summary": f"{summary} about one pipeline"}
-
-    @router.post(f"{path}/{{pipeline}}", status_code=202, description=OF_ONE, **of_pipeline)
+    @router.post(
+        f"{path}/{{pipeline}}",
+        operation_id=f"{id_}_of_pipeline",
+        status_code=202,
+        summary=f"{summary} about one pipeline",
+        description=OF_ONE,
+    )
     async def of_one(pipeline: str, request: Request) -> Response:
         return await answer(request, pipeline)
 
