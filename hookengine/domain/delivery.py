@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hookengine.domain.clock import Millis
@@ -84,6 +84,11 @@ class Delivery:
     @property
     def waiting(self) -> bool:
         return self.status in WAITING
+
+
+def asked_again(original: Delivery, replay_id: str, now: Millis) -> Delivery:
+    """A replay: the same news at the same place, with a life of its own."""
+    return replace(once_more(original, replay_id, now), repair_of=None, replay_of=original.id)
 
 
 def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:

@@ -50,17 +50,35 @@ class LaneBook:
         arrival.seq = lane.next_seq
         lane.next_seq += 1
         self.contested |= lane.agree_on_order(scope)
-        self.deliveries[arrival.id] = arrival
-        self._touch(arrival)
-        if lane.policy is LanePolicy.LATEST:
-            if lane.newest_place() > self.position(arrival):
-                self._end(arrival, DeliveryStatus.SUPERSEDED, "late: a newer state was accepted before it")
-                return
-            for older in self._waiting(besides=arrival):
-                self._supersede(older, arrival)
+        if lane.policy is LanePolicy.LATEST and lane.newest_place() > self.position(arrival):
+            self.deliveries[arrival.id] = arrival
+            self._end(arrival, DeliveryStatus.SUPERSEDED, "late: a newer state was accepted before it")
+            return
         lane.newest = (arrival.number, arrival.first_seq, arrival.rank, arrival.seq)
-        if lane.head_id is None or (lane.policy is LanePolicy.LATEST and lane.token is None):
-            self._set_head(arrival)
+        self._enter(arrival)
+
+    def replay(self, again: Delivery, scope: str | None, *, known_here: bool) -> str | None:
+        """A person asks for a delivery again, that has ended. Why that cannot be, or None: then it waits.
+
+        It keeps its place: where only the newest counts, nothing newer may have been accepted since; where all
+        count in order, it goes before what is newer, and its position says how old it is. `known_here`: its
+        `seq` is one of this lane, else it is new to it.
+        """
+        lane, agreed = self.lane, self.lane.scope
+        contested = lane.agree_on_order(scope)
+        latest = lane.policy is LanePolicy.LATEST
+        if not known_here:
+            again.seq = lane.next_seq
+        if latest and lane.newest_place() > self.position(again):
+            lane.scope = agreed
+            return "a newer state of the same thing was accepted after it"
+        self.contested |= contested
+        if latest or not known_here:
+            again.seq = lane.next_seq
+            lane.next_seq += 1
+            lane.newest = (again.number, again.first_seq, again.rank, again.seq)
+        self._enter(again)
+        return None
 
     def lease(self) -> Delivery | None:
         """Hand out the head if it is due, free and admitted; the caller opens attempt number `attempts`."""
@@ -148,6 +166,16 @@ class LaneBook:
         return self.lane.place(delivery.number, delivery.first_seq, delivery.rank, delivery.seq)
 
     # How it is decided
+
+    def _enter(self, arrival: Delivery) -> None:
+        """What counts from now on where only the newest does, else one more that waits its turn."""
+        lane, latest = self.lane, self.lane.policy is LanePolicy.LATEST
+        self.deliveries[arrival.id] = arrival
+        self._touch(arrival)
+        for older in self._waiting(besides=arrival) if latest else ():
+            self._supersede(older, arrival)
+        if lane.head_id is None or (latest and lane.token is None):
+            self._set_head(arrival)
 
     def _head(self) -> Delivery | None:
         return self.deliveries[self.lane.head_id] if self.lane.head_id else None

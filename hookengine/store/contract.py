@@ -93,6 +93,16 @@ class Remembered:
     actions: Mapping[ActionKey, tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedReplay:
+    """Delivery `replay_of` is to be sent once more, as delivery `id`: the same request, or another one with its
+    lane, if it was rendered `anew`."""
+
+    id: str
+    replay_of: str
+    anew: OwedDelivery | None = None
+
+
 class Seat(NamedTuple):
     """What a lease takes up at a node. `suspect`: nodes died while they were sending it."""
 
@@ -205,6 +215,16 @@ class Intake:
     """What came of accepting: an answer per event in order, the leases granted, and what ended unsent."""
 
     accepted: tuple[Accepted, ...]
+    leased: tuple[Leased, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """`fresh` is False if the replay of this id was there already. `endings`: what it superseded."""
+
+    fresh: bool = True
     leased: tuple[Leased, ...] = ()
     endings: tuple[Ending, ...] = ()
     notices: tuple[Notice, ...] = ()
@@ -345,6 +365,14 @@ class Store(Protocol):
 
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
         """Cancel a delivery for a person; its status afterwards. Raises NotFound."""
+        ...
+
+    async def replay(self, owed: OwedReplay, now: Millis, terms: LeaseTerms) -> Replayed:
+        """Owe a delivery that has ended once more, in its lane. The same id again changes nothing.
+
+        Raises NotFound, and ReplayRefused: nothing is written where it would put an older state over a newer
+        one, or where what it would send is not there any more.
+        """
         ...
 
     async def next_due(self, now: Millis) -> Millis | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hookengine.domain.clock import Millis
-from hookengine.store.contract import LeaseTerms, OwedEvent, Report
+from hookengine.store.contract import LeaseTerms, OwedEvent, OwedReplay, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,11 @@ class Cancel:
     terms: LeaseTerms
 
 
-Ask = Accept | Claim | Finish | Release | Cancel
+@dataclass(frozen=True, slots=True)
+class Replay:
+    owed: OwedReplay
+    now: Millis
+    terms: LeaseTerms
+
+
+Ask = Accept | Claim | Finish | Release | Cancel | Replay

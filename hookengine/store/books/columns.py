@@ -12,6 +12,7 @@ from hookengine.domain.event import Rank
 from hookengine.domain.gate import Gate
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane
+from hookengine.store.books.steps import Original
 
 Row = Sequence[Any]
 
@@ -35,6 +36,14 @@ DELIVERY = (
     f" seq, accepted_at, replay_of, repair_of, {', '.join(DELIVERY_CHANGES)}"
 )
 GATE = "key, open_at, failures, trips, probed_at, recovering_since, passed"
+
+ORIGINAL = f"""
+SELECT {", ".join(f"d.{name.strip()}" for name in DELIVERY.split(","))},
+    r.document, d.lane_id, l.policy, a.pipeline_id
+FROM delivery d LEFT JOIN request r ON r.id = d.request_id LEFT JOIN lane l ON l.id = d.lane_id
+LEFT JOIN event e ON e.id = d.event_id LEFT JOIN action a ON a.first_seq = e.action_seq
+"""
+"""What a replay must know of a delivery, each by its key."""
 
 _POLICIES = {str(policy): policy for policy in LanePolicy}
 _STATUSES = {str(status): status for status in DeliveryStatus}
@@ -98,6 +107,18 @@ def delivery_from(row: Row) -> Delivery:
         superseded_by=row[21],
         because=row[22],
         ended_at=row[23],
+    )
+
+
+def original_from(row: Row) -> Original:
+    """Of a row of ORIGINAL."""
+    request, lane_id, policy, pipeline_id = row[24:28]
+    return Original(
+        delivery=delivery_from(row),
+        request=request,
+        lane_id=lane_id,
+        policy=None if policy is None else _POLICIES[policy],
+        pipeline_id=pipeline_id,
     )
 
 

@@ -13,11 +13,12 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.errors import NotFound
 from hookengine.store.books import accepting, working
 from hookengine.store.books.accepting import Arrivals
-from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
+from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.books.claiming import Claims
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.outcome import Outcome
 from hookengine.store.books.page import Page, loading, put_in
+from hookengine.store.books.replaying import Replays
 from hookengine.store.books.steps import (
     Answer,
     Known,
@@ -61,6 +62,7 @@ class _Group:
         self._known = Known({}, {}, {})
         self._arrivals = Arrivals.of(desk.now, {}, {})
         self.claims = Claims(desk, self.outcomes)
+        self.replays = Replays(asks, self.outcomes)
         self._by_key: dict[str, Page] = {}
         self._settled: set[int] = set()  # tokens of attempts that were reported about, or given back
 
@@ -74,6 +76,7 @@ class _Group:
         )
         if look.events or look.tokens or look.deliveries:
             self._known = yield look
+        yield from self.replays.look()
         if not accepts:
             return
         known = yield LockActions({owed.action for _, ask in accepts for owed in ask.events})
@@ -88,7 +91,7 @@ class _Group:
             arrivals.written((yield arrivals.write_actions()))
 
     def open_pages(self) -> Generator[Step, Answer, None]:
-        keys, ids = self._arrivals.lanes(), dict[int, list[int]]()
+        keys, ids = self._arrivals.lanes() | self.replays.lanes(), dict[int, list[int]]()
         for index, ask in enumerate(self.asks):
             lane_id = self._lane_of(ask)
             if lane_id is not None:
@@ -99,12 +102,17 @@ class _Group:
                 self._by_key[lane.key] = page
                 for index in ids.get(lane.id, ()):
                     self._expect(page, index)
-        for index, delivery in self._arrivals.owed():
-            if delivery.request is not None:
-                self.desk.touch(self._by_key[delivery.lane_key], index)
+        self._expect_arrivals()
         for index, ask in enumerate(self.asks):
             if isinstance(ask, Claim):
                 yield from self.claims.find(index, ask)
+
+    def _expect_arrivals(self) -> None:
+        for index, delivery in self._arrivals.owed():
+            if delivery.request is not None:
+                self.desk.touch(self._by_key[delivery.lane_key], index)
+        for index, key in self.replays.by_key():
+            self.desk.touch(self._by_key[key], index)
 
     def load(self) -> Generator[Step, Answer, None]:
         pages = self.desk.pages
@@ -135,6 +143,8 @@ class _Group:
             if page is not None:
                 self._settled.add(ask.token)
                 working.release(desk, page, ask)
+        elif isinstance(ask, Replay):
+            self.replays.enter(desk, index, ask, desk.pages_of.get(index, ()))
         else:
             self._cancel(outcome, ask)
         for page in desk.pages_of.get(index, ()):
@@ -176,6 +186,7 @@ class _Group:
             yield from page.rows.values()
         for _, delivery in self._arrivals.owed():
             yield delivery
+        yield from self.replays.deliveries()
 
     def _cancels(self) -> int:
         """The most in one lane: each may take away what would be next."""
@@ -250,6 +261,8 @@ class _Group:
         return page if page is not None and page.lane.token == token else None
 
     def _lane_of(self, ask: Ask) -> int | None:
+        if isinstance(ask, Replay):
+            return self.replays.lane_of(ask)
         if isinstance(ask, (Finish, Release)):
             attempt = self._known.attempts.get(_token(ask))
             return None if attempt is None else attempt.lane_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hookengine.domain.delivery import ENDED
-from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release
+from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release, Replay
 from hookengine.store.books.page import Page
 from hookengine.store.contract import (
     Accepted,
@@ -17,12 +17,14 @@ from hookengine.store.contract import (
     Leased,
     Notice,
     NoticeKind,
+    Replayed,
 )
 
 
 @dataclass(slots=True)
 class Outcome:
     failure: Exception | None = None
+    known: bool = False  # a replay that was there already
     accepted: tuple[Accepted, ...] = ()
     leased: list[Leased] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Outcome:
             )
         if isinstance(ask, Finish):
             return self._finished()
+        if isinstance(ask, Replay):
+            return Replayed(fresh=not self.known, leased=tuple(self.leased), **told)  # type: ignore[arg-type]
         return tuple(self.endings) if isinstance(ask, Release) else self.status
 
     def _finished(self) -> Finished:

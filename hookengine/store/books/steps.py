@@ -51,6 +51,23 @@ class Look:
     deliveries: Collection[str] = ()
 
 
+class Original(NamedTuple):
+    """A delivery with what it sent (None: not there any more), its lane and the pipeline of its action."""
+
+    delivery: Delivery
+    request: str | None
+    lane_id: int | None
+    policy: LanePolicy | None
+    pipeline_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOriginals:
+    """Answer: {delivery id: Original} of those that exist. Locks nothing."""
+
+    ids: Collection[str]
+
+
 @dataclass(frozen=True, slots=True)
 class LockActions:
     """Answer: {key: ActionFacts} of those that exist, locked."""
@@ -251,6 +268,7 @@ class Write:
 
 Step = (
     Look
+    | LoadOriginals
     | LockActions
     | WriteActions
     | LockLanes

@@ -36,6 +36,7 @@ FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE a.token = ANY ($2::
 UNION ALL
 SELECT 3, id, status, NULL, lane_id, NULL, NULL FROM delivery WHERE id = ANY ($3::text[])
 """
+_LOAD_ORIGINALS = f"{columns.ORIGINAL} WHERE d.id = ANY ($1::text[])"
 _LOCK_ACTIONS = """
 SELECT a.pipeline_id, a.action_id, a.first_seq, a.revision, a.open_since, a.ended_number
 FROM unnest($1::bigint[], $2::text[]) AS k (pipeline_id, action_id)
@@ -149,6 +150,13 @@ async def look(connection: asyncpg.Connection, step: steps.Look) -> steps.Known:
     )
 
 
+async def load_originals(
+    connection: asyncpg.Connection, step: steps.LoadOriginals
+) -> dict[str, steps.Original]:
+    rows = await connection.fetch(_LOAD_ORIGINALS, list(step.ids))
+    return {row[0]: columns.original_from(row) for row in rows}
+
+
 async def lock_actions(
     connection: asyncpg.Connection, step: steps.LockActions
 ) -> dict[ActionKey, steps.ActionFacts]:
@@ -255,6 +263,7 @@ def _deliveries(rows: Rows) -> list[tuple[int, Delivery]]:
 
 STEPS: Mapping[type, Callable[[asyncpg.Connection, Any], Awaitable[Any]]] = {
     steps.Look: look,
+    steps.LoadOriginals: load_originals,
     steps.LockActions: lock_actions,
     steps.WriteActions: write_actions,
     steps.LockLanes: lock_lanes,

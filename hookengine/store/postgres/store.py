@@ -15,7 +15,7 @@ from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
-from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
+from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.cold import (
     actions,
     hooks,
@@ -43,8 +43,10 @@ from hookengine.store.contract import (
     LeftOff,
     Overdue,
     OwedEvent,
+    OwedReplay,
     Pruned,
     Remembered,
+    Replayed,
     Report,
 )
 from hookengine.store.migrations import upgrade
@@ -156,6 +158,10 @@ class PostgresStore:
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
         status: str = await self._committer.ask(Cancel(delivery_id, because, now, terms))
         return status
+
+    async def replay(self, owed: OwedReplay, now: Millis, terms: LeaseTerms) -> Replayed:
+        replayed: Replayed = await self._committer.ask(Replay(owed, now, terms))
+        return replayed
 
     async def next_due(self, now: Millis) -> Millis | None:
         asked = self._aside.run(

@@ -8,12 +8,13 @@ from typing import Any
 from hookengine.domain.attempt import Accept as Applied
 from hookengine.domain.attempt import TryAgain
 from hookengine.domain.clock import Millis
-from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
+from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.contract import (
     Claimed,
     Finished,
     Intake,
     Leased,
+    Replayed,
     Report,
 )
 
@@ -49,11 +50,13 @@ def moved(ask: Ask, by: Millis) -> Ask:
             return Release(ask.token, now, terms, ask.at + by)
         case Cancel():
             return Cancel(ask.delivery_id, ask.because, now, terms)
+        case Replay():
+            return Replay(ask.owed, now, terms)
 
 
 def move_back(result: Any, by: Millis) -> None:
     """Put what came of a call, fresh from the conversation, into the time of its node."""
-    if isinstance(result, Intake | Claimed):
+    if isinstance(result, Intake | Claimed | Replayed):
         for leased in result.leased:
             _move_back(leased, by)
     elif isinstance(result, Finished) and result.following is not None:

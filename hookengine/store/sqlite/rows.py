@@ -86,6 +86,11 @@ def look(connection: sqlite3.Connection, step: steps.Look) -> steps.Known:
     )
 
 
+def load_originals(connection: sqlite3.Connection, step: steps.LoadOriginals) -> dict[str, steps.Original]:
+    rows = connection.execute(f"{columns.ORIGINAL} WHERE d.id IN {_AMONG}", (_json(step.ids),))
+    return {row[0]: columns.original_from(row) for row in rows}
+
+
 def lock_actions(
     connection: sqlite3.Connection, step: steps.LockActions
 ) -> dict[ActionKey, steps.ActionFacts]:
@@ -266,6 +271,7 @@ def _deliveries(found: Collection[Any]) -> list[tuple[int, Delivery]]:
 
 STEPS: dict[type, Callable[[sqlite3.Connection, Any], Any]] = {
     steps.Look: look,
+    steps.LoadOriginals: load_originals,
     steps.LockActions: lock_actions,
     steps.WriteActions: write_actions,
     steps.LockLanes: lock_lanes,

@@ -18,7 +18,7 @@ from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
 from hookengine.errors import StoreBusy, StoreError
-from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release
+from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.cold import (
     actions,
     hooks,
@@ -46,8 +46,10 @@ from hookengine.store.contract import (
     LeftOff,
     Overdue,
     OwedEvent,
+    OwedReplay,
     Pruned,
     Remembered,
+    Replayed,
     Report,
 )
 from hookengine.store.migrations import upgrade
@@ -130,6 +132,10 @@ class SqliteStore:
     async def cancel(self, delivery_id: str, because: str, now: Millis, terms: LeaseTerms) -> str:
         status: str = await self._writer.ask(Cancel(delivery_id, because, now, terms))
         return status
+
+    async def replay(self, owed: OwedReplay, now: Millis, terms: LeaseTerms) -> Replayed:
+        replayed: Replayed = await self._writer.ask(Replay(owed, now, terms))
+        return replayed
 
     async def next_due(self, now: Millis) -> Millis | None:
         return await self._reader.ask(lambda connection: questions.next_due(connection, now))
