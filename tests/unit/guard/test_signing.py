@@ -125,6 +125,7 @@ def test_an_ed25519_secret_signs_with_v1a(raw: bytes) -> None:
         f"whsec_{base64.b64encode(bytes(23)).decode()}",
         f"whsec_{base64.b64encode(bytes(65)).decode()}",
         f"whsec_{base64.urlsafe_b64encode(bytes([255]) * 32).decode()}",
+        f"whsec_-{base64.b64encode(bytes(32)).decode()}",
         f"whsk_{base64.b64encode(bytes(31)).decode()}",
         f"whsk_{base64.b64encode(bytes(64)).decode()}",
     ],
