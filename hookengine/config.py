@@ -408,9 +408,7 @@ class Settings(BaseSettings):
         return Permissions(
             addresses=self.addresses,
             host_values=frozenset(self.delivery.allow_host_values),
-            audiences={
-                name: frozenset(secret.hosts) for name, secret in named.items() if secret.env or secret.file
-            },
+            audiences={name: secret.audience for name, secret in named.items() if not secret.stored},
             context_paths=SecretPaths(self.secrets.context_paths),
             context_hosts=frozenset(self.secrets.context_hosts),
             in_bodies=frozenset(name for name, secret in named.items() if secret.in_bodies),
