@@ -275,6 +275,7 @@ class Sources(_Group):
     gitlab: WebhookSource = WebhookSource()
     ilert: Source = Source()
     sei: SeiSource = SeiSource()
+    cloudevents: WideSource = WideSource()
 
 
 class Secrets(BaseModel):

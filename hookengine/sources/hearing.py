@@ -13,13 +13,15 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.engine.triggers import BadSignature
 from hookengine.errors import EventConflict, InvalidEvent
 from hookengine.guard.integration_key import digest_of_key
-from hookengine.sources import github, gitlab, ilert, sei
+from hookengine.sources import cdevents, cloudevents, github, gitlab, ilert, sei
 from hookengine.sources.body import form_payload, parsed_object
 from hookengine.sources.facts import known
-from hookengine.sources.report import Heard
+from hookengine.sources.report import Heard, Report
 
 Document = Mapping[str, Any]
 Headers = Mapping[str, str]
+Routed = tuple[Report, int | str]
+"""A report, and the pipeline it is about."""
 
 
 LONGEST_ID = 18  # digits
@@ -99,13 +101,13 @@ class Hearing:
         form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
         document = parsed_object(form_payload(request.body) if form else request.body)
         heard = github.hear(document, request.headers)
-        return await self._take("github", heard, request, lambda: self._pipeline("github", document, request))
+        return await self._take("github", self._routed("github", heard, document, request), heard, request)
 
     async def gitlab(self, request: ForeignRequest) -> Taken:
         await self._check("gitlab", gitlab.admits, request)
         document = parsed_object(request.body)
         heard = gitlab.hear(document, request.headers)
-        return await self._take("gitlab", heard, request, lambda: self._pipeline("gitlab", document, request))
+        return await self._take("gitlab", self._routed("gitlab", heard, document, request), heard, request)
 
     async def ilert(self, request: ForeignRequest) -> Taken:
         """The integration key in the body lets in, and says which pipeline it is."""
@@ -113,14 +115,26 @@ class Hearing:
         pipeline = self._pipelines.pipeline_of_key(digest_of_key(ilert.key_of(document)))
         if pipeline is None:
             raise BadSignature(f"no pipeline has this {ilert.KEY}")
-        return await self._take("ilert", ilert.hear(document), request, lambda: pipeline.id)
+        heard = ilert.hear(document)
+        return await self._take("ilert", [(report, pipeline.id) for report in heard.reports], heard, request)
 
     async def sei(self, request: ForeignRequest) -> Taken | Registered:
         document = parsed_object(request.body)
         if (instance := sei.registered(document)) is not None:
             return Registered(instance=instance)
         run = sei.unwrapped(document)
-        return await self._take("sei", sei.hear(run), request, lambda: self._pipeline("sei", run, request))
+        heard = sei.hear(run)
+        return await self._take("sei", self._routed("sei", heard, run, request), heard, request)
+
+    async def cloudevents(self, request: ForeignRequest) -> Taken:
+        """Raises NotACloudEvent and UnknownFormat, too. All of a batch is accepted, or nothing of it."""
+        routed: list[Routed] = []
+        ignored: list[str] = []
+        for event in cloudevents.opened(request.body, request.headers):
+            heard = cdevents.hear(event)
+            routed += self._routed("cloudevents", heard, event, request)
+            ignored += heard.ignored
+        return await self._take("cloudevents", routed, Heard(ignored=tuple(ignored)), request)
 
     async def _check(
         self, source: str, admits: Callable[[str, bytes, Headers], bool], request: ForeignRequest
@@ -152,13 +166,13 @@ class Hearing:
         digits = named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID
         return int(named) if digits and self._pipelines.find_pipeline(named) is None else named
 
+    def _routed(self, source: str, heard: Heard, document: Document, request: ForeignRequest) -> list[Routed]:
+        return [(report, self._pipeline(source, document, request)) for report in heard.reports]
+
     async def _take(
-        self, source: str, heard: Heard, request: ForeignRequest, pipeline: Callable[[], int | str]
+        self, source: str, routed: Sequence[Routed], heard: Heard, request: ForeignRequest
     ) -> Taken:
-        if not heard.reports:
-            return Taken(ignored=heard.ignored)
-        reference = pipeline()
-        documents = [report.document(source, reference, secrets.token_hex(16)) for report in heard.reports]
+        documents = [report.document(source, pipeline, secrets.token_hex(16)) for report, pipeline in routed]
         events = parse_all(documents)
         request.check(events)
         return await self._accept(events, heard.ignored)

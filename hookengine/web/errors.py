@@ -24,8 +24,11 @@ from hookengine.errors import (
     StoreError,
 )
 from hookengine.guard.vault import SecretMissing
+from hookengine.sources.cloudevents import NotACloudEvent, UnknownFormat
 
 STATUS: Mapping[type[HookEngineError], int] = {
+    NotACloudEvent: 400,
+    UnknownFormat: 415,
     InvalidEvent: 422,
     InvalidSecret: 422,
     InvalidQuery: 422,

@@ -36,6 +36,9 @@ def sources_router(hearing: Hearing, known: Pipelines) -> APIRouter:
     for name, system, hear in webhooks:
         if name in hearing.setups:
             _add_webhook(router, name, f"A webhook of {system}", partial(_told_of, hear, known))
+    if "cloudevents" in hearing.setups:
+        answer = partial(_told_of, hearing.cloudevents, known)
+        _add_webhook(router, "cloudevents", "CloudEvents with CDEvents in them", answer)
     return router
 
 
