@@ -80,6 +80,25 @@ async def test_an_older_success_becomes_inactive_unless_it_is_production(
     assert github.deployments.states(2) == ("success",)
 
 
+async def test_only_a_success_retires_the_older_one(github: GitHub, client: httpx.AsyncClient) -> None:
+    for state in ("success", "failure"):
+        number = (await create(client, environment="staging")).json()["id"]
+        await client.post(f"{DEPLOYMENTS}/{number}/statuses", json={"state": state})
+
+    assert github.deployments.states(1) == ("success",)
+
+
+async def test_a_status_is_answered_with_what_was_sent(client: httpx.AsyncClient) -> None:
+    number = (await create(client, environment="staging", description="d" * 140)).json()["id"]
+    sent = {"state": "success", "description": "d" * 140, "log_url": "https://x.test/1", "environment": "qa"}
+
+    answer = await client.post(
+        f"{DEPLOYMENTS}/{number}/statuses", json={**sent, "environment_url": "https://qa.test/"}
+    )
+
+    assert answer.json().items() >= {**sent, "environment_url": "https://qa.test/"}.items()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

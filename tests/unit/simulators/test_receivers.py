@@ -292,6 +292,23 @@ async def test_slack_says_in_the_body_how_it_went(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
+    ("blocks", "ok"),
+    [
+        ([{"type": "divider"}] * 50, True),
+        ([{"type": "divider"}] * 51, False),
+        ([{"type": "section", "text": {"text": "x" * 3000}}], True),
+        ({"type": "divider"}, False),
+        (["divider"], False),
+        ([{"type": 1}], False),
+    ],
+)
+async def test_slack_checks_blocks_one_by_one(connect: Connect, blocks: object, ok: bool) -> None:
+    message = {"channel": "C1", "text": "x" * 40_000, "blocks": blocks}
+
+    assert (await connect(Slack(tokens={"t"})).post(POST_MESSAGE, json=message)).json()["ok"] is ok
+
+
+@pytest.mark.parametrize(
     ("authorization", "error"), [("Bearer no", "invalid_auth"), ("", "not_authed"), ("Basic t", "not_authed")]
 )
 async def test_slack_refuses_an_unknown_token_under_a_200(
@@ -330,6 +347,12 @@ def card(text: str) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
+def card_with(**changes: object) -> dict[str, Any]:
+    message = card("x")
+    message["attachments"][0]["content"] |= changes
+    return message
+
+
 async def test_teams_accepts_an_adaptive_card(connect: Connect) -> None:
     teams = Teams(tokens={"signature"})
 
@@ -348,6 +371,12 @@ async def test_teams_accepts_an_adaptive_card(connect: Connect) -> None:
         (WORKFLOW, {"text": "x"}, 400),
         (WORKFLOW, {"@type": "MessageCard", "text": "x"}, 400),
         (WORKFLOW, {"type": "message", "attachments": []}, 400),
+        (WORKFLOW, {**card("x"), "type": "note"}, 400),
+        (WORKFLOW, {"type": "message", "attachments": {"0": "x"}}, 400),
+        (WORKFLOW, {"type": "message", "attachments": [{"contentType": "text/html", "content": {}}]}, 400),
+        (WORKFLOW, card_with(type="HeroCard"), 400),
+        (WORKFLOW, card_with(version=1.4), 400),
+        (WORKFLOW, card_with(body=[]), 400),
     ],
 )
 async def test_teams_refuses_what_is_no_card_or_too_large(
