@@ -47,6 +47,7 @@ from hookengine.manifest.fields import (
     Hosts,
     Networks,
     ProxyUrl,
+    PublicUrl,
     Size,
     Texts,
     database_inside,
@@ -80,6 +81,8 @@ class Server(_Group):
     """The port to listen on; 0: any free one."""
     max_body: Size = 1024 * 1024
     """Requests with larger bodies are refused."""
+    public_url: PublicUrl = ""
+    """Where others find this server, such as https://hooks.acme.io; left out: where whoever asks has found it."""
 
 
 class SecretSource(_Group):
@@ -504,7 +507,7 @@ def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence
     """A pipeline's context stands in a file and in the database as it is: no place for a secret."""
     hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
     for number, pipeline in enumerate(manifest.pipelines):
-        for path in secrets_in(pipeline.context, paths):
+        for path in secrets_in(pipeline.context, SecretPaths(paths)):
             at: Location = ("pipelines", number, "context", *path.split("."))
             yield document.problem(at, "a secret must not stand here", hint=hint)
 

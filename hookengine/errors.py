@@ -12,6 +12,7 @@ what somebody did wrong is one of these:
     ├── InvalidQuery         what is asked for cannot be understood
     ├── ReplayRefused        a delivery cannot be sent once more
     ├── EventConflict        the id is known with another body
+    ├── InvalidDefinition    a pipeline or hook is wrong: its author must act
     ├── NotFound             no such thing
     ├── ManagedElsewhere     files manage it: change it there
     ├── Outdated             it was changed meanwhile: look again
@@ -108,6 +109,16 @@ class InvalidQuery(HookEngineError):
 
 class ReplayRefused(HookEngineError):
     """A delivery cannot be sent once more; the text says why."""
+
+
+class InvalidDefinition(HookEngineError):
+    """A pipeline, hook or incoming hook is wrong, or a request about one: `errors` maps field to messages."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors = {field: list(messages) for field, messages in errors.items()}
+        super().__init__(
+            "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
+        )
 
 
 class EventConflict(HookEngineError):

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from hookengine.engine.watchdog import WATCH_EVERY
 from hookengine.engine.wire.pool import LONGEST_IDLE
 from hookengine.errors import InvalidEvent
 from hookengine.manifest import Manifest
+from hookengine.web.api.editor import Editor
 from hookengine.web.app import Doors, create_web
 
 GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
@@ -106,6 +108,8 @@ class HookEngine:
                 intake=self.parts.intake,
                 triggers=self.parts.triggers,
                 reading=self.parts.reading,
+                store=self.parts.store,
+                editor=self._editor(),
                 ready=self._ready,
                 metrics=self.parts.exposition,
                 metrics_public=self.settings.metrics.public,
@@ -115,7 +119,20 @@ class HookEngine:
                 catalogue=self.parts.catalogue,
                 largest_body=self.settings.server.max_body,
                 version=__version__,
+                public_url=self.settings.server.public_url,
             )
+        )
+
+    def _editor(self) -> Editor:
+        vault = self.parts.vault
+
+        def names(pipeline_id: int | None, hook_id: str) -> set[str]:
+            return {*vault.refs(pipeline_id or 0), *vault.refs_of(hook_id)}
+
+        return Editor(
+            desk=self.parts.definitions,
+            secret_names=names,
+            permissions=replace(self.settings.permissions, audiences=None),
         )
 
     async def _ready(self) -> None:

@@ -18,6 +18,7 @@ from hookengine.domain.clock import Clock
 from hookengine.domain.token import Token
 from hookengine.engine.asking import Asker
 from hookengine.engine.catalogue import Catalogue
+from hookengine.engine.definition_desk import DefinitionDesk
 from hookengine.engine.explaining import Explainer
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
@@ -81,6 +82,7 @@ class Parts:
     secrets: SecretDesk
     token_ring: TokenRing
     tokens: TokenDesk
+    definitions: DefinitionDesk
     pool: Pool
     exposition: Exposition
 
@@ -132,7 +134,7 @@ async def assemble(
         catalogue=catalogue,
         worker=worker,
         intake=intake,
-        triggers=Triggers(store, catalogue, intake, clock, vault.value),
+        triggers=Triggers(store, catalogue, intake, clock, vault.incoming_secret),
         hearing=Hearing(intake, catalogue, _setups(settings), vault.value),
         upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
@@ -142,6 +144,7 @@ async def assemble(
         secrets=SecretDesk(store, seal, reloader, clock),
         token_ring=token_ring,
         tokens=TokenDesk(store, reloader, clock),
+        definitions=DefinitionDesk(store, catalogue, reloader, seal, clock),
         pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
     )

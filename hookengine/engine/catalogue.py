@@ -53,11 +53,16 @@ class Catalogue:
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
+        """In the order of their ids."""
         return tuple(self._hooks.values())
 
     def find_hook(self, hook_id: str) -> Hook | None:
         """As it is now."""
         return self._hooks.get(hook_id)
+
+    def find_incoming(self, hook_id: str) -> IncomingHook | None:
+        """Active or not."""
+        return self._incoming.get(hook_id)
 
     @property
     def incoming_hooks(self) -> tuple[IncomingHook, ...]:

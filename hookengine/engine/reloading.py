@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
@@ -23,17 +25,19 @@ class Reloader:
         self._catalogue = catalogue
         self._signals = signals
         self._version = 0
+        self._turn = asyncio.Lock()
 
     async def reload(self) -> None:
-        """Raises StoreError."""
-        version, definitions = await self._store.definitions(self._version)
-        if definitions is not None:
-            self._tokens.know(definitions.tokens)
-            self._shelf.know(definitions.secrets)
-            self._catalogue.load(definitions)
-            self._version = version
-            for hook_id, error in self._catalogue.unfit():
-                self._signals.announce(signals.HOOK_UNFIT, hook=hook_id, because=str(error))
+        """What was committed before this was called counts when it returns. Raises StoreError."""
+        async with self._turn:  # an answer that is late must not undo a newer one
+            version, definitions = await self._store.definitions(self._version)
+            if definitions is not None:
+                self._tokens.know(definitions.tokens)
+                self._shelf.know(definitions.secrets)
+                self._catalogue.load(definitions)
+                self._version = version
+                for hook_id, error in self._catalogue.unfit():
+                    self._signals.announce(signals.HOOK_UNFIT, hook=hook_id, because=str(error))
 
     async def keep_up(self) -> None:
         """What cannot be loaded now is tried again; until then what was loaded last counts."""

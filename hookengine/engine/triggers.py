@@ -44,7 +44,7 @@ class Triggered:
 
 
 class Triggers:
-    """`secret` gives the value of a named secret, or raises SecretMissing."""
+    """`secret` gives the value of the secret that an incoming hook names, or raises SecretMissing."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Triggers:
         catalogue: Catalogue,
         intake: Intake,
         clock: Clock,
-        secret: Callable[[str], Awaitable[str]],
+        secret: Callable[[IncomingHook], Awaitable[str]],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -119,7 +119,7 @@ class Triggers:
         if hook.secret is None:
             return
         signature = headers.get(hook.signature_header.lower(), "")
-        if not signature or not verify_hmac(await self._secret(hook.secret), body, signature):
+        if not signature or not verify_hmac(await self._secret(hook), body, signature):
             raise BadSignature(f"the header {hook.signature_header} must hold the HMAC-SHA256 of the body")
 
 

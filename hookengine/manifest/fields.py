@@ -26,6 +26,7 @@ _POSTGRES = "postgresql://user:password@host:5432/name"
 _PLACE = r"([A-Za-z0-9_.%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _WHO_AND_WHERE = re.compile(rf"([^/?#@]*@)?({_PLACE}(,{_PLACE})*)?")  # no place: a socket, or as $PGHOST says
 _PROXY = re.compile(r"http://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})/?")
+_PUBLIC = re.compile(r"https?://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]{1,255}")
 
@@ -112,11 +113,18 @@ def _proxy(url: str) -> str:
     return f"http://{f'[{host}]' if isinstance(host, IPv6Address) else host}:{int(found[2])}"
 
 
+def _public(url: str) -> str:
+    if url and not _PUBLIC.fullmatch(url):
+        raise ValueError("must be such as https://hooks.acme.io, perhaps with a path, without a query")
+    return url.rstrip("/")
+
+
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[list[Host], BeforeValidator(_listed)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_listed)]
 
+PublicUrl = Annotated[str, AfterValidator(_public)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 

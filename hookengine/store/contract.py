@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
@@ -293,6 +293,21 @@ class Horizon:
     now: Millis
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRequest:
+    """An attempt with its request. `outcome` is None while it is under way; `detail` is all that is known of it."""
+
+    delivery_id: str
+    attempt: int
+    hook_id: str
+    action_id: str | None
+    started_at: Millis
+    finished_at: Millis | None
+    outcome: str | None
+    detail: Mapping[str, Any]
+    request: RenderedRequest | None
+
+
 LeftOff = tuple[int, Millis]
 """Where in pruning to go on: at which kind of thing, and at how old a one."""
 
@@ -437,6 +452,12 @@ class Store(Protocol):
     async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
         """All that the hook ever was, the newest first, and when it became so."""
         ...
+
+    async def sent_by(self, hook_id: str, offset: int, limit: int) -> tuple[int, tuple[SentRequest, ...]]:
+        """How many attempts the hook's deliveries had, and some of them, the newest delivery first."""
+        ...
+
+    async def sent(self, delivery_id: str, attempt: int) -> SentRequest | None: ...
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         """The version of what is defined, and all of it; None instead if the version is `known`."""

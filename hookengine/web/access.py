@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from hookengine.web.errors import error_response
 from hookengine.web.scopes import scope_of
 
 SLOWEST_BODY = 20  # seconds until the whole body of a request must have arrived
+_TRIGGER = re.compile(r"/hooks/[^/]+/trigger")
+"""For POST only: with other methods the same path is that of an outgoing hook whose id is `trigger`."""
+
 OPEN_PATHS = ("/healthz", "/readyz")
 
 
@@ -76,7 +80,7 @@ class AccessMiddleware:
         await self._app(scope, _replayed(body, receive), send)
 
     def _refusal(self, scope: Scope, authorization: str) -> Response | None:
-        if self._is_open(scope["path"]):
+        if self._is_open(scope["method"], scope["path"]):
             return None
         caller = self._callers.caller(authorization)
         if caller is None:
@@ -91,11 +95,13 @@ class AccessMiddleware:
         scope[CALLER] = caller
         return None
 
-    def _is_open(self, path: str) -> bool:
+    def _is_open(self, method: str, path: str) -> bool:
+        if method == "POST" and _TRIGGER.fullmatch(path):
+            return True
         parent, _, step = path.rpartition("/")
         if step and f"{parent}/*" in self._open_paths:
             return True
-        return path in self._open_paths or (path.startswith("/hooks/") and path.endswith("/trigger"))
+        return path in self._open_paths
 
     async def _body(self, declared: str, receive: Receive) -> bytes | None:
         """The whole body; None when it is larger than allowed, by its own word or in fact."""

@@ -15,11 +15,14 @@ from hookengine.engine.triggers import BadSignature
 from hookengine.errors import (
     EventConflict,
     HookEngineError,
+    InvalidDefinition,
     InvalidEvent,
     InvalidQuery,
     InvalidSecret,
     InvalidToken,
+    ManagedElsewhere,
     NotFound,
+    Outdated,
     ReplayRefused,
     StoreError,
 )
@@ -32,7 +35,10 @@ STATUS: Mapping[type[HookEngineError], int] = {
     InvalidEvent: 422,
     InvalidSecret: 422,
     InvalidQuery: 422,
+    InvalidDefinition: 422,
     EventConflict: 409,
+    ManagedElsewhere: 409,
+    Outdated: 409,
     InvalidToken: 422,
     ReplayRefused: 409,
     NotFound: 404,
@@ -62,7 +68,7 @@ def told(error: HookEngineError) -> Response:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         raise error
-    if isinstance(error, InvalidEvent | InvalidQuery):
+    if isinstance(error, InvalidEvent | InvalidQuery | InvalidDefinition):
         return error_response(status, "The given data was invalid.", error.errors)
     if isinstance(error, InvalidSecret):
         return error_response(status, "The given data was invalid.", {error.field: [str(error)]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hookengine.domain.context import MARK
@@ -91,9 +91,9 @@ def belongs_to(pipeline_id: object, path: str) -> str:
     return f"{pipeline_id}|{path}"
 
 
-def secrets_in(data: Mapping[str, Any], paths: Sequence[str]) -> Iterator[str]:
-    """Where a secret stands in the open in what `paths` (as `secrets.context_paths`) are asked of."""
-    yield from _standing_open(data, SecretPaths(paths), "")
+def secrets_in(data: Mapping[str, Any], paths: SecretPaths) -> Iterator[str]:
+    """Where a secret stands in the open, `paths` being where secrets stand."""
+    yield from _standing_open(data, paths, "")
 
 
 def _standing_open(data: Mapping[str, Any], paths: SecretPaths, prefix: str) -> Iterator[str]:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from hookengine.domain.hook import Hook
+from hookengine.domain.pipeline import IncomingHook
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.domain.secret import of_hook, of_pipeline, reference
+from hookengine.domain.secret import of_hook, of_incoming, of_pipeline, reference
 from hookengine.guard.vault.audience import check_audience
 from hookengine.guard.vault.context import CONTEXT, ContextSecrets
 from hookengine.guard.vault.failing import SecretMissing
@@ -55,6 +56,12 @@ class Vault:
     async def value(self, name: str) -> str:
         """Of a secret of everyone's, for use in here. Raises SecretMissing, StoreError."""
         return await self._value(NAMED + name)
+
+    async def incoming_secret(self, hook: IncomingHook) -> str:
+        """What requests to it are signed with: its own if it has one. Raises SecretMissing, StoreError."""
+        name = hook.secret or ""
+        own = reference(of_incoming(hook.id), name)
+        return await self._value(own if self._shelf.find(own) else NAMED + name)
 
     async def signing_secrets(self, hook: Hook) -> list[str]:
         """What the hook's requests are signed with; they leave the engine in no other way.

@@ -18,6 +18,7 @@ from hookengine.domain.token import Token
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.cold import (
     actions,
+    attempts,
     hooks,
     pipelines,
     pruning,
@@ -48,6 +49,7 @@ from hookengine.store.contract import (
     Remembered,
     Replayed,
     Report,
+    SentRequest,
 )
 from hookengine.store.migrations import upgrade
 from hookengine.store.postgres.aside import Aside
@@ -223,6 +225,14 @@ class PostgresStore:
 
     async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
         return await self._aside.run(lambda connection, ahead: hooks.revisions(connection, hook_id))
+
+    async def sent_by(self, hook_id: str, offset: int, limit: int) -> tuple[int, tuple[SentRequest, ...]]:
+        return await self._aside.run(
+            lambda connection, ahead: attempts.of_hook(connection, hook_id, offset, limit)
+        )
+
+    async def sent(self, delivery_id: str, attempt: int) -> SentRequest | None:
+        return await self._aside.run(lambda connection, ahead: attempts.one(connection, delivery_id, attempt))
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._aside.run(lambda connection, ahead: defining.definitions(connection, known))

@@ -21,6 +21,7 @@ from hookengine.errors import StoreBusy, StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.cold import (
     actions,
+    attempts,
     hooks,
     pipelines,
     pruning,
@@ -51,6 +52,7 @@ from hookengine.store.contract import (
     Remembered,
     Replayed,
     Report,
+    SentRequest,
 )
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import questions
@@ -181,6 +183,12 @@ class SqliteStore:
 
     async def revisions(self, hook_id: str) -> tuple[tuple[Hook, Millis], ...]:
         return await self._read_aside(lambda connection: hooks.revisions(connection, hook_id))
+
+    async def sent_by(self, hook_id: str, offset: int, limit: int) -> tuple[int, tuple[SentRequest, ...]]:
+        return await self._read_aside(lambda connection: attempts.of_hook(connection, hook_id, offset, limit))
+
+    async def sent(self, delivery_id: str, attempt: int) -> SentRequest | None:
+        return await self._read_aside(lambda connection: attempts.one(connection, delivery_id, attempt))
 
     async def definitions(self, known: int = 0) -> tuple[int, Definitions | None]:
         return await self._read_aside(lambda connection: defining.definitions(connection, known))

@@ -1,31 +1,247 @@
-"""POST /hooks/{id}/trigger: the public URL of an incoming hook."""
+"""/api/hooks: outgoing hooks, as a file would define them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from hookengine.engine.triggers import Triggers
+from hookengine.domain.clock import as_text
+from hookengine.domain.definition import Kind, Note
+from hookengine.domain.hook import Hook, HookState
+from hookengine.errors import InvalidDefinition, NotFound
+from hookengine.manifest.checking import unknown_name
+from hookengine.manifest.documents import hook_document, request_document
+from hookengine.web.api import devopness_examples as examples
+from hookengine.web.api.answers import Force, failures, json_answer, json_body
+from hookengine.web.api.bodies import object_in
+from hookengine.web.api.editor import Editor
+
+HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.HOOK_ID])]
+
+CREATE: Final[dict[str, Any]] = {
+    "pipeline": 1,
+    "preset": "github/commit-status",
+    "with": {"repository": "acme/shop", "token": "{{ application.source_provider.access_token }}"},
+}
+HOOK_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "A hook as in a file: its own request, or a preset with its blanks filled.",
+}
+_HOOK: Final[dict[str, Any]] = {
+    "id": examples.HOOK_ID,
+    "name": "CI(build)",
+    "active": True,
+    "trigger_when": {"events": ["action.started"], "conditions": []},
+    "action_type": "deploy",
+    "method": "POST",
+    "target_url": examples.CREATE["target_url"],
+    "settings": examples.CREATE["settings"],
+    "pipeline": 1,
+    "version": 1,
+    "state": "active",
+    "because": None,
+    "managed_by": "api",
+    "created_at": "2026-11-22T10:15:00.250Z",
+    "updated_at": "2026-11-22T10:15:00.250Z",
+}
+_STATES: Final = {
+    "enable": (HookState.ACTIVE, "Match events again. What was cancelled meanwhile stays so."),
+    "disable": (HookState.DISABLED, "Match nothing any more; what waits is cancelled."),
+    "pause": (HookState.PAUSED, "Go on matching events, but let what it owes wait."),
+}
 
 
-def hooks_router(triggers: Triggers) -> APIRouter:
-    router = APIRouter()
-
-    @router.post("/hooks/{hook_id}/trigger", operation_id="trigger_hook", status_code=202)
-    async def trigger(hook_id: str, request: Request) -> Response:
-        """Start an action of the hook's pipeline. 200 when its conditions do not hold and nothing starts."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        triggered = await triggers.trigger(hook_id, await request.body(), headers)
-        body: dict[str, Any] = {"message": "The action was started.", "errors": None}
-        if triggered.action_id is None:
-            return JSONResponse({**body, "message": f"Nothing was started: {triggered.because}."})
-        answer = triggered.answer or {}
-        return JSONResponse(
-            {**body, "action": answer["action"], "event": {"id": answer["id"]}, "hooks": answer["hooks"]},
-            202,
-            headers={"x-devopness-action-id": str(triggered.action_id)},
-        )
-
+def hooks_router(editor: Editor) -> APIRouter:
+    router = APIRouter(prefix="/api/hooks", tags=["hooks"])
+    _add_defining(router, editor)
+    _add_reading(router, editor)
+    for name, (state, meaning) in _STATES.items():
+        _add_switch(router, editor, name, state, meaning)
     return router
+
+
+def _add_defining(router: APIRouter, editor: Editor) -> None:
+    @router.post(
+        "",
+        operation_id="create_hook",
+        status_code=201,
+        responses={201: json_answer("The hook", _HOOK), **failures(409, 413, 422)},
+        openapi_extra=json_body(HOOK_SCHEMA, CREATE),
+    )
+    async def create_hook(request: Request) -> Response:
+        """Create a hook of a pipeline, which is named by id or name, or of all pipelines if it names none."""
+        document = await object_in(request)
+        pipeline_id = await pipeline_named(editor, document.pop("pipeline", None))
+        hook = await editor.create_hook(document, pipeline_id)
+        return JSONResponse(await _shown(editor, hook), 201)
+
+    @router.patch(
+        "/{hook_id}",
+        operation_id="change_hook",
+        responses={200: json_answer("The hook", _HOOK), **failures(404, 409, 413, 422)},
+        openapi_extra=json_body(HOOK_SCHEMA, {"name": "CI(build), on main"}),
+    )
+    async def change_hook(hook_id: HookId, request: Request, force: Force = False) -> dict[str, Any]:
+        """Change what is said; null takes a key away; all else stays as it is, inside of `settings`,
+        `trigger_when` and `with` too. One that goes to another host loses the secrets of its own."""
+        changes = await object_in(request)
+        return await _shown(editor, await editor.change_hook(hook_id, changes, force=force))
+
+    @router.delete(
+        "/{hook_id}",
+        operation_id="remove_hook",
+        status_code=204,
+        responses={204: {"description": "It is gone"}, **failures(404, 409, 422)},
+    )
+    async def remove_hook(hook_id: HookId, force: Force = False) -> Response:
+        """Delete it; what it still owes is cancelled."""
+        await editor.desk.change_hook(hook_id, lambda _: None, force=force)
+        return Response(status_code=204)
+
+
+def _add_reading(router: APIRouter, editor: Editor) -> None:
+    @router.get(
+        "",
+        operation_id="list_hooks",
+        responses={200: json_answer("Some of them", {"items": [_HOOK], "next": None}), **failures(422)},
+    )
+    async def list_hooks(
+        pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
+        name: str | None = None,
+        state: HookState | None = None,
+        after: Annotated[str, Query(description="Where the list before this one ended")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> dict[str, Any]:
+        """By their ids. `next` is the `after` of the list that follows, null at the end."""
+        wanted = None if pipeline is None else await pipeline_named(editor, pipeline)
+        found = [
+            hook
+            for hook in (await editor.desk.newest()).hooks
+            if hook.id > after
+            and (wanted is None or hook.pipeline_id == wanted)
+            and name in (None, hook.name)
+            and state in (None, hook.state)
+        ]
+        found.sort(key=lambda hook: hook.id)
+        items = await shown_all(editor, found[:limit])
+        return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
+
+    @router.get(
+        "/{hook_id}",
+        operation_id="show_hook",
+        responses={200: json_answer("The hook", _HOOK), **failures(404, 422)},
+    )
+    async def show_hook(hook_id: HookId) -> dict[str, Any]:
+        """As a file would define it, and what became of it. Secrets are names."""
+        return await _shown(editor, await editor.desk.hook(hook_id))
+
+    @router.get(
+        "/{hook_id}/versions",
+        operation_id="list_hook_versions",
+        responses={
+            200: json_answer("All of them", {"items": [{"version": 1, **examples.CREATE}]}),
+            **failures(404, 422),
+        },
+    )
+    async def list_hook_versions(hook_id: HookId) -> dict[str, Any]:
+        """Everything it ever was, the newest first. Deliveries name the version they were rendered with."""
+        revisions = await editor.desk.revisions(hook_id)
+        return {"items": [_version(hook, as_text(at)) for hook, at in revisions]}
+
+    @router.get(
+        "/{hook_id}/versions/{version}",
+        operation_id="get_hook_version",
+        responses={
+            200: json_answer("What it was then", {"version": 1, **examples.CREATE}),
+            **failures(404, 422),
+        },
+    )
+    async def get_hook_version(
+        hook_id: HookId, version: Annotated[int, Path(ge=1, le=2**31 - 1)]
+    ) -> dict[str, Any]:
+        for hook, at in await editor.desk.revisions(hook_id):
+            if hook.revision == version:
+                return _version(hook, as_text(at))
+        raise NotFound("version", version)
+
+
+def _add_switch(router: APIRouter, editor: Editor, name: str, state: HookState, meaning: str) -> None:
+    wants_reason = state is not HookState.ACTIVE
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 300}},
+        "required": ["reason"] if wants_reason else [],
+    }
+
+    @router.post(
+        f"/{{hook_id}}/{name}",
+        operation_id=f"{name}_hook",
+        description=meaning,
+        responses={200: json_answer("The hook", _HOOK), **failures(404, 413, 422)},
+        openapi_extra=json_body(schema, {"reason": "the shop moves to another host"}, required=wants_reason),
+    )
+    async def switch(hook_id: HookId, request: Request) -> dict[str, Any]:
+        document = await object_in(request) if wants_reason or await request.body() else {}
+        because = _reason(document, required=wants_reason)
+        return await _shown(editor, await editor.desk.switch(hook_id, state, because))
+
+
+def _reason(document: dict[str, Any], *, required: bool) -> str:
+    reason = document.get("reason", "")
+    if not isinstance(reason, str) or len(reason) > 300 or "\0" in reason:
+        raise InvalidDefinition({"reason": ["Must be a text of up to 300 characters."]})
+    if required and not reason.strip():
+        raise InvalidDefinition({"reason": ["Is required: others will want to know."]})
+    return reason.strip()
+
+
+async def pipeline_named(editor: Editor, reference: Any) -> int | None:
+    """The id of the pipeline of this id or name; None for none. Raises InvalidDefinition."""
+    if reference is None:
+        return None
+    catalogue = await editor.desk.newest()
+    found = None
+    if isinstance(reference, int | str) and not isinstance(reference, bool):
+        found = catalogue.find_pipeline(reference)
+        if found is None and isinstance(reference, str) and reference.isdecimal():
+            found = catalogue.find_pipeline(int(reference))
+    if found is None:
+        names = [pipeline.name for pipeline in catalogue.pipelines]
+        raise InvalidDefinition({"pipeline": [unknown_name("pipeline", str(reference), names)]})
+    return found.id
+
+
+async def _shown(editor: Editor, hook: Hook) -> dict[str, Any]:
+    return _hook(hook, await editor.desk.note(hook))
+
+
+async def shown_all(editor: Editor, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
+    notes = await editor.desk.notes(Kind.HOOK, [hook.id for hook in hooks])
+    return [_hook(hook, notes[hook.id]) for hook in hooks if hook.id in notes]
+
+
+def _hook(hook: Hook, note: Note) -> dict[str, Any]:
+    return {
+        **_document(hook),
+        "pipeline": hook.pipeline_id,
+        "version": hook.revision,
+        "state": hook.state.value,
+        "because": note.because or None,
+        "managed_by": note.managed_by,
+        "created_at": as_text(note.created_at),
+        "updated_at": as_text(note.updated_at),
+    }
+
+
+def _document(hook: Hook) -> dict[str, Any]:
+    """Of one that is made of a preset, the request that became of it as well."""
+    if hook.preset is None:
+        return hook_document(hook)
+    return {**hook_document(hook), "request": request_document(hook)}
+
+
+def _version(hook: Hook, at: str) -> dict[str, Any]:
+    return {"version": hook.revision, "created_at": at, **_document(hook)}

@@ -60,7 +60,8 @@ class Stage:
         intake = Intake(store, catalogue, vault, Idle(), Signals(), clock)
         self._triggers = Triggers(store, catalogue, intake, clock, self._secret)
 
-    async def _secret(self, name: str) -> str:
+    async def _secret(self, hook: IncomingHook) -> str:
+        name = str(hook.secret)
         if name not in self.secrets:
             raise SecretMissing(name)
         return self.secrets[name]

@@ -11,6 +11,7 @@ from hookengine.domain.request import SecretRef
 from hookengine.domain.secret import StoredSecret
 from hookengine.engine.binding import Bound
 from hookengine.errors import InvalidEvent
+from hookengine.guard.secret_paths import SecretPaths
 from hookengine.guard.vault import (
     Declared,
     NamedSecret,
@@ -113,7 +114,7 @@ def test_nobody_can_send_a_mark(vault: Vault) -> None:
 def test_secrets_that_stand_in_the_open_are_found(vault: Vault) -> None:
     context = {"a": {"token": "x"}, "b": {"token": {"$secret": "secrets.host"}}, "token": None}
 
-    assert list(secrets_in(context, ["**.token"])) == ["a.token"]
+    assert list(secrets_in(context, SecretPaths(["**.token"]))) == ["a.token"]
 
 
 async def test_a_named_secret_goes_to_its_hosts_only(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,8 @@ class Engine:
             intake=self,  # type: ignore[arg-type]
             triggers=self,  # type: ignore[arg-type]
             reading=Reading(records=self, explainer=self, clock=Clock()),  # type: ignore[arg-type]
+            store=self,  # type: ignore[arg-type]
+            editor=self,  # type: ignore[arg-type]
             ready=self.ready,
             metrics=self,
             metrics_public=self.metrics_public,

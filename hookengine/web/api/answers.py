@@ -1,0 +1,63 @@
+"""What the OpenAPI document says of answers that many operations give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+
+class Failure(BaseModel):
+    """What every error of the API looks like."""
+
+    message: str
+    errors: Annotated[
+        dict[str, list[str]] | None, Field(description="What is wrong, by the field it is wrong with")
+    ] = None
+
+
+_MEANINGS: Mapping[int, tuple[str, str]] = {
+    400: ("It cannot be read", "The body is not JSON."),
+    401: ("There is no token, or an unknown one", "Unauthenticated: send `Authorization: Bearer TOKEN`."),
+    403: ("It may not be done", "the header x-hub-signature-256 must hold the HMAC-SHA256 of the body"),
+    404: ("It is not there", "no hook '0192d3c4'"),
+    408: ("The body did not arrive in time", "The body did not arrive within 20 s."),
+    409: ("Files manage it, or somebody else was faster", "hook 0192d3c4 is managed by 'file'"),
+    413: ("The body is too large", "The body may have 1048576 bytes at most."),
+    422: ("Something is wrong with it", "The given data was invalid."),
+    503: ("The database does not answer, or a secret is missing", "The database cannot take this now."),
+}
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These, and those that every operation may answer."""
+    return {status: _failure(status) for status in sorted({*statuses, 401, 503})}
+
+
+def _failure(status: int) -> dict[str, Any]:
+    meaning, message = _MEANINGS[status]
+    example: dict[str, Any] = {"message": message}
+    if status == 422:
+        example["errors"] = {"target_url": ["Is required"]}
+    return {
+        "model": Failure,
+        "description": meaning,
+        "content": {"application/json": {"example": example}},
+    }
+
+
+def json_body(schema: Mapping[str, Any], example: Any, *, required: bool = True) -> dict[str, Any]:
+    """For operations that read their body themselves, so that they can name the line of a mistake."""
+    content = {"application/json": {"schema": dict(schema), "example": example}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def json_answer(description: str, example: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"example": example}}}
+
+
+Force = Annotated[
+    bool, Query(description="Also what files manage: it is theirs again when they are applied the next time")
+]
