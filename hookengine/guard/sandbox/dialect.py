@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from hookengine.guard.sandbox import operators
 from hookengine.guard.sandbox.arguments import check_arguments
 from hookengine.guard.sandbox.checks import TESTS
 from hookengine.guard.sandbox.filters import FILTERS
-from hookengine.guard.sandbox.forbidden import because
+from hookengine.guard.sandbox.forbidden import INSTEAD_OF_FILTERS, OWN_DATA_ONLY, because
 from hookengine.guard.sandbox.notes import APPLY, LOOK_UP, Notes, call, is_template, refused
 from hookengine.guard.sandbox.parameters import constant_text, literal, one_of, parts_of, template_of
 from hookengine.guard.sandbox.source import Read, Source
@@ -21,6 +21,7 @@ from hookengine.guard.sandbox.values import Missing, near, text
 from hookengine.guard.sandbox.wording import Step, as_written, chain
 
 JINJAS_OWN: Final = frozenset({"self", "super", "caller", "varargs", "kwargs"})
+LONGEST_CHAIN: Final = 8
 UNBOUND: Final = JINJAS_OWN | {"loop", "params", "secrets"}
 
 
@@ -92,14 +93,16 @@ class Reader:
     def _const(self, node: nodes.Const) -> nodes.Expr:
         value = node.value
         if isinstance(value, float) and not math.isfinite(value):
-            raise refused(self._source, node, "the number is too large")
+            raise refused(self._source, node, "the number is too large", hint="numbers have up to 18 digits")
         if isinstance(value, int) and abs(value) > operators.LARGEST_NUMBER:
-            raise refused(self._source, node, "the number is too large")
+            raise refused(self._source, node, "the number is too large", hint="numbers have up to 18 digits")
         return nodes.Const(value)
 
     def _name(self, node: nodes.Name) -> nodes.Expr:
         if node.name in JINJAS_OWN or node.name.startswith("__"):
-            raise refused(self._source, node, f"`{node.name}` is not allowed", written=node.name)
+            raise refused(
+                self._source, node, f"`{node.name}` is not allowed", written=node.name, hint=OWN_DATA_ONLY
+            )
         if node.name == "params":
             message = "`params` is not a value"
             raise refused(self._source, node, message, written="params", hint="name one: params.NAME")
@@ -111,7 +114,8 @@ class Reader:
         for step in steps:
             self._notes.count(node, self._source)
             if isinstance(step, str) and step.startswith("__"):
-                raise refused(self._source, node, f"`{step}` is not allowed", written=f".{step}")
+                message = f"`{step}` is not allowed"
+                raise refused(self._source, node, message, written=f".{step}", hint=OWN_DATA_ONLY)
         if isinstance(base, nodes.Name) and base.name == "params" and steps and isinstance(steps[0], str):
             value, steps = self._param(node, steps[0]), steps[1:]
         elif isinstance(node, nodes.Getitem) and not steps:
@@ -158,8 +162,7 @@ class Reader:
     def _filter(self, node: nodes.Filter) -> nodes.Expr:
         function, written = FILTERS.get(node.name), f"|{node.name}"
         if function is None or node.node is None:
-            near_names = near(node.name, FILTERS)
-            hint = f"did you mean {near_names}?" if near_names else f"there are {', '.join(sorted(FILTERS))}"
+            hint = INSTEAD_OF_FILTERS.get(node.name) or _known(node.name, FILTERS)
             message = f"the filter `{node.name}` is not allowed"
             raise refused(self._source, node, message, written=written, hint=hint)
         return self._called(node, node.node, written, function)
@@ -167,7 +170,7 @@ class Reader:
     def _test(self, node: nodes.Test) -> nodes.Expr:
         function = TESTS.get(node.name)
         if function is None:
-            hint = f"there are {', '.join(name for name in TESTS if name.isalpha())}"
+            hint = _known(node.name, [name for name in TESTS if name.isalpha()])
             message = f"the test `{node.name}` is not allowed"
             raise refused(self._source, node, message, written=node.name, hint=hint)
         return self._called(node, node.node, node.name, function)
@@ -180,12 +183,13 @@ class Reader:
         function: Callable[..., Any],
     ) -> nodes.Expr:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise refused(self._source, node, "`*` and `**` arguments are not allowed", written=written)
+            message = "`*` and `**` arguments are not allowed"
+            raise refused(self._source, node, message, written=written, hint="name them one by one")
         # Jinja's parser makes Keywords of them, whatever its own annotation says.
         named: dict[str, nodes.Expr] = {str(pair.key): pair.value for pair in node.kwargs}
-        problem = check_arguments(function, len(node.args), named)
+        problem, known = check_arguments(function, len(node.args), named)
         if problem:
-            raise refused(self._source, node, f"`{written}` {problem}", written=written)
+            raise refused(self._source, node, f"`{written}` {problem}", written=written, hint=known)
         site = self._notes.site(self._source, node, written, function)
         before, self._may_be_missing = self._may_be_missing, node.name in _FOR_MISSING
         reads = len(self._notes.reads)
@@ -199,11 +203,17 @@ class Reader:
         return called
 
     def _compare(self, node: nodes.Compare) -> nodes.Expr:
-        if len(node.ops) != 1:
-            message = "comparisons cannot be chained"
-            raise refused(self._source, node, message, hint="join two of them with `and`")
-        written, function = operators.COMPARISONS[node.ops[0].op]
-        return self.applied(node.expr, written, function, node.ops[0].expr)
+        """`a < b < c` is `a < b and b < c`."""
+        if len(node.ops) > LONGEST_CHAIN:
+            message = f"more than {LONGEST_CHAIN} comparisons are chained"
+            raise refused(self._source, node, message, hint="join some of them with `and`")
+        left, whole = node.expr, None
+        for operand in node.ops:
+            written, function = operators.COMPARISONS[operand.op]
+            compared = self.applied(left, written, function, operand.expr)
+            whole = compared if whole is None else nodes.And(whole, compared)
+            left = operand.expr
+        return whole or self.expression(left)
 
     def _reckoning(self, node: nodes.BinExpr) -> nodes.Expr:
         written, function = operators.ARITHMETIC[type(node).__name__]
@@ -225,9 +235,9 @@ class Reader:
         return nodes.Not(self.decision(node.node))
 
     def _inline_if(self, node: nodes.CondExpr) -> nodes.Expr:
-        if node.expr2 is None:
-            raise refused(self._source, node, "an inline `if` needs its `else`", written="if")
-        chosen, other = self.expression(node.expr1), self.expression(node.expr2)
+        """Without an `else` it is an empty text where the condition does not hold."""
+        chosen = self.expression(node.expr1)
+        other = nodes.Const("") if node.expr2 is None else self.expression(node.expr2)
         return nodes.CondExpr(self.decision(node.test), chosen, other)
 
     def _list(self, node: nodes.List | nodes.Tuple) -> nodes.Expr:
@@ -254,6 +264,11 @@ class Reader:
     def _fixed(self, made: nodes.List | nodes.Dict, node: nodes.Expr) -> nodes.Expr:
         site = self._notes.site(self._source, node, "", operators.fixed)
         return call(APPLY, made, site, len(made.items))
+
+
+def _known(name: str, names: Collection[str]) -> str:
+    near_names = near(name, names)
+    return f"did you mean {near_names}?" if near_names else f"there are {', '.join(sorted(names))}"
 
 
 _FOR_MISSING: Final = frozenset({"default", "d", "defined", "undefined"})

@@ -131,6 +131,10 @@ def rounded(run: Run, value: Any, precision: int = 0, method: str = "common") ->
     return round(float(value), digits)
 
 
+def absolute(run: Run, value: Any) -> Any:
+    return abs(value) if isinstance(value, float) else abs(whole(run, value))
+
+
 def tojson(run: Run, value: Any) -> JsonText:
     limited(run, weigh(run, value))
     made = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_dict)
@@ -206,6 +210,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "int": to_int,
     "float": to_float,
     "round": rounded,
+    "abs": absolute,
     "string": text,
     "tojson": tojson,
     "urlencode": urlencode,

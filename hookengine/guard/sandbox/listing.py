@@ -130,9 +130,7 @@ def mapped(run: Run, value: Any, *, attribute: Any, default: Any = _NO_DEFAULT) 
 
 def _selecting(wanted: bool) -> Callable[..., list[Any]]:
     def select(run: Run, value: Any, attribute: Any, test: Any = None, *arguments: Any) -> list[Any]:
-        check = None if test is None else TESTS.get(text(run, test))
-        if check is None and test is not None:
-            raise Refusal("there is no such test", f"tests are {', '.join(TESTS)}")
+        check = _test(run, test)
         chosen = []
         for member in _list(run, value):
             part = _attribute(run, member, attribute)
@@ -144,11 +142,69 @@ def _selecting(wanted: bool) -> Callable[..., list[Any]]:
     return select
 
 
+def _test(run: Run, name: Any) -> Callable[..., bool] | None:
+    check = None if name is None else TESTS.get(text(run, name))
+    if check is None and name is not None:
+        raise Refusal("there is no such test", f"tests are {', '.join(TESTS)}")
+    return check
+
+
 def _holds(check: Callable[..., bool], run: Run, part: Any, arguments: tuple[Any, ...]) -> bool:
     try:
         return check(run, part, *arguments)
     except TypeError:
         raise Refusal("the test takes another number of arguments") from None
+
+
+def _choosing(wanted: bool) -> Callable[..., list[Any]]:
+    def choose(run: Run, value: Any, test: Any = None, *arguments: Any) -> list[Any]:
+        check = _test(run, test)
+        return [
+            member
+            for member in _list(run, value)
+            if bool(plain(run, member) if check is None else _holds(check, run, member, arguments)) is wanted
+        ]
+
+    return choose
+
+
+def _numbers(run: Run, value: Any) -> list[Any]:
+    members = _list(run, value)
+    for member in members:
+        if not isinstance(member, int | float) or isinstance(member, bool):
+            raise refusal_of(run, member, "a list of numbers")
+    return members
+
+
+def total(run: Run, value: Any, attribute: Any = None) -> Any:
+    members = _list(run, value)
+    if attribute is not None:
+        members = [_attribute(run, member, attribute) for member in members]
+    made = sum(_numbers(run, members))
+    return made if isinstance(made, float) else whole(run, made)
+
+
+def _extreme(choose: Callable[[list[Any]], Any], name: str) -> Callable[[Run, Any], Any]:
+    def find(run: Run, value: Any) -> Any:
+        members = sort(run, value, case_sensitive=True)
+        return choose(members) if members else Missing(hint=f"an empty list has no {name} member")
+
+    return find
+
+
+def reverse(run: Run, value: Any) -> Any:
+    if isinstance(value, str):
+        limited(run, len(value))
+        return value[::-1]
+    return _list(run, value)[::-1]
+
+
+def as_list(run: Run, value: Any) -> list[Any]:
+    """A list as it is, for templates that are used to say it; an object's keys."""
+    if isinstance(value, Mapping):
+        run.charge(OPERATION * len(value))
+        return list(value)
+    return _list(run, value)
 
 
 def items(run: Run, value: Any) -> list[Any]:
@@ -171,5 +227,12 @@ LIST_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "map": mapped,
     "selectattr": _selecting(True),
     "rejectattr": _selecting(False),
+    "select": _choosing(True),
+    "reject": _choosing(False),
+    "sum": total,
+    "min": _extreme(lambda members: members[0], "smallest"),
+    "max": _extreme(lambda members: members[-1], "largest"),
+    "reverse": reverse,
+    "list": as_list,
     "items": items,
 }

@@ -28,6 +28,18 @@ def call(operation: str, first: nodes.Expr, *arguments: Any) -> nodes.Filter:
     return nodes.Filter(first, operation, given, [], None, None, lineno=1)
 
 
+SMALLER: Final = "let the platform send what it takes so much to say"
+
+
+def _hint_to(problem: str) -> str:
+    """What to do about a mistake that Jinja's parser found."""
+    if "unknown tag" in problem:
+        return "there are if, for and set"
+    if "Unexpected end" in problem:
+        return "close every {% if %} with {% endif %}, every {% for %} with {% endfor %}"
+    return "an expression stands in {{ }}, a statement in {% %}"
+
+
 def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
@@ -52,12 +64,12 @@ class Notes:
         """Only parses: Jinja folds constants when it compiles, and nothing unchecked may get there."""
         self._source_left -= len(source.text)
         if self._source_left < 0:
-            raise source.error(Refusal("the templates of this hook are larger than 16 KiB together"))
+            raise source.error(Refusal("the templates of this hook are larger than 16 KiB together", SMALLER))
         try:
             return self.environment.parse(source.text)
         except TemplateSyntaxError as error:
             got = re.search(r"(?:got|tag) '([^']+)'", error.message or "")
-            refusal = Refusal(error.message or "the template cannot be read")
+            refusal = Refusal(error.message or "the template cannot be read", _hint_to(error.message or ""))
             raise source.error(refusal, error.lineno, got[1] if got else "") from None
         except Exception as error:  # noqa: BLE001 (a RecursionError of the parser, a ValueError of a number)
             raise source.failure(error) from None
@@ -74,7 +86,8 @@ class Notes:
         """Counts the node, and one level of depth for what is done in it."""
         self.count(node, source)
         if self._depth >= MAX_DEPTH:
-            raise source.error(Refusal(f"it is nested more than {MAX_DEPTH} deep"), node.lineno)
+            refusal = Refusal(f"it is nested more than {MAX_DEPTH} deep", "name parts of it with {% set %}")
+            raise source.error(refusal, node.lineno)
         self._depth += 1
         try:
             yield
@@ -84,7 +97,8 @@ class Notes:
     def count(self, node: nodes.Node, source: Source) -> None:
         self._nodes_left -= 1
         if self._nodes_left < 0:
-            refusal = Refusal(f"the templates of this hook have more than {MAX_NODES:,} parts together")
+            message = f"the templates of this hook have more than {MAX_NODES:,} parts together"
+            refusal = Refusal(message, SMALLER)
             raise source.error(refusal, node.lineno)
 
     @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from hookengine.errors import TemplateError
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_TAG = re.compile(r"\{[{%#]")
 
 
 class Refusal(Exception):
@@ -37,24 +38,32 @@ class Source:
     def failure(self, error: Exception, line: int = 0, written: str = "") -> TemplateError:
         """For what Python raised. Its own text is left out: it may hold values."""
         what = f"`{written}` failed" if written else "the template failed"
-        refusal = Refusal(f"{what}: {_KINDS.get(type(error), type(error).__name__)}")
+        refusal = Refusal(
+            f"{what}: {_KINDS.get(type(error), type(error).__name__)}", "say it in a simpler way"
+        )
         return self.error(refusal, line, written)
 
     def _find(self, written: str, line: int) -> tuple[int, int]:
-        """Line and column where `written` stands by itself, in this line if it does; else column 0."""
+        """Line and column where `written` stands by itself, in this line if it does; else of the line's first tag."""
         lines = _LINE_END.split(self.text)
-        if not written or not 0 < line <= len(lines):
-            return line, 0
-        pattern = re.escape(written).replace(r"\|", r"\|\s*")
-        if written[0].isalnum() or written[0] == "_":
-            pattern = r"(?<![\w.])" + pattern
-        if written[-1].isalnum() or written[-1] == "_":
-            pattern += r"(?!\w)"
-        for number in (line, *range(1, len(lines) + 1)):
-            found = re.search(pattern, lines[number - 1])
-            if found:
-                return number, found.start() + 1
-        return line, 0
+        line = min(max(line, 1), len(lines))
+        if written:
+            pattern = _alone(written)
+            for number in (line, *range(1, len(lines) + 1)):
+                found = pattern.search(lines[number - 1])
+                if found:
+                    return number, found.start() + 1
+        first_tag = _TAG.search(lines[line - 1])
+        return line, 1 if first_tag is None else first_tag.start() + 1
+
+
+def _alone(written: str) -> re.Pattern[str]:
+    pattern = re.escape(written).replace(r"\|", r"\|\s*")
+    if written[0].isalnum() or written[0] == "_":
+        pattern = r"(?<![\w.])" + pattern
+    if written[-1].isalnum() or written[-1] == "_":
+        pattern += r"(?!\w)"
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)

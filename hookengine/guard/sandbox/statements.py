@@ -71,10 +71,12 @@ class Statements:
 
     def _for(self, node: nodes.For) -> nodes.For:
         if node.recursive:
-            raise refused(self._source, node, "`recursive` loops are not allowed", written="recursive")
+            message, hint = "`recursive` loops are not allowed", "nest two loops"
+            raise refused(self._source, node, message, written="recursive", hint=hint)
         if self._loops == MAX_NESTED_LOOPS:
             message = f"loops are nested more than {MAX_NESTED_LOOPS} deep"
-            raise refused(self._source, node, message, written="for")
+            hint = "|map(attribute=), |selectattr and |join work without a loop"
+            raise refused(self._source, node, message, written="for", hint=hint)
         names = self._targets(node.target)
         listed = self._reader.applied(node.iter, as_written(node.iter), operators.rounds, len(names))
         self._loops += 1
@@ -85,7 +87,8 @@ class Statements:
 
     def _set(self, node: nodes.Assign) -> nodes.Assign:
         if not isinstance(node.target, nodes.Name):
-            raise refused(self._source, node, "`set` binds one plain name at a time", written="set")
+            message, hint = "`set` binds one plain name at a time", "write {% set name = value %}"
+            raise refused(self._source, node, message, written="set", hint=hint)
         names = self._targets(node.target)
         bound = self._reader.applied(node.node, as_written(node.node), operators.kept)
         return nodes.Assign(_store(names), bound, lineno=1)
@@ -95,7 +98,8 @@ class Statements:
         for member in node.items if isinstance(node, nodes.Tuple) else [node]:
             self._notes.count(member, self._source)
             if not isinstance(member, nodes.Name):
-                raise refused(self._source, node, "only plain names can be bound", written="for")
+                message, hint = "only plain names can be bound", "write {% for name in list %}"
+                raise refused(self._source, node, message, written="for", hint=hint)
             if member.name in UNBOUND or member.name in names or member.name.startswith("__"):
                 message = f"`{member.name}` cannot be bound here"
                 raise refused(self._source, node, message, written=member.name, hint="take another name")
