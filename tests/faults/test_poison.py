@@ -1,8 +1,9 @@
-"""Row 45 of the fault matrix; see MATRIX.md."""
+"""Rows 44 and 45 of the fault matrix; see MATRIX.md."""
 
 from __future__ import annotations
 
 import signal
+import time
 
 from tests.faults.stage import Stage, happened
 from tests.faults.stage.database import is_quiet
@@ -40,3 +41,34 @@ def test_an_event_that_nodes_die_of_fails_and_all_others_are_delivered(stage: St
     assert poison["because"] == "the node died 3 times while sending it"
     assert stage.received("started-5") == []
     assert stage.judge().statuses == {"delivered": 8, "failed": 1}
+
+
+POISONOUS = {
+    "too much work": "{% set a = [1] %}" + "{% set a = [a, a] %}" * 40 + "{{ a | tojson }}",
+    "too many rounds": "{% for x in action.many %}{% for y in action.many %}{{ y }}{% endfor %}{% endfor %}",
+    "too much text": "{{ action.long }}" * 200,
+    "nested too deep": "{% set a = [1] %}" + "{% set a = [a] %}" * 900 + "{{ a == a }}{{ a | tojson }}",
+    "not there": "{{ action.nowhere }}",
+    "no number": "{{ action.long // 1 }}",
+}
+MANY = {"many": list(range(900)), "long": "x" * 4_000}
+
+
+def test_templates_that_cannot_be_rendered_fail_alone(stage: Stage) -> None:
+    """Hooks whose templates crash or cost too much, beside one that is well: every event is accepted at once."""
+    stage.hook(free)
+    for name, template in POISONOUS.items():
+        stage.hook(free, settings={"request_body": {"a": template}}, id=name.replace(" ", "-"))
+    stage.start()
+    began = time.monotonic()
+
+    stage.accepted(*[happened("started", number, action=MANY) for number in range(1, 10)])
+    took = time.monotonic() - began
+    stage.wait_until(lambda: is_quiet(stage.database), "an end")
+
+    failed = stage.rows("SELECT * FROM delivery WHERE status = 'failed'")
+    assert len(failed) == 9 * len(POISONOUS)
+    assert all("settings.request_body.a, line 1, column " in row["because"] for row in failed)
+    assert all(stage.received(f"started-{number}") for number in range(1, 10))
+    assert stage.judge().statuses == {"delivered": 9, "failed": 9 * len(POISONOUS)}
+    assert took < 9 * len(POISONOUS) * 3 * 0.1
