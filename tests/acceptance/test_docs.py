@@ -105,6 +105,9 @@ def test_commands_in_the_documents_work_in_order_as_printed(document: Path, tmp_
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    if document.name.startswith("from-"):
+        owed = [line for line in done.stdout.splitlines() if line.startswith("dlv_") and "queued" in line]
+        assert owed, "what was told there fired no hook"
 
 
 _SERVE = """
