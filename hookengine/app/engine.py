@@ -22,6 +22,7 @@ from hookengine.config import Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event_list import parse_all
 from hookengine.engine.reloading import RELOAD_EVERY
+from hookengine.engine.replays import TICK
 from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
 from hookengine.engine.upkeep import ScheduledAlarm, new_scheduler
 from hookengine.engine.watchdog import WATCH_EVERY
@@ -148,6 +149,7 @@ class HookEngine:
         if deliver:
             parts.upkeep.schedule(scheduler)
             scheduler.add_job(parts.watchdog.watch, IntervalTrigger(seconds=WATCH_EVERY))
+            scheduler.add_job(parts.replays.keep_up, IntervalTrigger(seconds=TICK))
             scheduler.add_job(parts.pool.close_idle, IntervalTrigger(seconds=LONGEST_IDLE / 2))
         scheduler.start()
         try:

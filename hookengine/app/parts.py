@@ -23,6 +23,8 @@ from hookengine.engine.explaining import Explainer
 from hookengine.engine.intake import Intake, Limits
 from hookengine.engine.recording import Recorder
 from hookengine.engine.reloading import Reloader
+from hookengine.engine.replay import Replayer
+from hookengine.engine.replays import Replays
 from hookengine.engine.room import InFlight
 from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.sending import Manners, Sender
@@ -69,6 +71,7 @@ class Parts:
     store: Store
     records: Records
     reading: Reading
+    replays: Replays
     catalogue: Catalogue
     worker: Worker
     intake: Intake
@@ -123,14 +126,35 @@ async def assemble(
     capacity = _capacity(settings, catalogue, shared=memory.shared)
     worker = Worker(store, sender, recorder, signals, clock, capacity)
     intake = Intake(store, catalogue, vault, worker, signals, clock, _limits(settings))
+    replayer = Replayer(
+        store=store,
+        catalogue=catalogue,
+        records=memory.records,
+        secrets=vault,
+        hands=worker,
+        signals=signals,
+        clock=clock,
+    )
+    replays = Replays(
+        store=store,
+        records=memory.records,
+        replayer=replayer,
+        room=worker.room,
+        signals=signals,
+        clock=clock,
+    )
     return Parts(
         store=store,
         records=memory.records,
         reading=Reading(
             records=memory.records,
+            pipelines=catalogue,
             explainer=Explainer(catalogue, memory.records, vault, clock),
+            replayer=replayer,
+            replays=replays,
             clock=clock,
         ),
+        replays=replays,
         catalogue=catalogue,
         worker=worker,
         intake=intake,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from hookengine.domain.clock import Clock, Millis
+from hookengine.domain.clock import Clock
 from hookengine.domain.context import Context
 from hookengine.domain.event import Event
 from hookengine.domain.pipeline import Pipeline
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import TakesSecrets, why_not_here
+from hookengine.engine.recalling import recalled
 from hookengine.engine.snapshot import snapshot
 from hookengine.errors import NotFound
 from hookengine.store.records import Told
@@ -39,10 +40,7 @@ class Explainer:
         pipeline = self._catalogue.find_pipeline(told.pipeline_id)
         if pipeline is None:
             raise NotFound("pipeline", told.pipeline_id)
-        remembered: Context = {}
-        for event in told.before:
-            remembered = self._snapshot(pipeline, remembered, event, event.data, told.accepted_at)[0]
-        view = self._snapshot(pipeline, remembered, told.event, told.event.data, told.accepted_at)[1]
+        view = recalled(told, pipeline, self._secrets.refs(pipeline.id))
         owed = {item["hook"]["id"]: item["id"] for item in reversed(shown["deliveries"])}
         return self._explained(pipeline, told.event, view, owed)
 
@@ -50,16 +48,16 @@ class Explainer:
         """As if it were the first event of its action; it is neither kept nor sent. Raises InvalidEvent."""
         pipeline = self._catalogue.pipeline(event.pipeline)
         data, _ = self._secrets.take_out(event.data)
-        view = self._snapshot(pipeline, {}, event, data, self._clock.now())[1]
-        return self._explained(pipeline, event, view, {})
-
-    def _snapshot(
-        self, pipeline: Pipeline, remembered: Context, event: Event, data: Context, now: Millis
-    ) -> tuple[Context, Context]:
-        """What the action is remembered by after the event, and what templates see of it."""
-        refs = self._secrets.refs(pipeline.id)
-        taken = snapshot(pipeline, remembered, event, data, refs, event_id=event.id or "evt_unsent", now=now)
-        return taken.remembered, taken.view
+        taken = snapshot(
+            pipeline,
+            {},
+            event,
+            data,
+            self._secrets.refs(pipeline.id),
+            event_id=event.id or "evt_unsent",
+            now=self._clock.now(),
+        )
+        return self._explained(pipeline, event, taken.view, {})
 
     def _explained(
         self, pipeline: Pipeline, event: Event, view: Context, owed: dict[str, str]
@@ -73,7 +71,7 @@ class Explainer:
                 "why_not": reason,
                 "delivery": owed.get(hook.id),
             }
-            for hook in self._catalogue.hooks
+            for hook in self._catalogue.hooks_of(pipeline)
         ]
         return {
             "event": {"id": event.id, "type": event.type},

@@ -21,13 +21,13 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
-from hookengine.engine.lanes import account_of, host_of, lane_of
 from hookengine.engine.offer import Offer
+from hookengine.engine.owing import owe
 from hookengine.engine.selection import select
 from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
 from hookengine.engine.turns import Turns
-from hookengine.errors import InvalidEvent, StaleContext, StoreError, TemplateError
+from hookengine.errors import InvalidEvent, StaleContext, StoreError
 from hookengine.store.contract import (
     ActionKey,
     Ending,
@@ -169,32 +169,13 @@ class Intake:
                 self._check_size(text, total, index, len(events))
                 contexts[event.action] = (revision + 1, taken.remembered)
                 names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
-                deliveries = [self._deliver(hook, taken.view, event.action, now) for hook in names]
+                deliveries = [
+                    owe(self._catalogue, self._seals, hook, taken.view, event.action, new_id("dlv", now))
+                    for hook in names
+                ]
             order = order_of(taken.remembered["action"])
             owed.append(_owed(event, names, deliveries, text, order, revision, self._seals.seal))
         return owed
-
-    def _deliver(self, hook: Hook, view: Context, action: ActionKey, now: Millis) -> OwedDelivery:
-        """A hook whose templates cannot be rendered does not fail the event: the failure is recorded."""
-        delivery_id = new_id("dlv", now)
-        if own := self._seals.refs_of(hook.id):
-            view = {**view, "secrets": {**view["secrets"], **own}}
-        owed = {"id": delivery_id, "hook_id": hook.id, "hook_revision": hook.revision}
-        try:
-            rendered = self._catalogue.prepared(hook).render(view)
-        except TemplateError as error:
-            return OwedDelivery(**owed, unrenderable=str(error))  # type: ignore[arg-type]
-        key, policy = lane_of(hook, rendered, action, delivery_id)
-        host = host_of(rendered.request.url)
-        return OwedDelivery(
-            **owed,  # type: ignore[arg-type]
-            lane_key=key,
-            policy=policy,
-            request=rendered.request,
-            host=host,
-            account=account_of(rendered.request, host, hook.id),
-            rate=hook.rate,
-        )
 
     async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""

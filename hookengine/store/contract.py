@@ -35,6 +35,8 @@ from hookengine.domain.event import Event, Rank
 from hookengine.domain.hook import Hook, HookState, LanePolicy
 from hookengine.domain.lane import Wait
 from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.replay import Replay as ReplayOfMany
+from hookengine.domain.replay import ReplayState, ReplayStep
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.retry import DAY
 from hookengine.domain.secret import StoredSecret
@@ -388,6 +390,22 @@ class Store(Protocol):
         Raises NotFound, and ReplayRefused: nothing is written where it would put an older state over a newer
         one, or where what it would send is not there any more.
         """
+        ...
+
+    async def begin_replay(self, replay: ReplayOfMany, now: Millis) -> None:
+        """Keep a replay of many, due at once."""
+        ...
+
+    async def take_replay(self, now: Millis, until: Millis) -> ReplayOfMany | None:
+        """A replay of many that is due, for whoever asks: for other nodes it is due again only then."""
+        ...
+
+    async def advance_replay(self, replay: ReplayOfMany, step: ReplayStep, now: Millis) -> None:
+        """Note how far it has come from where it was."""
+        ...
+
+    async def switch_replay(self, replay_id: str, state: ReplayState, now: Millis) -> None:
+        """Pause it, go on with it or cancel it. Raises NotFound, and ReplayRefused for one that has ended."""
         ...
 
     async def next_due(self, now: Millis) -> Millis | None:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from hookengine.domain.clock import SystemClock
+from hookengine.errors import NotFound
+from hookengine.store.records import Around, Page, Wanted, WantedActions, WantedEvents
 from tests.acceptance.conftest import CONTEXT, event, sha_of
 from tests.acceptance.reading import World, a_world
 
@@ -265,6 +268,33 @@ async def test_a_hook_whose_context_changes_between_events_is_warned_of(
     assert warning.endswith(
         "under 2 contexts: ci/completed, ci/in-progress. Did the context change between its events?"
     )
+
+
+async def test_a_token_of_a_team_sees_what_belongs_to_its_pipelines_only(world: World) -> None:
+    own, other = (
+        await world.tell(event("started", 1, id="own")),
+        await world.tell(event("started", 2, id="other")),
+    )
+    records = world.engine.engine.parts.records.seen_by(frozenset({2}))
+    await world.engine.accept(event("completed", 3, id="docs", action={"pipeline": 2}))
+
+    everything = await world.get("/api/events")
+    assert len(everything["items"]) == 3
+    assert await records.deliveries(Wanted(), Page()) == []
+    assert [item["id"] for item in await records.events(WantedEvents(), Page())] == ["docs"]
+    assert [item["id"] for item in await records.actions(WantedActions(), Page())] == [3]
+    around = await records.deployments(Around(at=SystemClock().now(), window=60_000))
+    assert [item["event"]["id"] for item in around["items"]] == ["docs"]
+    for ask in (
+        lambda: records.delivery(own),
+        lambda: records.attempts(other),
+        lambda: records.event("own"),
+        lambda: records.told("own"),
+        lambda: records.action("1"),
+        lambda: records.commit(sha_of(1)),
+    ):
+        with pytest.raises(NotFound):
+            await ask()
 
 
 async def test_deployments_around_an_alert_are_everybodys_until_a_team_owns_a_pipeline(world: World) -> None:

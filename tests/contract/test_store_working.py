@@ -148,7 +148,13 @@ async def test_a_success_is_recorded_on_the_delivery_and_its_attempt(store: Stor
     assert (row["status"], row["ended_at"], row["because"]) == ("delivered", NOW + 250, "200")
     assert (attempt["outcome"], attempt["verdict"], attempt["certainty"]) == ("Answered", "Accept", "applied")
     assert (attempt["finished_at"], attempt["closed_by"]) == (NOW + 200, "holder")
-    assert json.loads(attempt["detail"]) == {"status": 200, "headers": {}, "body": "", "timing": None}
+    assert json.loads(attempt["detail"]) == {
+        "status": 200,
+        "headers": {},
+        "body": "",
+        "renewed": False,
+        "timing": None,
+    }
     assert look.lane()["token"] is None
 
 

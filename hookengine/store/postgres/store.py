@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 from hookengine.domain.clock import Millis
 from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.replay import Replay as ReplayOfMany
+from hookengine.domain.replay import ReplayState, ReplayStep
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
@@ -22,6 +24,7 @@ from hookengine.store.cold import (
     hooks,
     pipelines,
     pruning,
+    replays,
     secrets,
     single,
     sweeping,
@@ -164,6 +167,26 @@ class PostgresStore:
     async def replay(self, owed: OwedReplay, now: Millis, terms: LeaseTerms) -> Replayed:
         replayed: Replayed = await self._committer.ask(Replay(owed, now, terms))
         return replayed
+
+    async def begin_replay(self, replay: ReplayOfMany, now: Millis) -> None:
+        await self._aside.run(lambda connection, ahead: replays.begin(connection, replay, now + ahead), now)
+
+    async def take_replay(self, now: Millis, until: Millis) -> ReplayOfMany | None:
+        return await self._aside.run(
+            lambda connection, ahead: replays.take_due(connection, now + ahead, until + ahead), now
+        )
+
+    async def advance_replay(self, replay: ReplayOfMany, step: ReplayStep, now: Millis) -> None:
+        def advance(connection: Connection, ahead: Millis) -> None:
+            here = replace(step, due_at=step.due_at + ahead)
+            replays.advance(connection, replay, here, now + ahead)
+
+        await self._aside.run(advance, now)
+
+    async def switch_replay(self, replay_id: str, state: ReplayState, now: Millis) -> None:
+        await self._aside.run(
+            lambda connection, ahead: replays.switch(connection, replay_id, state, now + ahead), now
+        )
 
     async def next_due(self, now: Millis) -> Millis | None:
         asked = self._aside.run(

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, Select, select
 from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT, LANE, PIPELINE
 from hookengine.store.records import deliveries, events, lanes
-from hookengine.store.records.filtering import pipelines_called
+from hookengine.store.records.filtering import pipelines_called, seen_by
 from hookengine.store.records.values import inside, time
-from hookengine.store.records.wanted import Page
+from hookengine.store.records.wanted import Page, Seen
 
 _LAST = (1 << 63) - 1
 
@@ -26,9 +26,11 @@ class WantedActions:
     status: str | None = None
 
 
-def listed(connection: Connection, wanted: WantedActions, page: Page) -> list[dict[str, Any]]:
+def listed(
+    connection: Connection, wanted: WantedActions, page: Page, seen: Seen = None
+) -> list[dict[str, Any]]:
     """Those heard of last first."""
-    query = _query().where(ACTION.c.first_seq < _place(page.before), ACTION.c.revision > 0)
+    query = _query().where(ACTION.c.first_seq < _place(page.before), ACTION.c.revision > 0, *seen_by(seen))
     if wanted.pipeline is not None:
         query = query.where(ACTION.c.pipeline_id.in_(pipelines_called([wanted.pipeline])))
     if wanted.status is not None:
@@ -37,11 +39,13 @@ def listed(connection: Connection, wanted: WantedActions, page: Page) -> list[di
     return [shown(row) for row in rows]
 
 
-def one(connection: Connection, action_id: str, pipeline: str | None) -> dict[str, Any]:
+def one(connection: Connection, action_id: str, pipeline: str | None, seen: Seen = None) -> dict[str, Any]:
     """Its history. Raises NotFound, and InvalidQuery where several pipelines have one of this id."""
     of_pipelines: Any = select(PIPELINE.c.id) if pipeline is None else pipelines_called([pipeline])
     rows = connection.execute(
-        _query().where(ACTION.c.pipeline_id.in_(of_pipelines), ACTION.c.action_id == action_id)
+        _query().where(
+            ACTION.c.pipeline_id.in_(of_pipelines), ACTION.c.action_id == action_id, *seen_by(seen)
+        )
     ).all()
     if not rows:
         raise NotFound("action", action_id)
@@ -59,7 +63,7 @@ def one(connection: Connection, action_id: str, pipeline: str | None) -> dict[st
         "context": json.loads(row.context),
         "events": events.of_action(connection, row.first_seq),
         "deliveries": owed,
-        "targets": lanes.described(connection, LANE.c.id.in_(touched)),
+        "targets": lanes.described(connection, LANE.c.id.in_(touched), seen=seen),
     }
 
 

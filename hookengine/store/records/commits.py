@@ -12,11 +12,12 @@ from hookengine.errors import NotFound
 from hookengine.store.cold.tables import LANE
 from hookengine.store.records import lanes
 from hookengine.store.records.filtering import of_commit
+from hookengine.store.records.wanted import Seen
 
 
-def one(connection: Connection, sha: str) -> dict[str, Any]:
+def one(connection: Connection, sha: str, seen: Seen = None) -> dict[str, Any]:
     """`sha` may be the first seven digits or more. Raises NotFound."""
-    statuses = lanes.described(connection, of_commit(LANE.c.sha, [sha]))
+    statuses = lanes.described(connection, of_commit(LANE.c.sha, [sha]), seen=seen)
     if not statuses:
         raise NotFound("commit", sha)
     return {"sha": sha, "statuses": statuses, "warnings": warnings(statuses)}

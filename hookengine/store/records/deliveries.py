@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, Select, func, select
 from hookengine.domain.request import RenderedRequest
 from hookengine.errors import NotFound
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK_REVISION, LANE, REQUEST
-from hookengine.store.records.filtering import Condition, conditions
+from hookengine.store.records.filtering import Condition, conditions, seen_by
 from hookengine.store.records.values import time
-from hookengine.store.records.wanted import Page, Wanted
+from hookengine.store.records.wanted import Page, Seen, Wanted
 
 _WAITING = ("queued", "retrying")
 _LAST_ID = "dlv_g"
@@ -62,10 +62,10 @@ def newest(connection: Connection) -> str:
     return "" if found is None else str(found)
 
 
-def one(connection: Connection, delivery_id: str) -> dict[str, Any]:
+def one(connection: Connection, delivery_id: str, seen: Seen = None) -> dict[str, Any]:
     """With its request and its attempts. Raises NotFound."""
     row = connection.execute(
-        _with_all_around(DELIVERY.c.id == delivery_id).add_columns(
+        _with_all_around(DELIVERY.c.id == delivery_id, *seen_by(seen)).add_columns(
             select(REQUEST.c.document)
             .where(REQUEST.c.id == DELIVERY.c.request_id)
             .scalar_subquery()
@@ -81,9 +81,10 @@ def one(connection: Connection, delivery_id: str) -> dict[str, Any]:
     }
 
 
-def attempts(connection: Connection, delivery_id: str) -> list[dict[str, Any]]:
+def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> list[dict[str, Any]]:
     """In order. Raises NotFound."""
-    if connection.scalar(select(DELIVERY.c.id).where(DELIVERY.c.id == delivery_id)) is None:
+    known = _joined(select(DELIVERY.c.id)).where(DELIVERY.c.id == delivery_id, *seen_by(seen))
+    if connection.scalar(known) is None:
         raise NotFound("delivery", delivery_id)
     return _attempts(connection, delivery_id)
 

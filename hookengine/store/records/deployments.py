@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.documents import pipeline_from_json
 from hookengine.domain.pipeline import Pipeline
 from hookengine.store.cold.tables import ACTION, EVENT, PIPELINE
+from hookengine.store.records.filtering import Condition, seen_by
 from hookengine.store.records.values import time
+from hookengine.store.records.wanted import Seen
 
 CHANGES: Final = frozenset({"deploy", "deployment", "release", "merge", "push", "rollback"})
 """Types of actions that change what runs."""
@@ -40,7 +42,7 @@ class Around:
     limit: int = 100
 
 
-def around(connection: Connection, asked: Around) -> dict[str, Any]:
+def around(connection: Connection, asked: Around, seen: Seen = None) -> dict[str, Any]:
     """Of everybody, until the team owns a pipeline: from then on its own count, and only they."""
     pipelines = _pipelines(connection)
     own = {key for key, pipeline in pipelines.items() if asked.team and pipeline.team == asked.team}
@@ -48,7 +50,7 @@ def around(connection: Connection, asked: Around) -> dict[str, Any]:
     items: list[dict[str, Any]] = []
     before: tuple[Millis, str] | None = None
     while len(items) < asked.limit:
-        rows = _rows(connection, asked, own, before)
+        rows = _rows(connection, asked, [*seen_by(seen), *seen_by(frozenset(own) or None)], before)
         found = [_shown(row, pipelines.get(row.pipeline_id), asked.at) for row in rows]
         items += [item for item in found if item["action"]["type"] in wanted]
         if len(rows) < _AT_ONCE:
@@ -70,7 +72,7 @@ def _pipelines(connection: Connection) -> Mapping[int, Pipeline]:
 
 
 def _rows(
-    connection: Connection, asked: Around, own: Collection[int], before: tuple[Millis, str] | None
+    connection: Connection, asked: Around, whose: Sequence[Condition], before: tuple[Millis, str] | None
 ) -> list[Row[Any]]:
     occurred = EVENT.c.occurred_at
     query = (
@@ -80,12 +82,11 @@ def _rows(
             _ENDED,
             occurred >= asked.at - asked.window,
             occurred <= asked.at + asked.window,
+            *whose,
         )
         .order_by(occurred.desc(), EVENT.c.id.desc())
         .limit(_AT_ONCE)
     )
-    if own:
-        query = query.where(ACTION.c.pipeline_id.in_(own))
     if before is not None:
         at, event_id = before
         query = query.where((occurred < at) | ((occurred == at) & (EVENT.c.id < event_id)))

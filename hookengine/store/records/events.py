@@ -13,9 +13,9 @@ from hookengine.domain.event import Event
 from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT
 from hookengine.store.records import deliveries
-from hookengine.store.records.filtering import Condition, pipelines_called
+from hookengine.store.records.filtering import Condition, pipelines_called, seen_by
 from hookengine.store.records.values import time
-from hookengine.store.records.wanted import Page
+from hookengine.store.records.wanted import Page, Seen
 
 MOST_DELIVERIES = 500
 MOST_EVENTS = 1000
@@ -56,9 +56,11 @@ class Told:
     before: tuple[Event, ...]
 
 
-def listed(connection: Connection, wanted: WantedEvents, page: Page) -> list[dict[str, Any]]:
+def listed(
+    connection: Connection, wanted: WantedEvents, page: Page, seen: Seen = None
+) -> list[dict[str, Any]]:
     """Newest first. Ids are the platforms' own: what they are ordered by is when they were accepted."""
-    query = _query().where(*wanted.conditions())
+    query = _query().where(*wanted.conditions(), *seen_by(seen))
     if page.before is not None:
         accepted_at, event_id = _place(page.before)
         earlier = and_(EVENT.c.accepted_at == accepted_at, EVENT.c.id < event_id)
@@ -77,16 +79,16 @@ def of_action(connection: Connection, first_seq: int) -> list[dict[str, Any]]:
     return [shown(row) for row in connection.execute(query.limit(MOST_EVENTS))]
 
 
-def one(connection: Connection, event_id: str) -> dict[str, Any]:
+def one(connection: Connection, event_id: str, seen: Seen = None) -> dict[str, Any]:
     """With its data and the deliveries it owes. Raises NotFound."""
-    row = _row(connection, event_id)
+    row = _row(connection, event_id, seen)
     owed = deliveries.those(connection, DELIVERY.c.event_id == event_id, limit=MOST_DELIVERIES)
     return {**shown(row), "data": json.loads(row.document), "deliveries": owed}
 
 
-def told(connection: Connection, event_id: str) -> Told:
+def told(connection: Connection, event_id: str, seen: Seen = None) -> Told:
     """Raises NotFound."""
-    row = _row(connection, event_id)
+    row = _row(connection, event_id, seen)
     earlier = or_(
         EVENT.c.accepted_at < row.accepted_at,
         and_(EVENT.c.accepted_at == row.accepted_at, EVENT.c.id < row.id),
@@ -119,8 +121,8 @@ def _query() -> Select[Any]:
     )
 
 
-def _row(connection: Connection, event_id: str) -> Row[Any]:
-    row = connection.execute(_query().where(EVENT.c.id == event_id)).one_or_none()
+def _row(connection: Connection, event_id: str, seen: Seen) -> Row[Any]:
+    row = connection.execute(_query().where(EVENT.c.id == event_id, *seen_by(seen))).one_or_none()
     if row is None:
         raise NotFound("event", event_id)
     return row

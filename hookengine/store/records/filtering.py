@@ -12,7 +12,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.retry import HOUR
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK, HOOK_REVISION, LANE, PIPELINE
 from hookengine.store.records.values import inside
-from hookengine.store.records.wanted import OUTCOMES, Wanted
+from hookengine.store.records.wanted import OUTCOMES, Seen, Wanted
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST_HASH: Final = 7
@@ -25,12 +25,18 @@ Condition = ColumnElement[bool]
 def conditions(connection: Connection, wanted: Wanted) -> list[Condition]:
     """Over deliveries joined with their last attempts, lanes, events and actions."""
     found = [_FIELDS[name](connection, values) for name, values in wanted.terms.items()]
+    found += seen_by(wanted.seen)
     accepted = DELIVERY.c.accepted_at
     if wanted.since is not None:  # ids tell the time too, and they are what the list is ordered by
         found += [accepted >= wanted.since, DELIVERY.c.id >= id_at(wanted.since - _SKEW)]
     if wanted.until is not None:
         found += [accepted < wanted.until, DELIVERY.c.id < id_at(wanted.until + _SKEW)]
     return found
+
+
+def seen_by(seen: Seen) -> list[Condition]:
+    """Over actions."""
+    return [] if seen is None else [ACTION.c.pipeline_id.in_(seen)]
 
 
 def id_at(instant: Millis) -> str:

@@ -15,8 +15,9 @@ from hookengine.domain.request import RenderedRequest
 from hookengine.domain.status_call import state_of
 from hookengine.store.cold.tables import DELIVERY, LANE, REQUEST
 from hookengine.store.records import deliveries
-from hookengine.store.records.filtering import Condition
+from hookengine.store.records.filtering import Condition, seen_by
 from hookengine.store.records.values import time
+from hookengine.store.records.wanted import Seen
 
 MOST_LANES = 200
 MOST_SENT = 100
@@ -26,14 +27,15 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PLACE = ("host", "repository", "sha", "context")
 
 
-def described(connection: Connection, *of_which: Condition) -> list[dict[str, Any]]:
+def described(connection: Connection, *of_which: Condition, seen: Seen = None) -> list[dict[str, Any]]:
     """What each of these lanes changes, the states that were sent, and which of them is shown, and why."""
     query = select(LANE).where(*of_which).order_by(LANE.c.id).limit(MOST_LANES)
-    return [_described(connection, lane) for lane in connection.execute(query).all()]
+    found = (_described(connection, lane, seen) for lane in connection.execute(query).all())
+    return [described for described in found if described["sent"]]
 
 
-def _described(connection: Connection, lane: Row[Any]) -> dict[str, Any]:
-    owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, limit=MOST_SENT)
+def _described(connection: Connection, lane: Row[Any], seen: Seen) -> dict[str, Any]:
+    owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, *seen_by(seen), limit=MOST_SENT)
     states = _states(connection, lane.id)
     sent = [{**_short(item), "state": states.get(item["id"])} for item in owed]
     known = {item["id"]: item for item in sent}

@@ -15,6 +15,9 @@ from hookengine.domain.retry import DAY, HOUR
 from hookengine.errors import InvalidQuery
 from hookengine.store.records.search import FIELDS, parse_query
 
+Seen = frozenset[int] | None
+"""The ids of the pipelines that whoever asks gets to see; None: all there are."""
+
 OUTCOMES: Final[Mapping[str, str]] = {
     "answered": "Answered",
     "unreachable": "Unreachable",
@@ -43,11 +46,12 @@ class Page:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """`terms` maps fields of `FIELDS` to values, of which each must hold one; `since` and `until` bound when it
-    was accepted."""
+    was accepted; `seen` are the pipelines that whoever asks gets to see, None: all."""
 
     terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: Millis | None = None
     until: Millis | None = None
+    seen: Seen = None
 
     @classmethod
     def of(
@@ -76,16 +80,18 @@ class Wanted:
         }
         if wrong:
             raise InvalidQuery(wrong)
-        return cls(terms=all_terms, **bounds)
+        return cls(terms=all_terms, since=bounds["since"], until=bounds["until"])
 
     def to_json(self) -> str:
-        return json.dumps({"terms": self.terms, "since": self.since, "until": self.until})
+        seen = None if self.seen is None else sorted(self.seen)
+        return json.dumps({"terms": self.terms, "since": self.since, "until": self.until, "seen": seen})
 
     @classmethod
     def from_json(cls, text: str) -> Wanted:
         values = json.loads(text)
         terms = {name: tuple(of_name) for name, of_name in values["terms"].items()}
-        return cls(terms=terms, since=values["since"], until=values["until"])
+        seen = None if values["seen"] is None else frozenset(values["seen"])
+        return cls(terms=terms, since=values["since"], until=values["until"], seen=seen)
 
     def shown(self) -> dict[str, Any]:
         """For people: as `q` would say it."""

@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 from hookengine.domain.clock import Millis
 from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.replay import Replay as ReplayOfMany
+from hookengine.domain.replay import ReplayState, ReplayStep
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
 from hookengine.errors import StoreBusy, StoreError
@@ -25,6 +27,7 @@ from hookengine.store.cold import (
     hooks,
     pipelines,
     pruning,
+    replays,
     secrets,
     single,
     sweeping,
@@ -138,6 +141,18 @@ class SqliteStore:
     async def replay(self, owed: OwedReplay, now: Millis, terms: LeaseTerms) -> Replayed:
         replayed: Replayed = await self._writer.ask(Replay(owed, now, terms))
         return replayed
+
+    async def begin_replay(self, replay: ReplayOfMany, now: Millis) -> None:
+        await self._write(lambda connection: replays.begin(connection, replay, now))
+
+    async def take_replay(self, now: Millis, until: Millis) -> ReplayOfMany | None:
+        return await self._write(lambda connection: replays.take_due(connection, now, until))
+
+    async def advance_replay(self, replay: ReplayOfMany, step: ReplayStep, now: Millis) -> None:
+        await self._write(lambda connection: replays.advance(connection, replay, step, now))
+
+    async def switch_replay(self, replay_id: str, state: ReplayState, now: Millis) -> None:
+        await self._write(lambda connection: replays.switch(connection, replay_id, state, now))
 
     async def next_due(self, now: Millis) -> Millis | None:
         return await self._reader.ask(lambda connection: questions.next_due(connection, now))

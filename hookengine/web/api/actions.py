@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from hookengine.store.records import Page, Records, WantedActions
-from hookengine.web.api.parameters import Before, Limit, Name, Text, placed
+from hookengine.store.records import Page, WantedActions
+from hookengine.web.api.parameters import Before, Limit, Name, Seen, Text, placed
 
 
-def actions_router(records: Records) -> APIRouter:
+def actions_router(seen: Seen) -> APIRouter:
     router = APIRouter(prefix="/api/actions", tags=["actions"])
 
     @router.get("", operation_id="list_actions")
     async def list_actions(
-        pipeline: Text = None, status: Text = None, before: Before = None, limit: Limit = 50
+        request: Request, pipeline: Text = None, status: Text = None, before: Before = None, limit: Limit = 50
     ) -> dict[str, Any]:
         """Those heard of last first. `pipeline` is an id or a name, `status` such as in-progress."""
         wanted = WantedActions(pipeline=pipeline, status=status)
-        return placed(await records.actions(wanted, Page(before=before, limit=limit + 1)), limit)
+        return placed(await seen(request).actions(wanted, Page(before=before, limit=limit + 1)), limit)
 
     @router.get("/{action_id:path}", operation_id="get_action")
-    async def get_action(action_id: Name, pipeline: Text = None) -> dict[str, Any]:
+    async def get_action(request: Request, action_id: Name, pipeline: Text = None) -> dict[str, Any]:
         """Its history: events, deliveries, and what each target shows now. 422 where several pipelines have an
         action of this id and none is named."""
-        return await records.action(action_id, pipeline)
+        return await seen(request).action(action_id, pipeline)
 
     return router

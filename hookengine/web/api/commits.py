@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
-from hookengine.store.records import Records
+from hookengine.web.api.parameters import Seen
 
 Hash = Annotated[
     str, Path(pattern=r"^[^\x00/]{1,200}$", description="A hash, or its first seven digits or more")
 ]
 
 
-def commits_router(records: Records) -> APIRouter:
+def commits_router(seen: Seen) -> APIRouter:
     router = APIRouter(prefix="/api/commits", tags=["commits"])
 
     @router.get("/{sha}", operation_id="get_commit")
-    async def get_commit(sha: Hash) -> dict[str, Any]:
+    async def get_commit(request: Request, sha: Hash) -> dict[str, Any]:
         """Per context the states that were sent, the newest known to be shown and why, and a warning where one
         action's states were told under several contexts."""
-        return await records.commit(sha)
+        return await seen(request).commit(sha)
 
     return router

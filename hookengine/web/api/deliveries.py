@@ -10,14 +10,14 @@ from pydantic import StringConstraints
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import DeliveryStatus
-from hookengine.store.records import FIELDS, Page, Records, Wanted
-from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Several, a_list
+from hookengine.store.records import FIELDS, Page, Wanted
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Seen, Several, a_list
 
 Code = Annotated[str, StringConstraints(pattern=r"^([1-5]xx|[1-5][0-9][0-9]|none)$")]
 Outcome = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderable", "unknown", "none"]
 
 
-def deliveries_router(records: Records, clock: Clock) -> APIRouter:
+def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deliveries", tags=["deliveries"])
 
     @router.get("", operation_id="list_deliveries")
@@ -47,18 +47,18 @@ def deliveries_router(records: Records, clock: Clock) -> APIRouter:
         `next` is the `before` of the list that follows, null at the end.
         """
         wanted = Wanted.of(terms_of(request), clock.now(), q=q, since=since, until=until)
-        found = await records.deliveries(wanted, Page(before=before, limit=limit + 1))
+        found = await seen(request).deliveries(wanted, Page(before=before, limit=limit + 1))
         return a_list(found, limit, lambda item: str(item["id"]))
 
     @router.get("/{delivery_id}", operation_id="get_delivery")
-    async def get_delivery(delivery_id: Identity) -> dict[str, Any]:
+    async def get_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """With its request and every attempt."""
-        return await records.delivery(delivery_id)
+        return await seen(request).delivery(delivery_id)
 
     @router.get("/{delivery_id}/attempts", operation_id="list_attempts")
-    async def list_attempts(delivery_id: Identity) -> dict[str, Any]:
+    async def list_attempts(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """In order."""
-        return {"items": await records.attempts(delivery_id), "next": None}
+        return {"items": await seen(request).attempts(delivery_id), "next": None}
 
     return router
 

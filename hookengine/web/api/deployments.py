@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from hookengine.domain.clock import Clock
-from hookengine.store.records import Around, Records, moment
-from hookengine.web.api.parameters import Limit, Moment, Several, Text
+from hookengine.store.records import Around, moment
+from hookengine.web.api.parameters import Limit, Moment, Seen, Several, Text
 
 DAY = 24 * 60  # minutes
 
 
-def deployments_router(records: Records, clock: Clock) -> APIRouter:
+def deployments_router(seen: Seen, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deployments", tags=["deployments"])
 
     @router.get("", operation_id="list_deployments")
     async def list_deployments(
+        request: Request,
         at: Moment = None,
         window: Annotated[
             int, Query(ge=1, le=31 * DAY, description="Minutes before and after `at` that count")
@@ -37,6 +38,6 @@ def deployments_router(records: Records, clock: Clock) -> APIRouter:
             types=tuple(type or ()),
             limit=limit,
         )
-        return await records.deployments(asked)
+        return await seen(request).deployments(asked)
 
     return router

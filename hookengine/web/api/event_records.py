@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import orjson
@@ -10,8 +11,8 @@ from fastapi import APIRouter, Request
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.event import Event
 from hookengine.errors import InvalidEvent
-from hookengine.store.records import Page, Records, WantedEvents, moment
-from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Text, placed
+from hookengine.store.records import Page, WantedEvents, moment
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen, Text, placed
 
 
 class Explains(Protocol):
@@ -20,11 +21,16 @@ class Explains(Protocol):
     async def unsent(self, event: Event) -> dict[str, Any]: ...
 
 
-def event_records_router(records: Records, explainer: Explains, clock: Clock) -> APIRouter:
+Check = Callable[[Request, Event], None]
+"""Raises InvalidEvent for a pipeline that is not the caller's."""
+
+
+def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: Check) -> APIRouter:
     router = APIRouter(prefix="/api/events", tags=["events"])
 
     @router.get("", operation_id="list_events")
     async def list_events(
+        request: Request,
         type: Text = None,  # noqa: A002  the field's name
         pipeline: Text = None,
         action: Text = None,
@@ -45,22 +51,25 @@ def event_records_router(records: Records, explainer: Explains, clock: Clock) ->
             since=bound("since", since),
             until=bound("until", until),
         )
-        return placed(await records.events(wanted, Page(before=before, limit=limit + 1)), limit)
+        return placed(await seen(request).events(wanted, Page(before=before, limit=limit + 1)), limit)
 
     @router.post("/explain", operation_id="explain_unsent_event")
     async def explain_unsent_event(request: Request) -> dict[str, Any]:
         """Which hooks an event would match, and why the others would not. It is neither kept nor delivered."""
-        return await explainer.unsent(Event.parse(_json(await request.body())))
+        event = Event.parse(_json(await request.body()))
+        check(request, event)
+        return await explainer.unsent(event)
 
     @router.get("/{event_id:path}/explain", operation_id="explain_event")
-    async def explain_event(event_id: Identity) -> dict[str, Any]:
+    async def explain_event(request: Request, event_id: Identity) -> dict[str, Any]:
         """Each hook as it is now, whether it matches, and if not the first thing that keeps it from it."""
+        await seen(request).told(event_id)
         return await explainer.stored(event_id)
 
     @router.get("/{event_id:path}", operation_id="get_event")
-    async def get_event(event_id: Identity) -> dict[str, Any]:
+    async def get_event(request: Request, event_id: Identity) -> dict[str, Any]:
         """With its data, secrets taken out, and the deliveries it owes."""
-        return await records.event(event_id)
+        return await seen(request).event(event_id)
 
     return router
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 
-from hookengine.store.records import FIELDS
+from hookengine.store.records import FIELDS, Records
+
+Seen = Callable[[Request], Records]
+"""What whoever makes a request gets to see."""
 
 Identity = Annotated[str, Path(pattern=r"^[\x21-\x7e]{1,200}$")]
 Name = Annotated[str, Path(pattern=r"^[^\x00]{1,200}$")]

@@ -14,13 +14,15 @@ import pytest
 from sqlalchemy import Connection, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from hookengine.domain.replay import ReplayState
 from hookengine.domain.retry import DAY
 from hookengine.errors import NotFound
-from hookengine.store.cold import actions, pruning, sweeping, upkeep
+from hookengine.store.cold import actions, pruning, replays, sweeping, upkeep
 from hookengine.store.cold.tables import LANE
 from hookengine.store.contract import Horizon
 from hookengine.store.records import Page, Wanted, commits, deliveries, deployments, events, lanes
 from hookengine.store.records import actions as actions_read
+from hookengine.store.records import replays as replays_read
 from hookengine.store.sqlite.connection import connect
 from tests.conftest import NOW
 
@@ -87,6 +89,11 @@ DONE = {
     "deployments": lambda connection: deployments.around(
         connection, deployments.Around(at=NOW, window=60_000)
     ),
+    "take a replay": lambda connection: replays.take_due(connection, NOW, NOW),
+    "switch a replay": lambda connection: missing(
+        lambda: replays.switch(connection, "rpl_1", ReplayState.PAUSED, NOW)
+    ),
+    "replay": lambda connection: missing(lambda: replays_read.one(connection, "rpl_1", None)),
     **{
         f"look for old {kind}": lambda connection, number=number: pruning.find(
             connection, HORIZON, LIMIT, (number, NOW - DAY)

@@ -65,6 +65,9 @@ class Engine:
         self.triggered.append((hook_id, body, headers))
         return self.started
 
+    def seen_by(self, seen: Any) -> Engine:
+        return self
+
     async def deliveries(self, wanted: Any, page: Any) -> list[dict[str, Any]]:
         self._raise()
         return [{"id": f"dlv_{number}"} for number in range(min(page.limit, 3))]
@@ -88,7 +91,14 @@ class Engine:
             api=self.api,
             intake=self,  # type: ignore[arg-type]
             triggers=self,  # type: ignore[arg-type]
-            reading=Reading(records=self, explainer=self, clock=Clock()),  # type: ignore[arg-type]
+            reading=Reading(
+                records=self,  # type: ignore[arg-type]
+                pipelines=self,  # type: ignore[arg-type]
+                explainer=self,  # type: ignore[arg-type]
+                replayer=self,  # type: ignore[arg-type]
+                replays=self,  # type: ignore[arg-type]
+                clock=Clock(),
+            ),
             store=self,  # type: ignore[arg-type]
             editor=self,  # type: ignore[arg-type]
             ready=self.ready,

@@ -1,0 +1,124 @@
+"""Asking for deliveries again, one or many, and cancelling one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from hookengine.domain.clock import Clock
+from hookengine.domain.delivery import ENDED, DeliveryStatus
+from hookengine.domain.replay import ReplayMode, ReplayState
+from hookengine.engine.replay import Replayer
+from hookengine.engine.replays import Replays
+from hookengine.errors import InvalidQuery, ReplayRefused
+from hookengine.store.records import Wanted
+from hookengine.web.api.parameters import Identity, Seen
+
+BY_HAND = "cancelled by a person"
+
+
+class ReplayOne(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    mode: Annotated[ReplayMode, Field(strict=False)] = ReplayMode.SAME
+    """same: the same bytes; render: rendered anew, with the hook as it is now."""
+
+
+class ReplayMany(BaseModel):
+    """Which deliveries: as `GET /api/deliveries` finds them with the same `q`, `since` and `until`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    q: Annotated[str, Field(max_length=2000)] = ""
+    since: Annotated[str | None, Field(max_length=40)] = None
+    until: Annotated[str | None, Field(max_length=40)] = None
+    mode: Annotated[ReplayMode, Field(strict=False)] = ReplayMode.SAME
+
+    def wanted(self, clock: Clock) -> Wanted:
+        if not self.q.strip() and self.since is None:
+            raise InvalidQuery({"q": ["Say which deliveries, with q or since: all of them is never meant."]})
+        return Wanted.of({}, clock.now(), q=self.q, since=self.since, until=self.until)
+
+
+class StartReplay(ReplayMany):
+    per_minute: Annotated[int, Field(ge=1, le=6000)] = 300
+    """How many at most, so that live traffic is not held up."""
+
+
+def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
+    """Of one delivery."""
+    router = APIRouter(prefix="/api/deliveries/{delivery_id}", tags=["deliveries"])
+
+    @router.post("/replay", operation_id="replay_delivery", status_code=202)
+    async def replay_delivery(
+        request: Request, delivery_id: Identity, asked: ReplayOne | None = None
+    ) -> dict[str, Any]:
+        """Owe it once more, as a new delivery with `replay_of`. 409 with the reason while it has not ended, or
+        where it would put an older status over a newer one."""
+        await seen(request).delivery(delivery_id)
+        replay_id = await replayer.one(delivery_id, (asked or ReplayOne()).mode)
+        return {"id": replay_id, "replay_of": delivery_id}
+
+    @router.post("/cancel", operation_id="cancel_delivery")
+    async def cancel_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
+        """What waits is cancelled. What is being sent is cancelled unless it succeeds: its status stays sending
+        until then. 409 for one that has ended otherwise."""
+        await seen(request).delivery(delivery_id)
+        status = await replayer.cancel(delivery_id, BY_HAND)
+        if status in ENDED and status != DeliveryStatus.CANCELLED:
+            raise ReplayRefused(f"{delivery_id} has ended: it is {status}")
+        return {"id": delivery_id, "status": status}
+
+    return router
+
+
+def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
+    """Of many."""
+    router = APIRouter(prefix="/api/replays", tags=["replays"])
+
+    @router.post("/plan", operation_id="plan_replay")
+    async def plan_replay(request: Request, asked: ReplayMany) -> dict[str, Any]:
+        """How many there are (`at_least`: that many or more), and what the first five would send. Nothing begins."""
+        return await replays.plan(asked.wanted(clock), asked.mode, seen(request))
+
+    @router.post("", operation_id="start_replay", status_code=202)
+    async def start_replay(request: Request, asked: StartReplay) -> dict[str, Any]:
+        """Ask again for all there are now, the oldest first. One whose status is not the newest any more is refused
+        and counted."""
+        records = seen(request)
+        replay_id = await replays.start(asked.wanted(clock), asked.mode, asked.per_minute, records)
+        return await records.replay(replay_id)
+
+    @router.get("", operation_id="list_replays")
+    async def list_replays(request: Request) -> dict[str, Any]:
+        """Newest first."""
+        return {"items": await seen(request).replays(), "next": None}
+
+    @router.get("/{replay_id}", operation_id="get_replay")
+    async def get_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+        """How far it has come."""
+        return await seen(request).replay(replay_id)
+
+    async def switch(request: Request, replay_id: str, state: ReplayState) -> dict[str, Any]:
+        records = seen(request)
+        await records.replay(replay_id)
+        await replays.switch(replay_id, state)
+        return await records.replay(replay_id)
+
+    @router.post("/{replay_id}/pause", operation_id="pause_replay")
+    async def pause_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+        """What was asked for already is sent."""
+        return await switch(request, replay_id, ReplayState.PAUSED)
+
+    @router.post("/{replay_id}/resume", operation_id="resume_replay")
+    async def resume_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+        return await switch(request, replay_id, ReplayState.RUNNING)
+
+    @router.post("/{replay_id}/cancel", operation_id="cancel_replay")
+    async def cancel_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+        """For good. What was asked for already is sent."""
+        return await switch(request, replay_id, ReplayState.CANCELLED)
+
+    return router
