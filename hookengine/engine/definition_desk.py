@@ -42,6 +42,11 @@ class DefinitionDesk:
     def now(self) -> Millis:
         return self._clock.now()
 
+    @property
+    def known(self) -> Catalogue:
+        """What this node knows already."""
+        return self._catalogue
+
     async def newest(self) -> Catalogue:
         """With everything that any node has acknowledged. Raises StoreError."""
         await self._reloader.reload()

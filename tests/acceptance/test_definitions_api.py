@@ -505,3 +505,97 @@ def test_a_body_that_is_no_object_is_refused(engine: Server, body: bytes) -> Non
 
     assert [answer.status_code for answer in answers] == [422] * 3
     assert all(list(answer.json()["errors"]) == ["body"] for answer in answers)
+
+
+# Whose it is
+
+
+@pytest.fixture
+def of_team(engine: Server) -> dict[str, str]:
+    """What a token of the team `blue` goes into."""
+    made = engine.post(
+        "/api/tokens", {"name": "blue", "scopes": ["hooks:write", "deliveries:read"], "team": "blue"}
+    )
+    assert made.status_code == 201, made.text
+    return {"Authorization": f"Bearer {made.json()['token']}"}
+
+
+def test_a_token_of_a_team_defines_what_is_its_own(engine: Server, of_team: dict[str, str]) -> None:
+    def ask(method: str, path: str, document: Any = None) -> Any:
+        return engine.request(method, path, json=document, headers=of_team)
+
+    pipeline = ask("POST", "/api/pipelines", {"name": f"blue one {id(of_team)}"}).json()
+    hook = ask("POST", "/api/hooks", {**OWN_HOOK, "pipeline": pipeline["id"]})
+    renamed = ask("PATCH", f"/api/hooks/{hook.json()['id']}", {"name": "renamed"})
+    listed = ask("GET", "/api/hooks").json()["items"]
+    shared = ask("POST", "/api/hooks", OWN_HOOK)
+    given_away = ask("PATCH", f"/api/pipelines/{pipeline['id']}", {"team": "red"})
+    taken = ask("POST", "/api/pipelines", {"name": "of the others", "team": "red"})
+
+    assert pipeline["team"] == "blue"
+    assert (hook.status_code, renamed.status_code) == (201, 200)
+    assert {item["pipeline"] for item in listed} <= {
+        item["id"] for item in ask("GET", "/api/pipelines").json()["items"]
+    }
+    assert {item["team"] for item in ask("GET", "/api/pipelines").json()["items"]} == {"blue"}
+    assert [answer.status_code for answer in (shared, given_away, taken)] == [422, 422, 422]
+
+
+OWN_HOOK = {
+    "name": "own",
+    "target_url": "https://target.example/",
+    "trigger_when": {"events": ["action.failed"]},
+}
+CHANGES = {"name": "x", "target_url": TARGET, "requires_secret": False, "reason": "x"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/pipelines/1"),
+        ("PATCH", "/api/pipelines/1?force=true"),
+        ("DELETE", "/api/pipelines/1?force=true"),
+        ("POST", "/api/pipelines/1/integration-key?force=true"),
+        ("GET", "/api/hooks/of-file"),
+        ("PATCH", "/api/hooks/of-file?force=true"),
+        ("DELETE", "/api/hooks/of-file?force=true"),
+        ("GET", "/api/hooks/of-file/versions"),
+        ("GET", "/api/hooks/of-file/versions/1"),
+        ("POST", "/api/hooks/of-file/enable"),
+        ("POST", "/api/hooks/of-file/pause"),
+        ("GET", "/api/incoming-hooks/incoming-of-file"),
+        ("PATCH", "/api/incoming-hooks/incoming-of-file?force=true"),
+        ("DELETE", "/api/incoming-hooks/incoming-of-file?force=true"),
+        ("POST", "/api/incoming-hooks/incoming-of-file/secret?force=true"),
+        ("GET", "/pipelines/1/hooks"),
+        ("POST", "/pipelines/1/hooks/outgoing"),
+        ("POST", "/pipelines/1/hooks/incoming"),
+        ("GET", "/hooks/outgoing/of-file"),
+        ("PUT", "/hooks/outgoing/of-file?force=true"),
+        ("DELETE", "/hooks/outgoing/of-file?force=true"),
+        ("GET", "/hooks/outgoing/of-file/requests"),
+        ("GET", "/hooks/incoming/incoming-of-file/requests"),
+    ],
+)
+def test_what_is_another_teams_looks_as_if_it_were_not_there(
+    engine: Server, of_team: dict[str, str], method: str, path: str
+) -> None:
+    before = engine.rows("SELECT version FROM definitions")
+
+    answer = engine.request(
+        method, path, json=None if method in {"GET", "DELETE"} else CHANGES, headers=of_team
+    )
+
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["message"].startswith("no ")
+    assert engine.rows("SELECT version FROM definitions") == before
+
+
+def test_a_token_that_may_only_read_changes_nothing(engine: Server) -> None:
+    made = engine.post("/api/tokens", {"name": "reader", "scopes": ["hooks:read"]}).json()
+    headers = {"Authorization": f"Bearer {made['token']}"}
+
+    read = engine.request("GET", "/pipelines/1/hooks", headers=headers)
+    written = engine.request("POST", "/pipelines/1/hooks/outgoing", json=OWN_HOOK, headers=headers)
+
+    assert (read.status_code, written.status_code) == (200, 403)

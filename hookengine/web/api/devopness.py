@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from hookengine.domain.definition import Kind
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook
-from hookengine.engine.catalogue import Catalogue
 from hookengine.errors import InvalidDefinition
 from hookengine.web.api import devopness_examples as examples
 from hookengine.web.api import devopness_models as models
@@ -106,17 +105,17 @@ def _add_creating(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     )
     async def add_pipeline_hook(pipeline_id: PipelineId, hook_type: HookType, request: Request) -> Response:
         """Create an outgoing or an incoming hook of a pipeline."""
-        document = await object_in(request)
+        mine, document = editor.of(request), await object_in(request)
         hook: AnyHook
         secret = None
         if hook_type is HookType.OUTGOING:
-            hook = await editor.create_hook(models.outgoing_in(document), pipeline_id)
+            hook = await mine.create_hook(models.outgoing_in(document), pipeline_id)
         else:
             ours, signed = models.incoming_in(document)
             if signed is None:
                 raise InvalidDefinition({"requires_secret": ["Is required for incoming hooks."]})
             with models.told_as_devopness():
-                hook, secret = await editor.create_incoming_hook(ours, pipeline_id, signed=signed)
+                hook, secret = await mine.create_incoming_hook(ours, pipeline_id, signed=signed)
         return JSONResponse(await shapes.whole(request, hook, secret), 201)
 
 
@@ -139,8 +138,9 @@ def _add_lists(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         per_page: PerPage = USUAL_PER_PAGE,
     ) -> Response:
         """The pipeline's own hooks, outgoing and incoming. The `Link` header leads to the other pages."""
-        await editor.desk.pipeline(pipeline_id)
-        hooks = _of_pipelines(await editor.desk.newest(), {pipeline_id})
+        mine = editor.of(request)
+        await mine.pipeline(pipeline_id)
+        hooks = await _of_pipelines(mine, {pipeline_id})
         return await listed(request, hooks, page, per_page)
 
     @router.get(
@@ -155,13 +155,13 @@ def _add_lists(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         per_page: PerPage = USUAL_PER_PAGE,
     ) -> Response:
         """The hooks of all pipelines whose context says `application.id`."""
-        catalogue = await editor.desk.newest()
+        mine = editor.of(request)
         wanted = {
             pipeline.id
-            for pipeline in catalogue.pipelines
+            for pipeline in await mine.pipelines()
             if models.application_of(pipeline) == application_id
         }
-        return await listed(request, _of_pipelines(catalogue, wanted), page, per_page)
+        return await listed(request, await _of_pipelines(mine, wanted), page, per_page)
 
 
 def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
@@ -174,12 +174,12 @@ def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     )
     async def get_hook(hook_type: HookType, hook_id: HookId, request: Request) -> Response:
         """One hook, its secret masked."""
-        desk = editor.desk
+        mine = editor.of(request)
         hook: AnyHook
         if hook_type is HookType.OUTGOING:
-            hook = await desk.hook(hook_id)
+            hook = await mine.hook(hook_id)
         else:
-            hook = await desk.incoming_hook(hook_id)
+            hook = await mine.incoming_hook(hook_id)
         return JSONResponse(await shapes.whole(request, hook))
 
     @router.put(
@@ -193,16 +193,16 @@ def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         hook_type: HookType, hook_id: HookId, request: Request, force: Force = False
     ) -> Response:
         """Change what is said; all else stays as it is."""
-        document = await object_in(request)
+        mine, document = editor.of(request), await object_in(request)
         if hook_type is HookType.OUTGOING:
-            await editor.change_hook(hook_id, models.outgoing_in(document), force=force)
+            await mine.change_hook(hook_id, models.outgoing_in(document), force=force)
         else:
             ours, signed = models.incoming_in(document)
-            if signed and (await editor.desk.incoming_hook(hook_id)).secret is None:
+            if signed and (await mine.incoming_hook(hook_id)).secret is None:
                 advice = f"Ask for a secret with POST /api/incoming-hooks/{hook_id}/secret, which answers it."
                 raise InvalidDefinition({"requires_secret": [advice]})
             with models.told_as_devopness():
-                await editor.change_incoming_hook(hook_id, ours, unsigned=signed is False, force=force)
+                await mine.change_incoming_hook(hook_id, ours, unsigned=signed is False, force=force)
         return Response(status_code=204)
 
     @router.delete(
@@ -211,15 +211,17 @@ def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         status_code=204,
         responses={204: {"description": "It is gone"}, **failures(404, 409, 422)},
     )
-    async def delete_hook(hook_type: HookType, hook_id: HookId, force: Force = False) -> Response:
+    async def delete_hook(
+        hook_type: HookType, hook_id: HookId, request: Request, force: Force = False
+    ) -> Response:
         """Delete it; what it still owes is cancelled."""
         if hook_type is HookType.OUTGOING:
-            await editor.desk.change_hook(hook_id, lambda _: None, force=force)
+            await editor.of(request).delete_hook(hook_id, force=force)
         else:
-            await editor.desk.change_incoming_hook(hook_id, lambda _: None, force=force)
+            await editor.of(request).delete_incoming_hook(hook_id, force=force)
         return Response(status_code=204)
 
 
-def _of_pipelines(catalogue: Catalogue, wanted: set[int]) -> list[AnyHook]:
-    hooks: list[AnyHook] = [*catalogue.hooks, *catalogue.incoming_hooks]
+async def _of_pipelines(editor: Editor, wanted: set[int]) -> list[AnyHook]:
+    hooks: list[AnyHook] = [*await editor.hooks(), *await editor.incoming_hooks()]
     return [hook for hook in hooks if hook.pipeline_id in wanted]

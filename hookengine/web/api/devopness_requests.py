@@ -39,9 +39,9 @@ def hook_requests_router(editor: Editor, store: Store, public_url: str) -> APIRo
         kept, not the request: their list is empty."""
         pages = Page(page, per_page, f"{shapes.base_of(request)}{request.url.path}")
         if hook_type is HookType.INCOMING:
-            await editor.desk.incoming_hook(hook_id)
+            await editor.of(request).incoming_hook(hook_id)
             return JSONResponse([], headers={"link": pages.link(0)})
-        await editor.desk.hook(hook_id)
+        await editor.of(request).hook(hook_id)
         total, sent = await store.sent_by(hook_id, pages.offset, pages.size)
         return JSONResponse(list(map(models.request_relation, sent)), headers={"link": pages.link(total)})
 
@@ -57,7 +57,10 @@ def hook_requests_router(editor: Editor, store: Store, public_url: str) -> APIRo
         sent = None if place is None else await store.sent(*place)
         if sent is None:
             raise NotFound("hook request", hook_request_id)
-        hook = (await editor.desk.newest()).find_hook(sent.hook_id)
+        mine = editor.of(request)
+        hook = next((hook for hook in await mine.hooks() if hook.id == sent.hook_id), None)
+        if hook is None and mine.caller.is_bound:
+            raise NotFound("hook request", hook_request_id)
         relations = [] if hook is None else await shapes.relations(request, [hook])
         return JSONResponse(models.request_out(sent, relations[0] if relations else None))
 

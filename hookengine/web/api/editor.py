@@ -5,19 +5,25 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from starlette.requests import Request
+
+from hookengine.domain.definition import Definition, Kind
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_uuid
 from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.token import ANYBODY, Token
 from hookengine.engine.definition_desk import OWN, DefinitionDesk
-from hookengine.errors import ConfigError, InvalidDefinition
+from hookengine.errors import ConfigError, InvalidDefinition, NotFound
 from hookengine.guard.integration_key import digest_of_key, new_integration_key
 from hookengine.guard.permissions import Permissions
 from hookengine.manifest.documents import hook_document, incoming_document, pipeline_document
 from hookengine.manifest.single import Checks
 from hookengine.web.api.bodies import overlaid
+from hookengine.web.callers import caller_of
 
+D = TypeVar("D", bound=Definition)
 SecretNames = Callable[[int | None, str], Collection[str]]
 """Which secrets templates of the hook of this id, perhaps none yet, on this pipeline may name."""
 
@@ -26,16 +32,49 @@ _SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Editor:
-    """Everything raises InvalidDefinition, NotFound, ManagedElsewhere, Outdated, StoreError."""
+    """Everything raises InvalidDefinition, NotFound, ManagedElsewhere, Outdated, StoreError.
+
+    What belongs to a pipeline that the caller does not get to see, or to all of them, is to a caller who is bound
+    to some as if it were not there.
+    """
 
     desk: DefinitionDesk
     secret_names: SecretNames
     permissions: Permissions
+    caller: Token = ANYBODY
+
+    def of(self, request: Request) -> Editor:
+        """The same, for whoever asks this."""
+        return replace(self, caller=caller_of(request))
+
+    async def pipeline(self, pipeline_id: int) -> Pipeline:
+        return self._seen(await self.desk.pipeline(pipeline_id))
+
+    async def hook(self, hook_id: str) -> Hook:
+        return self._seen(await self.desk.hook(hook_id))
+
+    async def incoming_hook(self, hook_id: str) -> IncomingHook:
+        return self._seen(await self.desk.incoming_hook(hook_id))
+
+    async def pipelines(self) -> list[Pipeline]:
+        """By their ids."""
+        found = filter(self._sees, (await self.desk.newest()).pipelines)
+        return sorted(found, key=lambda pipeline: pipeline.id)
+
+    async def hooks(self) -> list[Hook]:
+        """By their ids."""
+        return sorted(filter(self._sees, (await self.desk.newest()).hooks), key=lambda hook: hook.id)
+
+    async def incoming_hooks(self) -> list[IncomingHook]:
+        """By their ids."""
+        found = filter(self._sees, (await self.desk.newest()).incoming_hooks)
+        return sorted(found, key=lambda hook: hook.id)
 
     async def create_hook(self, document: Mapping[str, Any], pipeline_id: int | None) -> Hook:
-        await self.desk.newest()
         if pipeline_id is not None:
-            await self.desk.pipeline(pipeline_id)
+            await self.pipeline(pipeline_id)
+        elif self.caller.is_bound:
+            raise InvalidDefinition({"pipeline": ["Is required: the token is bound to some."]})
         hook_id = self._fresh_id(document)
         hook = self._checks(pipeline_id, "").hook({**document, "id": hook_id}, pipeline_id)
         await self.desk.create(hook)
@@ -46,6 +85,7 @@ class Editor:
         _refuse_new_id(changes, hook_id)
 
         def decide(before: Hook) -> Hook:
+            self._seen(before)
             document = overlaid(hook_document(before), changes)
             after = self._checks(before.pipeline_id, hook_id).hook(document, before.pipeline_id)
             return after if changes.get("active") is not None else replace(after, state=before.state)
@@ -58,8 +98,7 @@ class Editor:
         self, document: Mapping[str, Any], pipeline_id: int, *, signed: bool
     ) -> tuple[IncomingHook, str | None]:
         """With the secret that its senders have to sign with, if they have to, which nobody can ask for again."""
-        await self.desk.newest()
-        await self.desk.pipeline(pipeline_id)
+        await self.pipeline(pipeline_id)
         hook_id = self._fresh_id(document)
         hook = self._checks(pipeline_id, "").incoming_hook({**document, "id": hook_id}, pipeline_id)
         if not signed:
@@ -76,6 +115,7 @@ class Editor:
         _refuse_new_id(changes, hook_id)
 
         def decide(before: IncomingHook) -> IncomingHook:
+            self._seen(before)
             document = overlaid(incoming_document(before), changes)
             own = document.get("secret") == OWN and before.secret == OWN
             if own or unsigned:
@@ -88,15 +128,21 @@ class Editor:
         return changed
 
     async def renew_secret(self, hook_id: str, *, force: bool) -> str:
+        await self.incoming_hook(hook_id)
         secret = new_secret()
         await self.desk.renew_secret(hook_id, secret, force=force)
         return secret
 
     async def create_pipeline(self, document: Mapping[str, Any]) -> tuple[Pipeline, str]:
         """With its integration key, which nobody can ask for again."""
-        await self.desk.newest()
+        if self.caller.team is not None:
+            document = {"team": self.caller.team, **document}
         pipeline_id = await self.desk.free_pipeline_id()
-        pipeline = self._checks(None, "").pipeline({**document, "id": document.get("id", pipeline_id)})
+        if document.get("id") is not None and self.caller.is_bound:
+            raise InvalidDefinition({"id": ["Is made by the engine; leave it out."]})
+        if document.get("id") in [pipeline.id for pipeline in await self.pipelines()]:
+            raise InvalidDefinition({"id": ["Another pipeline has it."]})
+        pipeline = self._reached(self._checks(None, "").pipeline({"id": pipeline_id, **document}))
         key = new_integration_key()
         with_key = replace(pipeline, integration_key_digest=digest_of_key(key))
         try:
@@ -111,8 +157,8 @@ class Editor:
         _refuse_new_id(changes, pipeline_id)
 
         def decide(before: Pipeline) -> Pipeline:
-            document = overlaid(pipeline_document(before), changes)
-            after = self._checks(None, "").pipeline(document)
+            document = overlaid(pipeline_document(self._seen(before)), changes)
+            after = self._reached(self._checks(None, "").pipeline(document))
             return replace(after, integration_key_digest=before.integration_key_digest)
 
         try:
@@ -126,10 +172,43 @@ class Editor:
         key = new_integration_key()
 
         def decide(before: Pipeline) -> Pipeline:
-            return replace(before, integration_key_digest=digest_of_key(key))
+            return replace(self._seen(before), integration_key_digest=digest_of_key(key))
 
         await self.desk.change_pipeline(pipeline_id, decide, force=force)
         return key
+
+    async def delete_hook(self, hook_id: str, *, force: bool) -> None:
+        await self.desk.change_hook(hook_id, self._without, force=force)
+
+    async def delete_incoming_hook(self, hook_id: str, *, force: bool) -> None:
+        await self.desk.change_incoming_hook(hook_id, self._without, force=force)
+
+    async def delete_pipeline(self, pipeline_id: int, *, force: bool) -> None:
+        await self.desk.change_pipeline(pipeline_id, self._without, force=force)
+
+    def _without(self, before: Definition) -> None:
+        self._seen(before)
+
+    def _sees(self, definition: Definition) -> bool:
+        if not self.caller.is_bound:
+            return True
+        if isinstance(definition, Pipeline):
+            return self.caller.covers(definition)
+        owner = definition.pipeline_id
+        pipeline = None if owner is None else self.desk.known.find_pipeline(owner)
+        return pipeline is not None and self.caller.covers(pipeline)
+
+    def _seen(self, definition: D) -> D:
+        if not self._sees(definition):
+            raise NotFound(Kind.of(definition), definition.id)
+        return definition
+
+    def _reached(self, pipeline: Pipeline) -> Pipeline:
+        """Raises InvalidDefinition for one that the caller would not get to see."""
+        if not self.caller.covers(pipeline):
+            field = "id" if self.caller.team is None else "team"
+            raise InvalidDefinition({field: ["Is not what the token is bound to."]})
+        return pipeline
 
     def _checks(self, pipeline_id: int | None, hook_id: str) -> Checks:
         return Checks(secret_names=self.secret_names(pipeline_id, hook_id), permissions=self.permissions)

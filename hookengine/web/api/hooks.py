@@ -73,9 +73,9 @@ def _add_defining(router: APIRouter, editor: Editor) -> None:
     )
     async def create_hook(request: Request) -> Response:
         """Create a hook of a pipeline, which is named by id or name, or of all pipelines if it names none."""
-        document = await object_in(request)
-        pipeline_id = await pipeline_named(editor, document.pop("pipeline", None))
-        hook = await editor.create_hook(document, pipeline_id)
+        mine, document = editor.of(request), await object_in(request)
+        pipeline_id = await pipeline_named(mine, document.pop("pipeline", None))
+        hook = await mine.create_hook(document, pipeline_id)
         return JSONResponse(await _shown(editor, hook), 201)
 
     @router.patch(
@@ -88,7 +88,7 @@ def _add_defining(router: APIRouter, editor: Editor) -> None:
         """Change what is said; null takes a key away; all else stays as it is, inside of `settings`,
         `trigger_when` and `with` too. One that goes to another host loses the secrets of its own."""
         changes = await object_in(request)
-        return await _shown(editor, await editor.change_hook(hook_id, changes, force=force))
+        return await _shown(editor, await editor.of(request).change_hook(hook_id, changes, force=force))
 
     @router.delete(
         "/{hook_id}",
@@ -96,9 +96,9 @@ def _add_defining(router: APIRouter, editor: Editor) -> None:
         status_code=204,
         responses={204: {"description": "It is gone"}, **failures(404, 409, 422)},
     )
-    async def remove_hook(hook_id: HookId, force: Force = False) -> Response:
+    async def remove_hook(hook_id: HookId, request: Request, force: Force = False) -> Response:
         """Delete it; what it still owes is cancelled."""
-        await editor.desk.change_hook(hook_id, lambda _: None, force=force)
+        await editor.of(request).delete_hook(hook_id, force=force)
         return Response(status_code=204)
 
 
@@ -109,6 +109,7 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         responses={200: json_answer("Some of them", {"items": [_HOOK], "next": None}), **failures(422)},
     )
     async def list_hooks(
+        request: Request,
         pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
         name: str | None = None,
         state: HookState | None = None,
@@ -116,16 +117,16 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> dict[str, Any]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
-        wanted = None if pipeline is None else await pipeline_named(editor, pipeline)
+        mine = editor.of(request)
+        wanted = None if pipeline is None else await pipeline_named(mine, pipeline)
         found = [
             hook
-            for hook in (await editor.desk.newest()).hooks
+            for hook in await mine.hooks()
             if hook.id > after
             and (wanted is None or hook.pipeline_id == wanted)
             and name in (None, hook.name)
             and state in (None, hook.state)
         ]
-        found.sort(key=lambda hook: hook.id)
         items = await shown_all(editor, found[:limit])
         return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
 
@@ -134,9 +135,9 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         operation_id="show_hook",
         responses={200: json_answer("The hook", _HOOK), **failures(404, 422)},
     )
-    async def show_hook(hook_id: HookId) -> dict[str, Any]:
+    async def show_hook(hook_id: HookId, request: Request) -> dict[str, Any]:
         """As a file would define it, and what became of it. Secrets are names."""
-        return await _shown(editor, await editor.desk.hook(hook_id))
+        return await _shown(editor, await editor.of(request).hook(hook_id))
 
     @router.get(
         "/{hook_id}/versions",
@@ -146,8 +147,9 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
             **failures(404, 422),
         },
     )
-    async def list_hook_versions(hook_id: HookId) -> dict[str, Any]:
+    async def list_hook_versions(hook_id: HookId, request: Request) -> dict[str, Any]:
         """Everything it ever was, the newest first. Deliveries name the version they were rendered with."""
+        await editor.of(request).hook(hook_id)
         revisions = await editor.desk.revisions(hook_id)
         return {"items": [_version(hook, as_text(at)) for hook, at in revisions]}
 
@@ -160,8 +162,9 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         },
     )
     async def get_hook_version(
-        hook_id: HookId, version: Annotated[int, Path(ge=1, le=2**31 - 1)]
+        hook_id: HookId, version: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request
     ) -> dict[str, Any]:
+        await editor.of(request).hook(hook_id)
         for hook, at in await editor.desk.revisions(hook_id):
             if hook.revision == version:
                 return _version(hook, as_text(at))
@@ -186,6 +189,7 @@ def _add_switch(router: APIRouter, editor: Editor, name: str, state: HookState, 
     async def switch(hook_id: HookId, request: Request) -> dict[str, Any]:
         document = await object_in(request) if wants_reason or await request.body() else {}
         because = _reason(document, required=wants_reason)
+        await editor.of(request).hook(hook_id)
         return await _shown(editor, await editor.desk.switch(hook_id, state, because))
 
 
@@ -202,14 +206,14 @@ async def pipeline_named(editor: Editor, reference: Any) -> int | None:
     """The id of the pipeline of this id or name; None for none. Raises InvalidDefinition."""
     if reference is None:
         return None
-    catalogue = await editor.desk.newest()
+    known = await editor.pipelines()
     found = None
     if isinstance(reference, int | str) and not isinstance(reference, bool):
-        found = catalogue.find_pipeline(reference)
-        if found is None and isinstance(reference, str) and reference.isdecimal():
-            found = catalogue.find_pipeline(int(reference))
+        by_name = {pipeline.name: pipeline for pipeline in known}
+        by_id = {str(pipeline.id): pipeline for pipeline in known}
+        found = by_name.get(str(reference)) or by_id.get(str(reference))
     if found is None:
-        names = [pipeline.name for pipeline in catalogue.pipelines]
+        names = [pipeline.name for pipeline in known]
         raise InvalidDefinition({"pipeline": [unknown_name("pipeline", str(reference), names)]})
     return found.id
 

@@ -97,13 +97,13 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
     async def create_incoming_hook(request: Request) -> Response:
         """Create one. Its senders sign with the secret that it answers, unless `secret` names another one or
         `requires_secret` is false: then whoever knows its URL can start actions."""
-        document = await object_in(request)
-        pipeline_id = await pipeline_named(editor, document.pop("pipeline", None))
+        mine, document = editor.of(request), await object_in(request)
+        pipeline_id = await pipeline_named(mine, document.pop("pipeline", None))
         if pipeline_id is None:
             raise InvalidDefinition({"pipeline": ["Is required."]})
         signed = _signed(document)
         own = signed is not False and document.get("secret") is None
-        hook, secret = await editor.create_incoming_hook(document, pipeline_id, signed=own)
+        hook, secret = await mine.create_incoming_hook(document, pipeline_id, signed=own)
         told = await shown.one(request, hook)
         return JSONResponse(told if secret is None else {**told, "new_secret": secret}, 201)
 
@@ -116,13 +116,13 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
     async def change_incoming_hook(hook_id: HookId, request: Request, force: Force = False) -> dict[str, Any]:
         """Change what is said; null takes a key away; all else stays as it is. With `requires_secret` false
         nobody has to sign any more."""
-        changes = await object_in(request)
+        mine, changes = editor.of(request), await object_in(request)
         signed = _signed(changes)
         names_none = signed and changes.get("secret") is None
-        if names_none and (await editor.desk.incoming_hook(hook_id)).secret is None:
+        if names_none and (await mine.incoming_hook(hook_id)).secret is None:
             advice = "Name a `secret`, or ask for one of its own with POST .../secret, which answers it."
             raise InvalidDefinition({"requires_secret": [advice]})
-        hook = await editor.change_incoming_hook(hook_id, changes, unsigned=signed is False, force=force)
+        hook = await mine.change_incoming_hook(hook_id, changes, unsigned=signed is False, force=force)
         return await shown.one(request, hook)
 
     @router.delete(
@@ -131,9 +131,9 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         status_code=204,
         responses={204: {"description": "It is gone"}, **failures(404, 409, 422)},
     )
-    async def remove_incoming_hook(hook_id: HookId, force: Force = False) -> Response:
+    async def remove_incoming_hook(hook_id: HookId, request: Request, force: Force = False) -> Response:
         """Delete it; its URL is not found from then on."""
-        await editor.desk.change_incoming_hook(hook_id, lambda _: None, force=force)
+        await editor.of(request).delete_incoming_hook(hook_id, force=force)
         return Response(status_code=204)
 
     @router.post(
@@ -144,9 +144,11 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
             **failures(404, 409, 422),
         },
     )
-    async def renew_incoming_secret(hook_id: HookId, force: Force = False) -> dict[str, str]:
+    async def renew_incoming_secret(
+        hook_id: HookId, request: Request, force: Force = False
+    ) -> dict[str, str]:
         """Make it a new secret of its own. Senders must sign with this one from now on."""
-        return {"new_secret": await editor.renew_secret(hook_id, force=force)}
+        return {"new_secret": await editor.of(request).renew_secret(hook_id, force=force)}
 
 
 def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
@@ -162,13 +164,13 @@ def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> dict[str, Any]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
-        wanted = None if pipeline is None else await pipeline_named(editor, pipeline)
+        mine = editor.of(request)
+        wanted = None if pipeline is None else await pipeline_named(mine, pipeline)
         found = [
             hook
-            for hook in (await editor.desk.newest()).incoming_hooks
+            for hook in await mine.incoming_hooks()
             if hook.id > after and wanted in (None, hook.pipeline_id)
         ]
-        found.sort(key=lambda hook: hook.id)
         notes = await editor.desk.notes(Kind.INCOMING_HOOK, [hook.id for hook in found[:limit]])
         items = [shown.noted(request, hook, notes[hook.id]) for hook in found[:limit] if hook.id in notes]
         return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
@@ -179,7 +181,7 @@ def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         responses={200: json_answer("The hook", _HOOK), **failures(404, 422)},
     )
     async def get_incoming_hook(hook_id: HookId, request: Request) -> dict[str, Any]:
-        return await shown.one(request, await editor.desk.incoming_hook(hook_id))
+        return await shown.one(request, await editor.of(request).incoming_hook(hook_id))
 
 
 def _signed(document: dict[str, Any]) -> bool | None:

@@ -39,6 +39,7 @@ _PIPELINE: Final[dict[str, Any]] = {
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
+        "id": {"type": "integer", "minimum": 1, "description": "Left out: one that no other ever had"},
         "name": {"type": "string", "minLength": 3, "maxLength": 80},
         "operation": {"type": "string", "minLength": 1, "maxLength": 20},
         "team": {"type": "string", "maxLength": 80},
@@ -75,7 +76,7 @@ def _add_creating(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     async def create_pipeline(request: Request) -> Response:
         """Create a pipeline. With the integration key that it answers another system may report to it, at the URL
         and in the way that it answers too."""
-        pipeline, key = await editor.create_pipeline(await object_in(request))
+        pipeline, key = await editor.of(request).create_pipeline(await object_in(request))
         shown = await _shown(editor, pipeline)
         return JSONResponse({**shown, **reporting(shapes.base_of(request), key)}, 201)
 
@@ -90,18 +91,17 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         },
     )
     async def list_pipelines(
+        request: Request,
         team: str | None = None,
         after: Annotated[int, Query(ge=0, le=2**53, description="Where the list before this one ended")] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> dict[str, Any]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
-        catalogue = await editor.desk.newest()
         found = [
             pipeline
-            for pipeline in catalogue.pipelines
+            for pipeline in await editor.of(request).pipelines()
             if pipeline.id > after and team in (None, pipeline.team)
         ]
-        found.sort(key=lambda pipeline: pipeline.id)
         notes = await editor.desk.notes(Kind.PIPELINE, [pipeline.id for pipeline in found[:limit]])
         items = [shown(pipeline, notes[pipeline.id]) for pipeline in found[:limit] if pipeline.id in notes]
         return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
@@ -111,8 +111,8 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         operation_id="get_pipeline",
         responses={200: json_answer("The pipeline", _PIPELINE), **failures(404, 422)},
     )
-    async def get_pipeline(pipeline_id: PipelineId) -> dict[str, Any]:
-        return await _shown(editor, await editor.desk.pipeline(pipeline_id))
+    async def get_pipeline(pipeline_id: PipelineId, request: Request) -> dict[str, Any]:
+        return await _shown(editor, await editor.of(request).pipeline(pipeline_id))
 
 
 def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
@@ -127,7 +127,8 @@ def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     ) -> dict[str, Any]:
         """Change what is said; null takes a key away; all else stays as it is."""
         changes = await object_in(request)
-        return await _shown(editor, await editor.change_pipeline(pipeline_id, changes, force=force))
+        changed = await editor.of(request).change_pipeline(pipeline_id, changes, force=force)
+        return await _shown(editor, changed)
 
     @router.delete(
         "/{pipeline_id}",
@@ -135,10 +136,10 @@ def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         status_code=204,
         responses={204: {"description": "It is gone"}, **failures(404, 409, 422)},
     )
-    async def delete_pipeline(pipeline_id: PipelineId, force: Force = False) -> Response:
+    async def delete_pipeline(pipeline_id: PipelineId, request: Request, force: Force = False) -> Response:
         """Delete it with its hooks and secrets; what they still owe is cancelled. What happened stays readable, and
         its id is given to no other pipeline."""
-        await editor.desk.change_pipeline(pipeline_id, lambda _: None, force=force)
+        await editor.of(request).delete_pipeline(pipeline_id, force=force)
         return Response(status_code=204)
 
     @router.post(
@@ -153,7 +154,7 @@ def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         pipeline_id: PipelineId, request: Request, force: Force = False
     ) -> dict[str, str]:
         """Make a new integration key. The one before is not good any more."""
-        key = await editor.renew_integration_key(pipeline_id, force=force)
+        key = await editor.of(request).renew_integration_key(pipeline_id, force=force)
         return reporting(shapes.base_of(request), key)
 
 
