@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -497,17 +498,66 @@ def read_config(source: Document | Path, environ: Mapping[str, str]) -> tuple[Se
     except ConfigError as error:
         problems.extend(error.problems)
     if settings is not None and manifest is not None:
-        problems.extend(_secrets_in_the_open(document, manifest, settings.secrets.context_paths))
+        problems.extend(_secrets_in_the_open(document, settings.secrets.context_paths))
     if settings is None or manifest is None or problems:
         raise ConfigError(problems)
     return settings, manifest
 
 
-def _secrets_in_the_open(document: Document, manifest: Manifest, paths: Sequence[str]) -> Iterator[Problem]:
+def read_files(
+    documents: Sequence[Document],
+    environ: Mapping[str, str],
+    *,
+    base: Settings | None = None,
+    secret_names: Collection[str] = (),
+    pipelines: Mapping[int | str, int] | None = None,
+) -> Manifest:
+    """What files wish for that count as one; each may hold settings too. `base` are the settings that count beside
+    theirs, `secret_names` and `pipelines` what is known besides. Raises ConfigError with all that is wrong.
+    """
+    problems: list[Problem] = []
+    said = [base] if base is not None else []
+    for document in documents:
+        if document.data.keys() <= KEYS:
+            continue
+        try:
+            said.append(load_settings(document, environ))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    said = said or [Settings()]
+    names = {name for settings in said for name in settings.secrets.names} | set(secret_names)
+    try:
+        manifest = read(
+            documents,
+            secret_names=None if problems else names,
+            permissions=_together([settings.permissions for settings in said]),
+            pipelines=pipelines,
+        )
+    except ConfigError as error:
+        raise ConfigError(list(dict.fromkeys([*problems, *error.problems]))) from None
+    for document in documents:
+        problems.extend(_secrets_in_the_open(document, said[0].secrets.context_paths))
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return manifest
+
+
+def _together(permissions: Sequence[Permissions]) -> Permissions:
+    """The first counts, with the secrets that any of them names."""
+    audiences: dict[str, frozenset[str]] = {}
+    for each in permissions:
+        audiences |= each.audiences or {}
+    in_bodies = frozenset[str]().union(*(each.in_bodies for each in permissions))
+    return replace(permissions[0], audiences=audiences, in_bodies=in_bodies)
+
+
+def _secrets_in_the_open(document: Document, paths: Sequence[str]) -> Iterator[Problem]:
     """A pipeline's context stands in a file and in the database as it is: no place for a secret."""
     hint = 'name it under `secrets:` and write {"$secret": "secrets.NAME"} here'
-    for number, pipeline in enumerate(manifest.pipelines):
-        for path in secrets_in(pipeline.context, SecretPaths(paths)):
+    pipelines = document.data.get("pipelines")
+    for number, pipeline in enumerate(pipelines if isinstance(pipelines, list) else []):
+        context = pipeline.get("context") if isinstance(pipeline, dict) else None
+        for path in secrets_in(context if isinstance(context, dict) else {}, SecretPaths(paths)):
             at: Location = ("pipelines", number, "context", *path.split("."))
             yield document.problem(at, "a secret must not stand here", hint=hint)
 

@@ -118,6 +118,7 @@ class HookEngine:
                 callers=self.parts.token_ring,
                 tokens=self.parts.tokens,
                 catalogue=self.parts.catalogue,
+                applier=self.parts.applier,
                 largest_body=self.settings.server.max_body,
                 version=__version__,
                 public_url=self.settings.server.public_url,

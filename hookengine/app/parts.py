@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
+from hookengine.app.applying import Applier
 from hookengine.app.secret_sources import seal_of, sources
 from hookengine.app.stores import open_memory
 from hookengine.config import Settings
@@ -80,6 +81,7 @@ class Parts:
     upkeep: Upkeep
     watchdog: Watchdog
     reloader: Reloader
+    applier: Applier
     shared: bool  # other nodes work on the same database
     vault: Vault
     secrets: SecretDesk
@@ -163,6 +165,7 @@ async def assemble(
         upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
         reloader=reloader,
+        applier=Applier(store, reloader, settings, environ, clock),
         shared=memory.shared,
         vault=vault,
         secrets=SecretDesk(store, seal, reloader, clock),

@@ -10,39 +10,47 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hookengine.cli.failing import NO, Misused
+from hookengine.cli.failing import NO
+from hookengine.cli.files import read_files
 from hookengine.cli.options import config_option
-from hookengine.errors import ConfigError
+from hookengine.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from hookengine.config import Settings
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, metavar="[FILE|FOLDER|-]...")
 @click.pass_context
-def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
+def validate(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Check configuration files, $HOOKENGINE_CONFIG or ./config.yaml if none is named.
 
-    Needs no server and no secret. Exit code 1: something is wrong.
+    Files and folders of files that are named together count as one: hooks may name pipelines and secrets of other
+    files. Needs no server and no secret. Exit code 1: something is wrong.
     """
-    from hookengine.cli.offline import read
+    from hookengine.config import read_files as understand
+    from hookengine.manifest import load
 
-    usual = Path(os.environ.get("HOOKENGINE_CONFIG", "config.yaml"))
-    if not files and not usual.exists():
-        raise Misused(f"there is no {usual}; name a file, or make one with `hookengine init`")
-    wrong = False
-    for file in files or (usual,):
+    files = read_files(names)
+    what = files[0].name if len(files) == 1 else f"{len(files)} files"
+    problems: list[Problem] = []
+    documents = []
+    for file in files:
         try:
-            manifest = read(file, os.environ).manifest
+            documents.append(load(file.text, name=file.name, folder=file.folder))
         except ConfigError as error:
-            wrong = True
-            for problem in error.problems:
-                click.echo(str(problem))
-        else:
+            problems.extend(error.problems)
+    try:
+        manifest = understand(documents, os.environ)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    else:
+        if not problems:
             pipelines, hooks = len(manifest.pipelines), len(manifest.hooks)
-            click.echo(f"{file}: ok ({_count(pipelines, 'pipeline')}, {_count(hooks, 'hook')})")
-    if wrong:
+            click.echo(f"{what}: ok ({_count(pipelines, 'pipeline')}, {_count(hooks, 'hook')})")
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
         ctx.exit(NO)
 
 

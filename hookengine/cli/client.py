@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import httpx
@@ -36,26 +36,33 @@ class Client:
         place = path.format(quote(identity, safe=""))
         return self._ask("POST", place, content=body, headers={"content-type": "application/json"})
 
+    def text(self, path: str) -> str:
+        """For what is no JSON."""
+        return self._response("GET", path).text
+
     def _ask(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
-        url = self._server + path
+        response = self._response(method, path, **request)
+        answer = _json(response)
+        if answer is None and response.status_code != 204:
+            raise self._unreachable(f"it answers {response.status_code}, but not as hookengine does")
+        return response.status_code, answer
+
+    def _response(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """A success."""
         try:
             with httpx.Client(headers=self._headers, timeout=_PATIENCE, trust_env=False) as client:
-                response = client.request(method, url, **request)
+                response = client.request(method, self._server + path, **request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             said = f"{self._server} is no server's address: {error}"
             raise Misused([said, "one is such as http://127.0.0.1:8730"]) from error
         except httpx.HTTPError as error:
             raise self._unreachable(_reason(error)) from error
-        return response.status_code, self._answer(response)
+        if not response.is_success:
+            self._refuse(response)
+        return response
 
-    def _answer(self, response: httpx.Response) -> Any:
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        status = response.status_code
-        if response.is_success and answer is not None:
-            return answer
+    def _refuse(self, response: httpx.Response) -> NoReturn:
+        status, answer = response.status_code, _json(response)
         if not isinstance(answer, dict) or "message" not in answer:
             raise self._unreachable(f"it answers {status}, but not as hookengine does")
         if status >= 500:
@@ -68,6 +75,13 @@ class Client:
     def _unreachable(self, reason: str) -> Unreachable:
         hint = "start one with `hookengine serve`, or name it with --server or HOOKENGINE_SERVER"
         return Unreachable([f"no hookengine at {self._server}: {reason}", hint])
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _reason(error: httpx.HTTPError) -> str:

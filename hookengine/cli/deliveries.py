@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -49,8 +48,7 @@ def deliveries() -> None:
 def list_deliveries(client: Client, output: str, **wanted: Any) -> None:
     """List deliveries, the newest first."""
     found = client.get("/api/deliveries", wanted)
-    if output == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    if showing.as_data(found, output):
         return
     now = showing.now()
     headings = ("ID", "STATUS", "EVENT", "HOOK", "TRIES", "ACCEPTED", "NEXT TRY", "BECAUSE")
@@ -82,8 +80,7 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
 def get_delivery(client: Client, delivery_id: str, output: str) -> None:
     """Show one delivery: its request, every attempt, and what came of each."""
     delivery = client.get("/api/deliveries/{}", identity=delivery_id)
-    if output == "json":
-        click.echo(json.dumps(delivery, indent=2, ensure_ascii=False))
+    if showing.as_data(delivery, output):
         return
     now = showing.now()
     click.echo(f"{click.style(delivery['id'], bold=True)}  {showing.status(delivery['status'])}")

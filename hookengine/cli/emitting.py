@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hookengine.cli import showing
 from hookengine.cli.failing import AnswerIsNo
 from hookengine.cli.options import json_of, output_option, talks_to_a_server, text_of
 from hookengine.cli.showing import plain
@@ -48,8 +49,7 @@ def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
     else:
         document = _event(**said)
     _, answer = client.post("/api/events", json.dumps(document).encode())
-    if output == "json":
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    if showing.as_data(answer, output):
         return
     for accepted in answer if isinstance(answer, list) else [answer]:
         action = accepted["action"]
@@ -71,9 +71,7 @@ def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None
     """
     body = json.dumps({} if data is None else _data(data)).encode()
     status, answer = client.post("/hooks/{}/trigger", body, identity=hook_id)
-    if output == "json":
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-    elif status == 202:
+    if not showing.as_data(answer, output) and status == 202:
         action = answer["action"]
         line = f"started action {action['id']} on {action['pipeline']['name']}"
         _show(f"{line}, event {answer['event']['id']}", answer["hooks"])

@@ -32,6 +32,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "tokens": ("hookengine.cli.tokens:tokens", "Make and revoke API tokens."),
     "validate": ("hookengine.cli.checking:validate", "Check configuration files; sends nothing."),
+    "diff": ("hookengine.cli.applying:diff", "Show what applying files would change."),
+    "apply": ("hookengine.cli.applying:apply", "Make what is defined what files say."),
+    "export": ("hookengine.cli.exporting:export", "Write all pipelines and hooks as a file."),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),
 }

@@ -22,28 +22,50 @@ config_option = click.option(
 output_option = click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "yaml"]),
     default="table",
-    help="json is for programs.",
+    help="json and yaml are for programs.",
 )
 
 
 def talks_to_a_server(command: Callable[..., None]) -> Callable[..., None]:
     """Gives the command a `client` in the place of the options that say which server, and as whom."""
-
-    @click.option(
+    server = click.option(
         "--server",
         envvar="HOOKENGINE_SERVER",
         default="http://127.0.0.1:8730",
         metavar="URL",
         help="Where it listens; else $HOOKENGINE_SERVER or http://127.0.0.1:8730.",
     )
-    @click.option("--token", envvar="HOOKENGINE_TOKEN", help="An API token; better in $HOOKENGINE_TOKEN.")
-    @click.option(
+    return server(_as_somebody(_with_client(command)))
+
+
+def database_or_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command a `client` if a server is named, else None: then it is about the database of `config`."""
+    server = click.option(
+        "--server",
+        envvar="HOOKENGINE_SERVER",
+        metavar="URL",
+        help="Ask this server, else $HOOKENGINE_SERVER; without one, the configuration's database.",
+    )
+    return config_option(server(_as_somebody(_with_client(command))))
+
+
+def _as_somebody(command: Callable[..., None]) -> Callable[..., None]:
+    token = click.option(
+        "--token", envvar="HOOKENGINE_TOKEN", help="An API token; better in $HOOKENGINE_TOKEN."
+    )
+    file = click.option(
         "--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with an API token."
     )
+    return token(file(command))
+
+
+def _with_client(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
-    def with_client(server: str, token: str | None, token_file: Path | None, **rest: Any) -> None:
+    def with_client(server: str | None, token: str | None, token_file: Path | None, **rest: Any) -> None:
+        if not server:
+            return command(client=None, **rest)
         from hookengine.cli.client import Client
 
         chosen = _read_token(token_file) if token_file is not None else token

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,9 +49,7 @@ def render(
     except InvalidEvent as error:
         lines = [f"  {field}: {said}" for field, messages in error.errors.items() for said in messages]
         raise AnswerIsNo(["the event is not valid", *lines]) from error
-    if output == "json":
-        click.echo(json.dumps({"items": [shown.shown() for shown in previews]}, indent=2, ensure_ascii=False))
-    else:
+    if not showing.as_data({"items": [shown.shown() for shown in previews]}, output):
         _show(previews)
     if any(shown.error for shown in previews) or not any(shown.request for shown in previews):
         ctx.exit(NO)

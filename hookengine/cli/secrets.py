@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hookengine.cli import showing
 from hookengine.cli.failing import Misused
 from hookengine.cli.options import config_option, output_option
 
@@ -71,8 +71,7 @@ def list_all(output: str, config: Path) -> None:
     from hookengine.app.secret_keeping import list_secrets
 
     kept = list_secrets(_url(_settings(config)))
-    if output == "json":
-        click.echo(json.dumps([_shown(secret) for secret in kept], indent=2))
+    if showing.as_data([_shown(secret) for secret in kept], output):
         return
     for secret in kept:
         hosts = ", ".join(secret.hosts) or "(signing only)"

@@ -46,6 +46,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def as_data(value: Any, output: str) -> bool:
+    """Whether it was asked for by a program; then it is written, as it is."""
+    if output == "json":
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    elif output == "yaml":
+        from hookengine.yaml_text import as_yaml
+
+        click.echo(as_yaml(value), nl=False)
+    return output != "table"
+
+
 def status(word: str) -> str:
     return click.style(word, **COLOURS.get(word, {}))
 

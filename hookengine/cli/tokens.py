@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hookengine.cli import showing
 from hookengine.cli.options import config_option, output_option
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def list_all(output: str, config: Path) -> None:
     from hookengine.app.token_keeping import list_tokens
 
     kept = list_tokens(_url(config))
-    if output == "json":
-        click.echo(json.dumps([_shown(token) for token in kept], indent=2))
+    if showing.as_data([_shown(token) for token in kept], output):
         return
     for token in kept:
         made = _shown(token)["created_at"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from hookengine.domain.clock import Millis
@@ -12,13 +14,32 @@ from hookengine.manifest.reading import Manifest
 from hookengine.manifest.selector import MANAGED_BY, Selector
 from hookengine.store.contract import Store
 
-_TRIES: Final = 20
+TRIES: Final = 20
 """Nodes that start at one moment with one file are in each other's way once each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """`name` is what mistakes in it are told under; relative paths in it are counted from `folder`."""
+
+    name: str
+    text: str
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody asks for: files that count as one, and what may go that they do not name."""
+
+    files: tuple[File, ...]
+    selector: str = ""
+    prune: bool = False
+    dry_run: bool = False
 
 
 async def apply(store: Store, wish: Wish, now: Millis) -> Plan:
     """What was done, which is nothing when it was so already. Raises ConfigError, StoreError."""
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         planned = plan(wish, await store.standing())
         try:
             await store.apply(planned.changes, now)

@@ -54,8 +54,11 @@ class Findings:
             raise self.error()
 
     def error(self) -> ConfigError:
+        return ConfigError(self.sorted())
+
+    def sorted(self) -> list[Problem]:
         """All of it in the order of the file, each mistake once."""
-        return ConfigError(sorted(dict.fromkeys(self._problems), key=_reading_order))
+        return sorted(dict.fromkeys(self._problems), key=_reading_order)
 
 
 def _reading_order(problem: Problem) -> tuple[str, int, int]:

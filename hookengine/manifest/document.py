@@ -60,13 +60,14 @@ def spell(at: Location) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def load(source: Path | str, *, name: str = "config.yaml") -> Document:
-    """A `Path` is read, a `str` is the text itself, which mistakes then call `name`.
+def load(source: Path | str, *, name: str = "config.yaml", folder: Path | None = None) -> Document:
+    """A `Path` is read, a `str` is the text itself, which mistakes then call `name`, and whose relative paths
+    are counted from `folder`, or where the process runs.
 
     Raises ConfigError where nothing can be made of the text.
     """
     if isinstance(source, str):
-        return _parse(source, name, Path.cwd())
+        return _parse(source, name, folder or Path.cwd())
     name = str(source)
     try:
         with source.open("rb") as file:

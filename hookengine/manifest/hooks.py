@@ -72,7 +72,7 @@ def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -
 
 def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int | None) -> dict[str, Any]:
     return {
-        "id": text.id or _identity(pipeline_id, name, events),
+        "id": text.id or identity(pipeline_id, name, events),
         "revision": 0,
         "name": name,
         "events": events,
@@ -84,7 +84,7 @@ def _shared(text: HookText, name: str, events: tuple[str, ...], pipeline_id: int
     }
 
 
-def _identity(pipeline_id: int | None, name: str, events: tuple[str, ...]) -> str:
+def identity(pipeline_id: int | None, name: str, events: tuple[str, ...]) -> str:
     """The same for the same pipeline, name and events, so that a changed file changes the hook it means."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps([pipeline_id, name, sorted(set(events))])))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,14 +43,52 @@ class Manifest:
 
 
 def read(
-    document: Document,
+    documents: Document | Sequence[Document],
     *,
     secret_names: Collection[str] | None = None,
     presets: Presets | None = None,
     permissions: Permissions = Permissions(),  # noqa: B008  frozen
+    pipelines: Mapping[int | str, int] | None = None,
 ) -> Manifest:
-    """Raises ConfigError with everything that is wrong. `secret_names`: None if nobody knows them."""
-    return _Reading(document, secret_names, presets or shipped_presets(), permissions).manifest()
+    """Several documents count as one. Raises ConfigError with everything that is wrong.
+
+    `secret_names`: None if nobody knows them. `pipelines` are the ids of those that hooks may name although no
+    document defines them, by name and by id.
+    """
+    if isinstance(documents, Document):
+        documents = [documents]
+    gathered = _Gathered()
+    readings = [
+        _Reading(document, secret_names, presets or shipped_presets(), permissions, gathered)
+        for document in documents
+    ]
+    inside = [reading.pipelines() for reading in readings]
+    for reference, pipeline_id in (pipelines or {}).items():
+        gathered.owners.setdefault(reference, pipeline_id)
+    for reading, items in zip(readings, inside, strict=True):
+        reading.hooks(items)
+    problems = [problem for reading in readings for problem in reading.findings.sorted()]
+    if problems:
+        raise ConfigError(problems)
+    return Manifest(
+        pipelines=tuple(gathered.pipelines),
+        hooks=tuple(gathered.hooks),
+        incoming_hooks=tuple(gathered.incoming_hooks),
+        integration_keys=gathered.integration_keys,
+    )
+
+
+@dataclass
+class _Gathered:
+    """From all documents. `owners` are ids by name and id; that of a wrong pipeline is one that none can have."""
+
+    pipelines: list[Pipeline] = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
+    incoming_hooks: list[IncomingHook] = field(default_factory=list)
+    integration_keys: dict[int, KeySource] = field(default_factory=dict)
+    owners: dict[int | str, int] = field(default_factory=dict)
+    wrong_pipelines: int = 0
+    taken: dict[tuple[str, Any], tuple[Document, Location]] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,31 +97,23 @@ class _Reading:
     secret_names: Collection[str] | None
     presets: Presets
     permissions: Permissions
+    gathered: _Gathered
     findings: Findings = field(init=False)
-    pipelines: list[Pipeline] = field(default_factory=list)
-    hooks: list[Hook] = field(default_factory=list)
-    incoming_hooks: list[IncomingHook] = field(default_factory=list)
-    integration_keys: dict[int, KeySource] = field(default_factory=dict)
-    owners: dict[int | str, int] = field(default_factory=dict)
-    taken: dict[tuple[str, Any], Location] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.findings = Findings(self.document)
 
-    def manifest(self) -> Manifest:
+    def pipelines(self) -> list[tuple[Any, Location, int]]:
+        """What stands at the top of each, where, and its id: what is inside of them may refer to any."""
         self.findings.add([problem for at, problem in self.document.faults if at and at[0] in KEYS])
-        items = list(self._items(self.document.data, "pipelines", ()))
-        for number, (item, at) in enumerate(items):
-            self._inside(item, at, self._pipeline(item, at, number))
+        items = self._items(self.document.data, "pipelines", ())
+        return [(item, at, self._pipeline(item, at)) for item, at in items]
+
+    def hooks(self, pipelines: Sequence[tuple[Any, Location, int]]) -> None:
+        for item, at, owner in pipelines:
+            self._inside(item, at, owner)
         for item, at in self._items(self.document.data, "hooks", ()):
             self._hook(item, at, None)
-        self.findings.settle()
-        return Manifest(
-            pipelines=tuple(self.pipelines),
-            hooks=tuple(self.hooks),
-            incoming_hooks=tuple(self.incoming_hooks),
-            integration_keys=self.integration_keys,
-        )
 
     def _items(self, holder: Any, key: str, at: Location) -> Iterator[tuple[Any, Location]]:
         """The entries of a list, which is told to be wrong only where no schema does it."""
@@ -94,20 +124,21 @@ class _Reading:
         elif value is not None and not at:
             self.findings.wrong((key,), "must be a list")
 
-    def _pipeline(self, item: Any, at: Location, number: int) -> int:
+    def _pipeline(self, item: Any, at: Location) -> int:
         """Its id; one that no pipeline can have if it is wrong, so that its hooks are still checked."""
         text = self.findings.check(PipelineText, item, at)
-        owner = -1 - number if text is None else text.id
+        self.gathered.wrong_pipelines += text is None
+        owner = -self.gathered.wrong_pipelines if text is None else text.id
         for key in ("name", "id"):
             if isinstance(item, dict) and isinstance(item.get(key), int | str):
-                self.owners.setdefault(item[key], owner)
+                self.gathered.owners.setdefault(item[key], owner)
         if text is None:
             return owner
         self._claim("pipeline id", text.id, (*at, "id"))
         self._claim("pipeline name", text.name, (*at, "name"))
         if text.integration_key is not None:
-            self.integration_keys[text.id] = text.integration_key.source(self.document.folder)
-        self.pipelines.append(
+            self.gathered.integration_keys[text.id] = text.integration_key.source(self.document.folder)
+        self.gathered.pipelines.append(
             Pipeline(
                 id=text.id,
                 name=text.name,
@@ -127,9 +158,13 @@ class _Reading:
             self._hook(inner, place, owner)
 
     def _claim(self, kind: str, value: Any, at: Location) -> None:
-        first = self.taken.setdefault((kind, value), at)
-        if first != at:
-            self.findings.wrong(at, f"the {kind} {value!r} is taken, see {self.document.place(first)}")
+        if first := self._earlier(kind, value, at):
+            self.findings.wrong(at, f"the {kind} {value!r} is taken, see {first}")
+
+    def _earlier(self, kind: str, value: Any, at: Location) -> str:
+        """Where the same stood before, if it did."""
+        document, first = self.gathered.taken.setdefault((kind, value), (self.document, at))
+        return "" if document is self.document and first == at else document.place(first)
 
     def _incoming(self, item: Any, at: Location, owner: int) -> None:
         hints: dict[Location, str] = {("id",): f"a fresh one: {uuid.uuid4()}"}
@@ -146,7 +181,7 @@ class _Reading:
                 unknown_name("secret", text.secret, self.secret_names),
                 hint=NAMED_UNDER,
             )
-        self.incoming_hooks.append(
+        self.gathered.incoming_hooks.append(
             IncomingHook(
                 id=text.id,
                 name=text.name,
@@ -179,7 +214,7 @@ class _Reading:
             if self.secret_names is not None:
                 check_secrets(item, at, self.secret_names, self.findings)
                 check_signing(hook, at, self.secret_names, self.findings)
-            self.hooks.append(hook)
+            self.gathered.hooks.append(hook)
 
     def _built(self, text: PlainText | PresetHookText, at: Location, owner: int | None) -> Hook | None:
         if isinstance(text, PlainText):
@@ -198,16 +233,15 @@ class _Reading:
     def _owner(self, text: HookText, at: Location) -> int | None:
         if text.pipeline is None:
             return None
-        if text.pipeline not in self.owners:
-            known = [str(name) for name in self.owners]
+        if text.pipeline not in self.gathered.owners:
+            known = [str(name) for name in self.gathered.owners]
             self.findings.wrong((*at, "pipeline"), unknown_name("pipeline", str(text.pipeline), known))
-        return self.owners.get(text.pipeline)
+        return self.gathered.owners.get(text.pipeline)
 
     def _once(self, hook: Hook, at: Location) -> None:
-        first = self.taken.setdefault(("hook", hook.id), at)
-        if first != at:
+        if first := self._earlier("hook", hook.id, at):
             self.findings.wrong(
                 at,
-                f"is the same hook as {self.document.place(first)}: pipeline, name and events are equal",
+                f"is the same hook as {first}: pipeline, name and events are equal",
                 hint="give one of them another name, or an `id` of its own",
             )

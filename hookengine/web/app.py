@@ -15,6 +15,7 @@ from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
 from hookengine.store.contract import Store
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
+from hookengine.web.api.applying import Applies, applying_router
 from hookengine.web.api.devopness import devopness_router
 from hookengine.web.api.devopness_requests import hook_requests_router
 from hookengine.web.api.editor import Editor
@@ -50,6 +51,7 @@ class Doors:
     callers: Callers
     tokens: TokenDesk
     catalogue: Catalogue
+    applier: Applies
     largest_body: int
     version: str
     public_url: str = ""
@@ -70,6 +72,7 @@ def create_web(doors: Doors) -> FastAPI:
         app.include_router(incoming_hooks_router(doors.editor, doors.public_url))
         app.include_router(sources_router(doors.sources, doors.catalogue))
         app.include_router(tokens_router(doors.tokens))
+        app.include_router(applying_router(doors.applier))
         for router in doors.reading.routers():
             app.include_router(router)
 

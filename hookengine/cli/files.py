@@ -1,0 +1,56 @@
+"""The files a command is about: YAML files, folders of them, or stdin. None is understood here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hookengine.cli.failing import Misused
+from hookengine.cli.options import text_of
+
+_ENDINGS: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedText:
+    """`folder` is where the file lies; that of the process for stdin."""
+
+    name: str
+    text: str
+    folder: Path
+
+
+def read_files(names: Sequence[str]) -> list[NamedText]:
+    """All of them, each once; $HOOKENGINE_CONFIG or ./config.yaml if none is named."""
+    usual = os.environ.get("HOOKENGINE_CONFIG", "config.yaml")
+    if not names and not Path(usual).exists():
+        raise Misused(f"there is no {usual}; name a file, or make one with `hookengine init`")
+    found = dict.fromkeys(place for name in names or [usual] for place in _places(name))
+    return [_read(place) for place in found]
+
+
+def _places(name: str) -> Iterator[str]:
+    if name == "-" or not Path(name).is_dir():
+        yield name
+        return
+    inside = sorted(
+        path
+        for path in Path(name).rglob("*")
+        if path.suffix in _ENDINGS and path.is_file() and not _is_hidden(path.relative_to(name))
+    )
+    if not inside:
+        raise Misused(f"there is no file *.yaml or *.yml in {name}")
+    yield from map(str, inside)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _read(place: str) -> NamedText:
+    if place == "-":
+        return NamedText("stdin", text_of("-"), Path.cwd())
+    return NamedText(place, text_of(place).removeprefix("\N{BYTE ORDER MARK}"), Path(place).absolute().parent)
