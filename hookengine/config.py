@@ -208,6 +208,10 @@ class Proxy(_Group):
         return self.model_copy(update={"credentials": self.credentials.model_copy(update={"file": file})})
 
 
+class Nothing(_Group):
+    """An empty mapping."""
+
+
 class Delivery(_Group):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Requests in flight at once, per node."""
@@ -231,7 +235,10 @@ class Delivery(_Group):
     """Hosts that a value of the context may name in the URL of a hook, exactly as written here."""
     tls: dict[Host, HostTls] = Field(default_factory=dict)
     """Files for hosts with a private authority, or that want a certificate of us."""
-    proxy: Annotated[Proxy | None, BeforeValidator(lambda said: said or None)] = None
+    proxy: Annotated[
+        Proxy | None,
+        BeforeValidator(lambda said: said or None, json_schema_input_type=Proxy | Nothing | None),
+    ] = None
     """The proxy that all requests leave through; empty: they leave directly."""
     user_agent: Annotated[str, Field(pattern=r"^[\x21-\x7e][\x20-\x7e]*$"), AfterValidator(_agent)] = (
         f"hookengine/{__version__}"

@@ -35,6 +35,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "diff": ("hookengine.cli.applying:diff", "Show what applying files would change."),
     "apply": ("hookengine.cli.applying:apply", "Make what is defined what files say."),
     "export": ("hookengine.cli.exporting:export", "Write all pipelines and hooks as a file."),
+    "schema": (
+        "hookengine.cli.schema:schema",
+        "Print the JSON Schema of the configuration file, for editors.",
+    ),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),
 }

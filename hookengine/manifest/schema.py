@@ -24,6 +24,7 @@ KNOWN_EVENTS: tuple[str, ...] = (*map(str, Lifecycle), STATUS_CHANGED)
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _STATUS = re.compile(r"[1-5]([0-9][0-9]|xx)")
+_STATUSES = str | int | list[str | int]
 _LONGEST_TIMEOUT = 300_000
 
 
@@ -256,7 +257,9 @@ class RetryText(Checked):
 
 class ResponseText(Checked):
     status: Annotated[
-        list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_statuses), Field(min_length=1)
+        list[Annotated[str, AfterValidator(_status)]],
+        BeforeValidator(_statuses, json_schema_input_type=_STATUSES),
+        Field(min_length=1),
     ]
     """Codes such as 400, classes such as 5xx."""
     headers: dict[str, Pattern] = Field(default_factory=dict)
@@ -292,7 +295,10 @@ def _lane(value: Any) -> Any:
     return {"policy": value} if isinstance(value, str) else value
 
 
-Lane = Annotated[LaneText | None, BeforeValidator(_lane)]
+Lane = Annotated[
+    LaneText | None,
+    BeforeValidator(_lane, json_schema_input_type=LaneText | Literal["latest", "ordered", "none"] | None),
+]
 
 
 class SigningText(Checked):
@@ -336,7 +342,10 @@ class HookText(Checked):
     """From connecting to the last byte read."""
     rate: RateText | None = None
     """How many requests the credential it uses may carry, such as 10/min, on all nodes together."""
-    signing: Annotated[SigningText | None, BeforeValidator(_signing)] = None
+    signing: Annotated[
+        SigningText | None,
+        BeforeValidator(_signing, json_schema_input_type=SigningText | SecretName | None),
+    ] = None
     """With which secret requests are signed; commit-status calls never are."""
     responses: list[ResponseText] = Field(default_factory=list)
     """Looked at in order, before the rules of the preset and the engine."""
