@@ -39,8 +39,9 @@ bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/store.py
 	@$(BIN)/python bench/endtoend.py
 
-soak: $(READY) ## three nodes that are killed, stopped and cut off for half an hour, and nothing is lost
+soak: $(READY) ## nodes that are killed and cut off for half an hour, and thousands of runs on every host: nothing is lost, all is true
 	@$(BIN)/python -m tests.faults.soak
+	@CONVERGENCE_SEEDS=$$(seq -s, 1 40) CONVERGENCE_COMMITS=60 $(BIN)/pytest -q -n $(WORKERS) --timeout 600 tests/convergence
 
 WORKERS ?= 2
 

@@ -114,15 +114,18 @@ class Worker:
         following: Leased | None = leased
         while following is not None:
             self._hold(following)
+            kept_from = ""
             try:
                 hook = await self._recorder.hook_of(following)
                 began = self._clock.ticks()
                 outcome = await self._send(following, hook, t0)
-            except (NotBegun, StoreError, asyncio.CancelledError):
-                await self._give_back(following)
-                return
+            except (NotBegun, StoreError, asyncio.CancelledError) as error:
+                kept_from = str(error) or "the engine was stopped"
             finally:
                 self._get_up(following.seat)
+            if kept_from:
+                await self._give_back(following, kept_from)
+                return
             t0 = self._clock.ticks()
             finished = await self._recorder.record(following, hook, outcome, self._terms(), t0 - began)
             following = finished.following
@@ -196,7 +199,7 @@ class Worker:
         stop = t0 + self._capacity.lease / 1000 - MARGIN
         deadline = min(hook.timeout, stop - self._clock.ticks())
         if deadline <= 0 or not self._working:
-            raise NotBegun
+            raise NotBegun("there is no time left before its lease ends" if self._working else "")
         self._signals.announce(
             signals.ATTEMPT_STARTED,
             delivery=leased.delivery_id,
@@ -218,9 +221,12 @@ class Worker:
         finally:
             self._sending.discard(task)
 
-    async def _give_back(self, leased: Leased) -> None:
+    async def _give_back(self, leased: Leased, because: str) -> None:
         """Not at once if this node goes on: what kept it from sending is there for a while."""
         await self._recorder.give_back(leased, self._terms(), after=PAUSE if self._working else 0)
+        self._signals.announce(
+            signals.DELIVERY_GIVEN_BACK, delivery=leased.delivery_id, hook=leased.hook_id, because=because
+        )
         self.wake()
 
     def _terms(self) -> LeaseTerms:

@@ -185,21 +185,34 @@ class Host(ABC):
     async def _endpoint(self, request: Request) -> Response:
         received = await self._arrival(request)
         hold, end = self.faults.take_hold(received), self.faults.take_end(received)
-        # A failing proxy stands in front of the host: it takes no lock.
-        lock = nullcontext() if isinstance(end, Fail) else self.exclusive(received)
-        async with lock as refusal:
-            if refusal is not None:
-                reply = refusal
-            elif hold is not None and not await self._wait(hold.gate):
-                reply = None
-            else:
-                reply = self._work(received, end)
+        watching = asyncio.ensure_future(self._watch(request, received.number))
+        try:
+            reply = await self._handled(received, hold, end)
+        finally:
+            watching.cancel()
+        received = self._received[received.number - 1]
         if reply is None or isinstance(end, Drop):
             self._note(replace(received, dropped=True))
             return HangUp()
         self._note(replace(received, status=reply.status))
         kind = PlainTextResponse if isinstance(reply.body, str) else JSONResponse
         return kind(reply.body, reply.status, dict(reply.headers))
+
+    async def _watch(self, request: Request, number: int) -> None:
+        """Notes when the sender has stopped waiting."""
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        self._note(replace(self._received[number - 1], abandoned=True))
+
+    async def _handled(self, received: Received, hold: Hold | None, end: Fail | Drop | None) -> Reply | None:
+        # A failing proxy stands in front of the host: it takes no lock.
+        lock = nullcontext() if isinstance(end, Fail) else self.exclusive(received)
+        async with lock as refusal:
+            if refusal is not None:
+                return refusal
+            if hold is not None and not await self._wait(hold.gate):
+                return None
+            return self._work(received, end)
 
     def _work(self, received: Received, end: Fail | Drop | None) -> Reply | None:
         match end:

@@ -44,6 +44,7 @@ class Received:
     `path` is still percent-encoded and without its query, `headers` have lower-case names, `at` is in
     milliseconds since the epoch. `body` is the JSON object or the form that was sent, and empty when it
     was neither. `status` stays None until the host has answered, and for ever when it hung up (`dropped`).
+    `abandoned`: the sender hung up first.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Received:
     body: Mapping[str, Any] = field(init=False)
     status: int | None = None
     dropped: bool = False
+    abandoned: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "body", self._parsed())

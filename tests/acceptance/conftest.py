@@ -192,6 +192,11 @@ class Ears:
     def of(self, name: str, **facts: Any) -> list[Facts]:
         return [heard for told, heard in self.told if told == name and facts.items() <= heard.items()]
 
+    async def more(self) -> None:
+        """Until something is told."""
+        self._news.clear()
+        await self._news.wait()
+
     async def wait_for(self, name: str, times: int = 1, **facts: Any) -> Facts:
         async with asyncio.timeout(PATIENCE):
             while len(found := self.of(name, **facts)) < times:

@@ -369,12 +369,14 @@ async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, cloc
         await stage.worker.deliver(claimed.leased[0], t0)
 
         given_back = stage.far_end.sent == []
+        (why,) = [facts["because"] for name, facts in stage.told if name == "delivery.given_back"]
         await stage.alarm.set_for(clock.now() + 1_000)
         clock.advance(seconds=1)
         stage.worker.wake()
         await stage.heard("delivery.ended", delivery="dlv_a", status="delivered")
 
     assert given_back
+    assert why == "there is no time left before its lease ends"
     assert stage.status("dlv_a") == ("delivered", 1), "given back, it was taken again a second later"
 
 
