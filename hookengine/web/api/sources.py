@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hookengine.sources import ForeignRequest, Hearing, Registered, Taken
 from hookengine.web.access import CALLER
+from hookengine.web.api import source_examples
 from hookengine.web.callers import Pipelines, caller_of, check_events
 
 WEBHOOKS = "/api/sources"
@@ -52,14 +53,14 @@ def open_paths(hearing: Hearing) -> tuple[str, ...]:
 
 
 def _add_ilert(router: APIRouter, hearing: Hearing) -> None:
-    @router.post(ILERT, operation_id="hear_ilert", status_code=202)
+    @router.post(ILERT, operation_id="hear_ilert", status_code=202, **source_examples.ilert())
     async def deployment_event(request: Request) -> Response:
         """Something was deployed, in the shape of ilert's deployment events. The integration key lets in."""
         return told(await hearing.ilert(ForeignRequest(body=await request.body(), headers={})))
 
 
 def _add_sei(router: APIRouter, hearing: Hearing, known: Pipelines) -> None:
-    @router.post(SEI, operation_id="hear_sei", status_code=202)
+    @router.post(SEI, operation_id="hear_sei", status_code=202, **source_examples.sei())
     async def run(request: Request) -> Response:
         """A run has finished, in the shape of Harness SEI's custom CI/CD.
 
@@ -71,9 +72,9 @@ def _add_sei(router: APIRouter, hearing: Hearing, known: Pipelines) -> None:
 
 def _add_webhook(router: APIRouter, name: str, summary: str, answer: Answers) -> None:
     """With and without the pipeline in the address."""
-    path, id_ = f"{WEBHOOKS}/{name}", f"hear_{name}"
+    path, id_, told_of = f"{WEBHOOKS}/{name}", f"hear_{name}", source_examples.webhook(name)
 
-    @router.post(path, operation_id=id_, status_code=202, summary=summary, description=OF_ANY)
+    @router.post(path, operation_id=id_, status_code=202, summary=summary, description=OF_ANY, **told_of)
     async def of_any(request: Request) -> Response:
         return await answer(request, "")
 
@@ -83,6 +84,7 @@ def _add_webhook(router: APIRouter, name: str, summary: str, answer: Answers) ->
         status_code=202,
         summary=f"{summary} about one pipeline",
         description=OF_ONE,
+        **told_of,
     )
     async def of_one(pipeline: str, request: Request) -> Response:
         return await answer(request, pipeline)
