@@ -16,7 +16,7 @@ from hookengine.domain.event import Event
 from hookengine.errors import InvalidEvent
 from hookengine.sources import cdevents, cloudevents, github, gitlab, ilert, sei
 from hookengine.sources.report import Heard, digest
-from tests.unit.sources.conftest import Case, cases_of
+from tests.unit.sources.conftest import HOSTILE, Case, cases_of
 
 
 def _cloudevent(document: Any, headers: Mapping[str, str]) -> Heard:
@@ -80,12 +80,29 @@ def test_any_value_anywhere_is_understood_ignored_or_refused(source: str, data: 
             return
     document = orjson.loads(orjson.dumps(document))
 
+    check(source, document, case.headers)
+
+
+def check(source: str, document: Any, headers: Mapping[str, str]) -> None:
     with suppress(InvalidEvent):
-        for report in HEAR[source](document, case.headers).reports:
+        for report in HEAR[source](document, headers).reports:
             made = report.document(source, "shop-deploy", "fresh")
 
             assert Event.parse(made).pipeline == "shop-deploy"
             assert orjson.loads(orjson.dumps(made)) == made
+
+
+EVERYTHING = [
+    pytest.param(source, case, id=f"{source}: {case}") for source in HEAR for case in cases_of(source)
+]
+
+
+@pytest.mark.parametrize(("source", "request_"), EVERYTHING)
+def test_a_hostile_value_anywhere_is_understood_ignored_or_refused(source: str, request_: Case) -> None:
+    for place in places(request_.body):
+        for value in HOSTILE:
+            if place:
+                check(source, with_another(request_.body, place, value), request_.headers)
 
 
 @pytest.mark.parametrize("source", HEAR)

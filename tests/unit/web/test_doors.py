@@ -106,6 +106,7 @@ class Engine:
             metrics_public=self.metrics_public,
             sources=Hearing(self, Catalogue(), {}, self.secret),  # type: ignore[arg-type]
             callers=callers,
+            applier=self,  # type: ignore[arg-type]
             tokens=self,  # type: ignore[arg-type]
             catalogue=Catalogue(Definitions(pipelines=PIPELINES)),
             largest_body=LARGEST,
