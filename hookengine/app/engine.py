@@ -29,6 +29,7 @@ from hookengine.engine.watchdog import WATCH_EVERY
 from hookengine.engine.wire.pool import LONGEST_IDLE
 from hookengine.errors import InvalidEvent
 from hookengine.manifest import Manifest
+from hookengine.web.api.defining import Defining
 from hookengine.web.api.editor import Editor
 from hookengine.web.app import Doors, create_web
 
@@ -109,8 +110,7 @@ class HookEngine:
                 intake=self.parts.intake,
                 triggers=self.parts.triggers,
                 reading=self.parts.reading,
-                store=self.parts.store,
-                editor=self._editor(),
+                defining=self._defining(),
                 ready=self._ready,
                 metrics=self.parts.exposition,
                 metrics_public=self.settings.metrics.public,
@@ -121,20 +121,25 @@ class HookEngine:
                 applier=self.parts.applier,
                 largest_body=self.settings.server.max_body,
                 version=__version__,
-                public_url=self.settings.server.public_url,
             )
         )
 
-    def _editor(self) -> Editor:
+    def _defining(self) -> Defining:
         vault = self.parts.vault
 
         def names(pipeline_id: int | None, hook_id: str) -> set[str]:
             return {*vault.refs(pipeline_id or 0), *vault.refs_of(hook_id)}
 
-        return Editor(
+        editor = Editor(
             desk=self.parts.definitions,
             secret_names=names,
             permissions=replace(self.settings.permissions, audiences=None),
+        )
+        return Defining(
+            editor=editor,
+            trials=self.parts.trials,
+            store=self.parts.store,
+            public_url=self.settings.server.public_url,
         )
 
     async def _ready(self) -> None:

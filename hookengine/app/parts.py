@@ -31,6 +31,7 @@ from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.signals import Signals
 from hookengine.engine.token_desk import TokenDesk
+from hookengine.engine.trials import Trials
 from hookengine.engine.triggers import Triggers
 from hookengine.engine.upkeep import Retention, Upkeep
 from hookengine.engine.watchdog import Watchdog
@@ -88,6 +89,7 @@ class Parts:
     token_ring: TokenRing
     tokens: TokenDesk
     definitions: DefinitionDesk
+    trials: Trials
     pool: Pool
     exposition: Exposition
 
@@ -106,7 +108,8 @@ async def assemble(
     seal = seal_of(settings)
     shelf = Shelf(seal, store.sealed_secret)
     # Hooks may have secrets of their own under the same names: whose they are is known when they are sent.
-    catalogue = Catalogue(permissions=replace(settings.permissions, audiences=None))
+    permissions = replace(settings.permissions, audiences=None)
+    catalogue = Catalogue(permissions=permissions)
     token_ring = TokenRing()
     reloader = Reloader(store, catalogue, shelf, token_ring, signals)
     if manifest is not None:
@@ -172,6 +175,7 @@ async def assemble(
         token_ring=token_ring,
         tokens=TokenDesk(store, reloader, clock),
         definitions=DefinitionDesk(store, catalogue, reloader, seal, clock),
+        trials=Trials(catalogue, memory.records, vault, sender, clock, permissions),
         pool=pool,
         exposition=Exposition(tallies, store.figures, worker, clock),
     )

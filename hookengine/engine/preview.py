@@ -79,6 +79,19 @@ def preview(
     event_id = event.id or "evt_preview"
     refs = {**secrets.refs(pipeline.id), **secrets.refs_of(hook.id)}
     view = snapshot(pipeline, {}, event, data, refs, event_id=event_id, now=now).view
+    return preview_in(view, hook, pipeline, event, permissions, ignore_conditions=ignore_conditions)
+
+
+def preview_in(
+    view: Context,
+    hook: Hook,
+    pipeline: Pipeline,
+    event: Event,
+    permissions: Permissions,
+    *,
+    ignore_conditions: bool,
+) -> Preview:
+    """In a context that is there already."""
     reason = why_not_here(hook, pipeline, event, view)
     if reason is not None and not ignore_conditions:
         return Preview(hook=hook, why_not=reason)

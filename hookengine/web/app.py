@@ -13,18 +13,12 @@ from hookengine.engine.intake import Intake
 from hookengine.engine.token_desk import TokenDesk
 from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
-from hookengine.store.contract import Store
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
 from hookengine.web.api.applying import Applies, applying_router
-from hookengine.web.api.devopness import devopness_router
-from hookengine.web.api.devopness_requests import hook_requests_router
-from hookengine.web.api.editor import Editor
+from hookengine.web.api.defining import Defining
 from hookengine.web.api.events import events_route
-from hookengine.web.api.hooks import hooks_router
-from hookengine.web.api.incoming_hooks import incoming_hooks_router
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
-from hookengine.web.api.pipelines import pipelines_router
 from hookengine.web.api.reading import Reading
 from hookengine.web.api.sources import open_paths, sources_router
 from hookengine.web.api.tokens import tokens_router
@@ -35,15 +29,13 @@ from hookengine.web.errors import add_error_handlers, error_response
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """What the routes talk to. Without `api` there are health and figures only. `ready` raises when the engine
-    cannot accept events now; `metrics_public`: the figures are for everybody. `public_url` is where senders find
-    the API; empty: where whoever asks has found it."""
+    cannot accept events now; `metrics_public`: the figures are for everybody."""
 
     api: bool = True
     intake: Intake
     triggers: Triggers
     reading: Reading
-    store: Store
-    editor: Editor
+    defining: Defining
     ready: Callable[[], Awaitable[None]]
     metrics: Tells
     metrics_public: bool
@@ -54,7 +46,6 @@ class Doors:
     applier: Applies
     largest_body: int
     version: str
-    public_url: str = ""
 
 
 def create_web(doors: Doors) -> FastAPI:
@@ -65,15 +56,10 @@ def create_web(doors: Doors) -> FastAPI:
     if doors.api:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
         app.include_router(triggers_router(doors.triggers))
-        app.include_router(devopness_router(doors.editor, doors.public_url))
-        app.include_router(hook_requests_router(doors.editor, doors.store, doors.public_url))
-        app.include_router(pipelines_router(doors.editor, doors.public_url))
-        app.include_router(hooks_router(doors.editor))
-        app.include_router(incoming_hooks_router(doors.editor, doors.public_url))
         app.include_router(sources_router(doors.sources, doors.catalogue))
         app.include_router(tokens_router(doors.tokens))
         app.include_router(applying_router(doors.applier))
-        for router in doors.reading.routers():
+        for router in (*doors.defining.routers(), *doors.reading.routers()):
             app.include_router(router)
 
     @app.get("/healthz", operation_id="health")

@@ -80,6 +80,10 @@ class Editor:
         await self.desk.create(hook)
         return await self.desk.hook(hook_id)
 
+    def checked_hook(self, document: Mapping[str, Any], pipeline_id: int | None) -> Hook:
+        """As it would be created."""
+        return self._checks(pipeline_id, "").hook(document, pipeline_id)
+
     async def change_hook(self, hook_id: str, changes: Mapping[str, Any], *, force: bool) -> Hook:
         """What is not said stays; a hook that is paused stays so unless `active` is said."""
         _refuse_new_id(changes, hook_id)

@@ -28,6 +28,7 @@ from hookengine.guard.vault import SecretMissing
 from hookengine.sources import Hearing
 from hookengine.store.contract import Definitions
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware
+from hookengine.web.api.defining import Defining
 from hookengine.web.api.reading import Reading
 from hookengine.web.app import Doors, create_web
 from hookengine.web.scopes import scope_of
@@ -99,8 +100,7 @@ class Engine:
                 replays=self,  # type: ignore[arg-type]
                 clock=Clock(),
             ),
-            store=self,  # type: ignore[arg-type]
-            editor=self,  # type: ignore[arg-type]
+            defining=Defining(editor=self, trials=self, store=self),  # type: ignore[arg-type]
             ready=self.ready,
             metrics=self,
             metrics_public=self.metrics_public,
@@ -109,6 +109,7 @@ class Engine:
             applier=self,  # type: ignore[arg-type]
             tokens=self,  # type: ignore[arg-type]
             catalogue=Catalogue(Definitions(pipelines=PIPELINES)),
+            applier=self,  # type: ignore[arg-type]
             largest_body=LARGEST,
             version="0",
         )
