@@ -50,8 +50,7 @@ class Client:
     def _response(self, method: str, path: str, **request: Any) -> httpx.Response:
         """A success."""
         try:
-            with httpx.Client(headers=self._headers, timeout=_PATIENCE, trust_env=False) as client:
-                response = client.request(method, self._server + path, **request)
+            response = self._send(method, path, **request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             said = f"{self._server} is no server's address: {error}"
             raise Misused([said, "one is such as http://127.0.0.1:8730"]) from error
@@ -60,6 +59,10 @@ class Client:
         if not response.is_success:
             self._refuse(response)
         return response
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        with httpx.Client(headers=self._headers, timeout=_PATIENCE, trust_env=False) as client:
+            return client.request(method, self._server + path, **request)
 
     def _refuse(self, response: httpx.Response) -> NoReturn:
         status, answer = response.status_code, _json(response)

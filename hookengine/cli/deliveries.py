@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hookengine.cli import showing
-from hookengine.cli.options import output_option, talks_to_a_server
+from hookengine.cli.options import asks_the_api, output_option
 from hookengine.cli.showing import plain, relative
-from hookengine.domain import attempt as attempts
 from hookengine.domain.delivery import DeliveryStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hookengine.cli.client import Client
 
 STATUSES: Final = [str(status) for status in DeliveryStatus]
-VERDICTS: Final = {"Accept": "done", "TryAgain": "try again", "GiveUp": "give up"}
-OUTCOMES: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        attempts.Answered,
-        attempts.Unreachable,
-        attempts.TimedOut,
-        attempts.Blocked,
-        attempts.Unrenderable,
-        attempts.Unknown,
-    )
+FIELDS: Final = {
+    "hook": "A hook's id or name.",
+    "pipeline": "A pipeline's id or name.",
+    "host": "Whom the request goes to.",
+    "lane": "A lane's key.",
+    "sha": "A commit, or its first seven digits or more.",
+    "code": "Of the last answer: 2xx, 5xx, 503, or none.",
+    "outcome": "Of the last attempt, such as timed_out.",
+    "event": "An event's id.",
+    "type": "An event's type.",
+    "action": "An action's id.",
+    "replay_of": "The delivery that was asked for again.",
+    "because": "A part of the reason.",
 }
+_BY_ID: Final = click.argument("delivery_id", metavar="ID")
+
+
+def _by_field(command: Callable[..., None]) -> Callable[..., None]:
+    """An option per field, each of which may be given several times."""
+    for name, help_text in reversed(FIELDS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, multiple=True, metavar="VALUE", help=help_text)(command)
+    return command
 
 
 @click.group()
 def deliveries() -> None:
-    """See what is owed, and what was tried."""
+    """See what is owed and what was tried; send it again, or cancel it."""
 
 
 @deliveries.command("list")
-@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS", help=f"{', '.join(STATUSES)}.")
-@click.option("--event", metavar="ID", help="Only those of this event.")
-@click.option("--hook", metavar="ID", help="Only those of this hook.")
+@click.option(
+    "--status", type=click.Choice(STATUSES), multiple=True, metavar="STATUS", help=f"{', '.join(STATUSES)}."
+)
+@_by_field
+@click.option("-q", "q", default="", metavar="QUERY", help="Several at once: 'status:failed code:5xx'.")
+@click.option("--since", metavar="TIME", help="RFC 3339, or how long ago, such as 2h.")
+@click.option("--until", metavar="TIME", help="As --since.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--before", metavar="ID", help="Go on after the delivery at which the last list ended.")
 @output_option
-@talks_to_a_server
+@asks_the_api
 def list_deliveries(client: Client, output: str, **wanted: Any) -> None:
     """List deliveries, the newest first."""
-    found = client.get("/api/deliveries", wanted)
+    found = client.get("/api/deliveries", {name: value for name, value in wanted.items() if value})
     if showing.as_data(found, output):
         return
     now = showing.now()
     headings = ("ID", "STATUS", "EVENT", "HOOK", "TRIES", "ACCEPTED", "NEXT TRY", "BECAUSE")
     if found["items"]:
-        showing.table(headings, [_row(item, now) for item in found["items"]])
+        showing.table(headings, [row(item, now) for item in found["items"]])
     else:
         click.echo("no deliveries", err=True)
-    if found["next"]:
-        click.echo(f"there are more: --before {found['next']}", err=True)
+    showing.more(found["next"])
 
 
-def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
+def row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
     return (
         item["id"],
         showing.status(item["status"]),
@@ -73,87 +88,59 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
     )
 
 
-@deliveries.command("get")
-@click.argument("delivery_id", metavar="ID")
+@deliveries.command("show")
+@_BY_ID
 @output_option
-@talks_to_a_server
-def get_delivery(client: Client, delivery_id: str, output: str) -> None:
+@asks_the_api
+def show_delivery(client: Client, delivery_id: str, output: str) -> None:
     """Show one delivery: its request, every attempt, and what came of each."""
+    from hookengine.cli import one_delivery
+
     delivery = client.get("/api/deliveries/{}", identity=delivery_id)
-    if showing.as_data(delivery, output):
-        return
-    now = showing.now()
-    click.echo(f"{click.style(delivery['id'], bold=True)}  {showing.status(delivery['status'])}")
-    click.echo()
-    showing.facts(_facts(delivery, now))
-    if delivery["request"] is not None:
-        click.echo()
-        showing.request(delivery["request"])
-    for attempt in delivery["attempts"]:
-        click.echo()
-        _show_attempt(attempt, now)
+    if not showing.as_data(delivery, output):
+        one_delivery.show(delivery, showing.now())
 
 
-def _facts(delivery: dict[str, Any], now: datetime) -> list[tuple[str, str | None]]:
-    lane, hook, event = delivery["lane"], delivery["hook"], delivery["event"]
-    return [
-        ("because", plain(delivery["because"] or "")),
-        ("event", plain(f"{event['id']}  {event['type'] or ''}")),
-        ("hook", plain(f"{hook['id']}  {hook['name'] or ''}")),
-        ("lane", plain(f"{lane['key']}  {lane['policy']}") if lane else None),
-        ("accepted", _when(delivery["accepted_at"], now)),
-        ("ended", _when(delivery["ended_at"], now)),
-        ("next try", _when(delivery["next_attempt_at"], now)),
-        ("superseded by", delivery["superseded_by"]),
-        ("repair of", delivery["repair_of"]),
-        ("replay of", delivery["replay_of"]),
-    ]
+@deliveries.command("attempts")
+@_BY_ID
+@output_option
+@asks_the_api
+def list_attempts(client: Client, delivery_id: str, output: str) -> None:
+    """Show every attempt of one delivery."""
+    from hookengine.cli import one_delivery
+
+    found = client.get("/api/deliveries/{}/attempts", identity=delivery_id)
+    if not showing.as_data(found, output):
+        one_delivery.show_attempts(found["items"], showing.now())
+        if not found["items"]:
+            click.echo("no attempts", err=True)
 
 
-def _when(moment: str | None, now: datetime) -> str | None:
-    return None if moment is None else f"{moment}  {relative(moment, now)}"
+@deliveries.command("replay")
+@_BY_ID
+@click.option(
+    "--mode",
+    type=click.Choice(["same", "render"]),
+    default="same",
+    show_default=True,
+    help="The same bytes, or what the hook makes of the event today.",
+)
+@output_option
+@asks_the_api
+def replay_delivery(client: Client, delivery_id: str, mode: str, output: str) -> None:
+    """Send one delivery again, as a new one. Refused where it would put an older status over a newer one."""
+    body = json.dumps({"mode": mode}).encode()
+    _, answer = client.post("/api/deliveries/{}/replay", body, identity=delivery_id)
+    if not showing.as_data(answer, output):
+        click.echo(f"{answer['id']} is a replay of {delivery_id}")
 
 
-def _show_attempt(attempt: dict[str, Any], now: datetime) -> None:
-    number = click.style(f"attempt {attempt['number']}", bold=True)
-    if attempt["outcome"] is None:
-        click.echo(f"{number}  is under way since {relative(attempt['started_at'], now)}")
-        return
-    detail = attempt["detail"] or {}
-    outcome = _outcome(attempt["outcome"], detail)
-    click.echo(f"{number}  {plain(outcome)}{_took(attempt)}")
-    showing.facts(
-        [
-            ("  started", _when(attempt["started_at"], now)),
-            ("  verdict", plain(_verdict(attempt, outcome))),
-            ("  next try", _when(attempt["next_attempt_at"], now)),
-            ("  came late", attempt["late_outcome"]),
-            ("  answer", _excerpt(detail.get("body", ""))),
-        ]
-    )
-
-
-def _outcome(kind: str, detail: dict[str, Any]) -> str:
-    """In the engine's own words, of what was kept."""
-    outcome = OUTCOMES[kind]
-    known = {field.name for field in fields(outcome)} & detail.keys()
-    return attempts.describe(outcome(**{name: detail[name] for name in known}))
-
-
-def _verdict(attempt: dict[str, Any], outcome: str) -> str:
-    """With its reason, unless that is the outcome itself."""
-    verdict = VERDICTS.get(attempt["verdict"] or "", "")
-    return verdict if attempt["because"] in (None, outcome) else f"{verdict}: {attempt['because']}"
-
-
-def _took(attempt: dict[str, Any]) -> str:
-    if attempt["finished_at"] is None:
-        return ""
-    started, finished = (datetime.fromisoformat(attempt[key]) for key in ("started_at", "finished_at"))
-    return f"  after {round((finished - started).total_seconds() * 1000)} ms"
-
-
-def _excerpt(body: str) -> str:
-    """One line of an answer, to see what it was about; `-o json` has all that was kept."""
-    line = " ".join(plain(body).split())
-    return line if len(line) <= 200 else line[:200] + "…"
+@deliveries.command("cancel")
+@_BY_ID
+@output_option
+@asks_the_api
+def cancel_delivery(client: Client, delivery_id: str, output: str) -> None:
+    """Cancel one delivery that waits. One that is being sent is cancelled unless it succeeds."""
+    _, answer = client.post("/api/deliveries/{}/cancel", b"", identity=delivery_id)
+    if not showing.as_data(answer, output):
+        click.echo(f"{delivery_id} is {showing.status(answer['status'])}")

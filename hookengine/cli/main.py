@@ -20,7 +20,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("hookengine.cli.serving:serve", "Accept events and deliver what they owe."),
     "emit": ("hookengine.cli.emitting:emit", "Tell the engine what happened to an action."),
     "trigger": ("hookengine.cli.emitting:trigger", "Post to an incoming hook, which starts an action."),
-    "deliveries": ("hookengine.cli.deliveries:deliveries", "See what is owed, and what was tried."),
+    "deliveries": (
+        "hookengine.cli.deliveries:deliveries",
+        "See what is owed and what was tried; send it again, or cancel it.",
+    ),
+    "replays": ("hookengine.cli.replays:replays", "Send many deliveries again."),
+    "actions": ("hookengine.cli.actions:actions", "See runs of pipelines and what became of their news."),
+    "events": ("hookengine.cli.events:events", "See what was told, and why hooks matched it or not."),
+    "status": ("hookengine.cli.commits:status", "Tell what a commit shows, and why."),
     "render": ("hookengine.cli.rendering:render", "Show what a hook would send for an event; sends nothing."),
     "simulate": (
         "hookengine.cli.simulating:simulate",

@@ -74,6 +74,27 @@ def _with_client(command: Callable[..., None]) -> Callable[..., None]:
     return with_client
 
 
+def asks_the_api(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command a `client`: of a server, or of the database of a configuration, if one is named."""
+
+    @talks_to_a_server
+    @wraps(command)
+    def at_a_server(client: Any, config: Path | None, **rest: Any) -> None:
+        if config is None:
+            return command(client=client, **rest)
+        from hookengine.cli.local import LocalClient
+
+        return command(client=LocalClient(config), **rest)
+
+    option = click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Without a server: ask the database of this configuration.",
+    )
+    return option(at_a_server)
+
+
 def _read_token(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii").strip()

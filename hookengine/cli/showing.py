@@ -122,3 +122,22 @@ def set_out(body: str) -> str:
     except ValueError:
         return body
     return json.dumps(document, indent=2, ensure_ascii=False) if isinstance(document, dict | list) else body
+
+
+def more(place: str | None) -> None:
+    """Where a list goes on, for people."""
+    if place:
+        click.echo(f"there are more: --before {place}", err=True)
+
+
+def target(shown: dict[str, Any]) -> None:
+    """What one status of a commit shows, or one lane, and what was sent there."""
+    if shown["context"]:
+        place = f"{shown['repository']}  {shown['sha']}  {shown['context']}  ({shown['host']})"
+    else:
+        place = shown["lane"]["key"]
+    click.echo(click.style(plain(place), bold=True))
+    click.echo(f"  {plain(shown['why'])}")
+    for item in shown["sent"]:
+        state = plain(item["state"] or item["event"]["type"])
+        click.echo(f"  {item['accepted_at']}  {state:12}  {status(item['status'])}  {item['id']}")

@@ -28,7 +28,7 @@ def invitation(
     yield from _try("what came late, and was never sent", f"{call} deliveries list --status superseded")
     retried = [delivery for delivery, facts in deliveries.items() if facts["attempts_made"] > 1]
     if retried:
-        yield from _try("the one that was tried twice", f"{call} deliveries get {retried[0]}")
+        yield from _try("the one that was tried twice", f"{call} deliveries show {retried[0]}")
     if runs:
         action = f"--pipeline {shlex.quote(runs[-1].pipeline.name)} --action {runs[-1].action}"
         yield from _try(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hookengine.cli.deliveries import OUTCOMES, VERDICTS
+from hookengine.cli.deliveries import FIELDS
+from hookengine.cli.one_delivery import OUTCOMES, VERDICTS
 from hookengine.domain.attempt import Outcome, Verdict
 
 HEAD = "action.triggered_from.hook_parsed_variables"
@@ -60,7 +61,7 @@ def test_the_list_goes_on_where_it_ended(delivery: str, run: Any) -> None:
 
 
 def test_one_delivery_shows_its_request_and_every_attempt(delivery: str, run: Any) -> None:
-    shown = run("deliveries", "get", delivery).stdout
+    shown = run("deliveries", "show", delivery).stdout
 
     assert shown.startswith(f"{delivery}  failed\n")
     assert "\nPOST http://target.example/41\nAuthorization: Bearer <secrets.github>\n" in shown
@@ -71,13 +72,13 @@ def test_one_delivery_shows_its_request_and_every_attempt(delivery: str, run: An
 
 
 def test_one_delivery_in_json_is_what_the_server_said(delivery: str, run: Any) -> None:
-    shown = json.loads(run("deliveries", "get", delivery, "-o", "json").stdout)
+    shown = json.loads(run("deliveries", "show", delivery, "-o", "json").stdout)
 
     assert (shown["id"], shown["attempts"][0]["outcome"]) == (delivery, "Blocked")
 
 
 def test_a_delivery_that_does_not_exist_is_a_no(server: Any, run: Any) -> None:
-    result = run("deliveries", "get", "dlv_nothing")
+    result = run("deliveries", "show", "dlv_nothing")
 
     assert (result.exit_code, result.stderr) == (1, "no delivery 'dlv_nothing'\n")
 
@@ -95,7 +96,7 @@ def test_every_outcome_is_told_in_words_and_steers_no_terminal(
 ) -> None:
     httpx_mock.add_response(json=_document(outcome, detail))
 
-    shown = run("deliveries", "get", "dlv_1").stdout
+    shown = run("deliveries", "show", "dlv_1").stdout
 
     assert f"attempt 1  {said}  after 250 ms\n" in shown
     assert "  verdict   try again: because it may help\n" in shown
@@ -107,7 +108,7 @@ def test_an_attempt_under_way_is_told_as_such(run: Any, httpx_mock: Any) -> None
     document["attempts"][0].update(finished_at=None, verdict=None, because=None, next_attempt_at=None)
     httpx_mock.add_response(json=document)
 
-    assert "attempt 1  is under way since " in run("deliveries", "get", "dlv_1").stdout
+    assert "attempt 1  is under way since " in run("deliveries", "show", "dlv_1").stdout
 
 
 def test_all_outcomes_and_verdicts_of_the_engine_have_words() -> None:
@@ -143,3 +144,64 @@ def _document(outcome: str | None, detail: dict[str, Any] | None) -> dict[str, A
         "request": None,
         "attempts": [attempt],
     }
+
+
+def test_the_list_is_narrowed_by_every_field_and_by_a_query(delivery: str, run: Any) -> None:
+    for arguments, found in [
+        (("--hook", "tell", "--code", "none"), 1),
+        (("--outcome", "blocked", "--pipeline", "shop-deploy"), 1),
+        (("--status", "failed", "--status", "delivered", "--since", "1h"), 1),
+        (("-q", "status:failed host:target.example"), 1),
+        (("-q", "type:action.failed"), 0),
+        (("--until", "1h"), 0),
+    ]:
+        assert (
+            run("deliveries", "list", *arguments, "-o", "json").stdout.count(f'"id": "{delivery}"') == found
+        )
+
+    refused = run("deliveries", "list", "-q", "stat:failed")
+    assert (refused.exit_code, "Did you mean status?" in refused.stderr) == (1, True)
+
+
+def test_every_field_of_a_search_is_an_option() -> None:
+    from hookengine.store.records import FIELDS as ALL
+
+    assert {"status", *FIELDS} == set(ALL)
+
+
+def test_attempts_are_shown_alone(delivery: str, run: Any) -> None:
+    assert run("deliveries", "attempts", delivery).stdout.startswith("attempt 1  blocked: ")
+    assert run("deliveries", "attempts", "dlv_none").exit_code == 1
+
+
+def test_a_delivery_is_sent_again_and_one_that_has_ended_is_not_cancelled(
+    delivery: str, run: Any, server: Any
+) -> None:
+    replayed = run("deliveries", "replay", delivery, "-o", "json")
+    cancelled = run("deliveries", "cancel", delivery)
+
+    assert json.loads(replayed.stdout)["replay_of"] == delivery
+    assert (cancelled.exit_code, cancelled.stderr) == (1, f"{delivery} has ended: it is failed\n")
+    server.logged("delivery.ended")
+    again = run("deliveries", "replay", delivery, "--mode", "render").stdout
+    assert again.endswith(f" is a replay of {delivery}\n")
+
+
+def test_without_a_server_the_database_of_a_configuration_is_asked(
+    delivery: str, run: Any, server: Any, config: Any
+) -> None:
+    busy = run("deliveries", "list", "--config", str(config))
+    server.stop(15)
+
+    listed = run("deliveries", "list", "--config", str(config), "-o", "yaml")
+    replayed = run("deliveries", "replay", delivery, "--config", str(config))
+
+    assert (busy.exit_code, "is in use by process" in busy.stderr) == (2, True)
+    assert f"- id: {delivery}\n" in listed.stdout
+    assert replayed.stdout.endswith(f" is a replay of {delivery}\n")
+
+
+def test_without_any_server_and_without_the_right_token_the_exit_code_says_so(server: Any, run: Any) -> None:
+    assert run("deliveries", "list", "--token", "wrong").exit_code == 4
+    assert run("deliveries", "list", "--server", "http://127.0.0.1:1").exit_code == 3
+    assert run("deliveries", "list", "--nonsense").exit_code == 2
