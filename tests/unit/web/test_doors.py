@@ -109,7 +109,6 @@ class Engine:
             applier=self,  # type: ignore[arg-type]
             tokens=self,  # type: ignore[arg-type]
             catalogue=Catalogue(Definitions(pipelines=PIPELINES)),
-            applier=self,  # type: ignore[arg-type]
             largest_body=LARGEST,
             version="0",
         )
