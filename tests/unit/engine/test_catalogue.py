@@ -94,7 +94,7 @@ def test_a_hook_is_judged_by_what_the_operator_permits() -> None:
     closed = Permissions(addresses=AddressPolicy.parse())
     opened = Permissions(addresses=AddressPolicy.parse(["10.0.0.0/8"]))
 
-    with pytest.raises(TemplateError, match=r"target_url: .*private address"):
+    with pytest.raises(TemplateError, match=r"target_url, .*private address"):
         Catalogue(definitions, closed).prepared(hook)
     assert Catalogue(definitions, opened).prepared(hook).hook == hook
 

@@ -222,7 +222,7 @@ class TestHeaders:
             prepare(hook(headers=((name, "x"),)))
 
     def test_a_literal_value_is_checked_when_prepared(self) -> None:
-        with pytest.raises(TemplateError, match=r"settings\.request_headers\[0\]\.value: .*control"):
+        with pytest.raises(TemplateError, match=r"settings\.request_headers\[0\]\.value, .*control"):
             prepare(hook(headers=(("X", "a\nb"),)))
 
     def test_the_value_of_a_bad_header_is_not_told(self) -> None:
