@@ -34,6 +34,7 @@ fmt: $(READY) ## format the code
 
 bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/rendering.py
+	@$(BIN)/python bench/fence.py
 	@$(BIN)/python bench/sealing.py
 	@$(BIN)/python bench/wire.py
 	@$(BIN)/python bench/store.py

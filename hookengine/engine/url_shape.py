@@ -47,15 +47,24 @@ def _encoded(run: Run, value: Any) -> str:
 
 
 def _encoded_path(run: Run, value: Any) -> str:
-    if type(value) is PathText and len(value) <= MAX_URL and _PLAIN_PATH.fullmatch(value):
-        run.emit(len(value))
-        return str.__str__(value)
     if isinstance(value, PathText):
         return "/".join([_encoded(run, segment) for segment in str.__str__(value).split("/")])
     return _encoded(run, value)
 
 
+def _needs_no_encoding(value: Any) -> bool:
+    """Whether it is one segment as it stands; or several, which `path` has looked at."""
+    if type(value) is str:
+        return 0 < len(value) <= MAX_URL and value[0] != "." and _UNRESERVED.fullmatch(value) is not None
+    return type(value) is PathText and len(value) <= MAX_URL and _PLAIN_PATH.fullmatch(value) is not None
+
+
 def _segment(run: Run, parts: tuple[Part, ...]) -> str:
+    if len(parts) == 2 and parts[0] == "/" and isinstance(parts[1], Hole):
+        value = run.values[parts[1].slot]
+        if _needs_no_encoding(value):
+            run.emit(len(value))
+            return f"/{value}"
     segment = "".join([part if isinstance(part, str) else enter(run, part, _encoded_path) for part in parts])
     if NO_SEGMENT.search(segment):
         hole = next(part for part in parts if isinstance(part, Hole))

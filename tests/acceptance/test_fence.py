@@ -47,4 +47,6 @@ async def test_private_addresses_are_not_called_for_hooks_from_before_they_were_
             canary.accept()
     assert {delivery["status"] for delivery in (*earlier, *later)} == {"failed"}
     assert [delivery["because"].startswith("blocked: ") for delivery in earlier] == [True] * len(hosts)
-    assert ["target_url, line 1, column 1: " in delivery["because"] for delivery in later] == [True] * len(hosts)
+    assert ["target_url, line 1, column 1: " in delivery["because"] for delivery in later] == [True] * len(
+        hosts
+    )
