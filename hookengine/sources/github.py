@@ -123,7 +123,8 @@ def hear(document: Document, headers: Headers) -> Heard:
     event = headers.get("x-github-event", "")
     if event not in EVENTS:
         return ignored(f"of the event {event[:60]!r} nothing is made; of {', '.join(EVENTS)} it is")
-    return EVENTS[event](document, headers.get("x-github-delivery") or digest(document))
+    # Events of several kinds that one thing sets off may share the name of their delivery.
+    return EVENTS[event](document, digest([event, headers.get("x-github-delivery") or document]))
 
 
 def admits(secret: str, body: bytes, headers: Headers) -> bool:

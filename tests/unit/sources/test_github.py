@@ -93,6 +93,10 @@ def test_a_delivery_that_is_sent_again_is_the_same_event_and_another_one_is_not(
     assert document("one")["action"]["id"] != document("two")["action"]["id"]
 
 
+def test_two_kinds_of_events_under_one_name_are_two_events() -> None:
+    assert heard("push", PUSH, "one").key != heard("deployment_status", DEPLOYMENT, "one").key
+
+
 def test_a_delivery_without_a_name_is_known_by_what_it_says() -> None:
     first, again = (heard("push", body, "") for body in (PUSH, dict(reversed(PUSH.items()))))
 
