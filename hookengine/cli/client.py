@@ -26,6 +26,10 @@ class Client:
                 raise Misused("the token must be of visible ASCII characters")
             self._headers["authorization"] = f"Bearer {token}"
 
+    @property
+    def server(self) -> str:
+        return self._server
+
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, identity: str = "") -> Any:
         """`identity` is put where the path says {}."""
         chosen = {name: value for name, value in (params or {}).items() if value is not None}

@@ -28,6 +28,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "actions": ("hookengine.cli.actions:actions", "See runs of pipelines and what became of their news."),
     "events": ("hookengine.cli.events:events", "See what was told, and why hooks matched it or not."),
     "status": ("hookengine.cli.commits:status", "Tell what a commit shows, and why."),
+    "hooks": ("hookengine.cli.defined:hooks", "See hooks, and switch them on, off or to paused."),
+    "pipelines": ("hookengine.cli.defined:pipelines", "See pipelines."),
     "render": ("hookengine.cli.rendering:render", "Show what a hook would send for an event; sends nothing."),
     "simulate": (
         "hookengine.cli.simulating:simulate",
@@ -45,6 +47,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "schema": (
         "hookengine.cli.schema:schema",
         "Print the JSON Schema of the configuration file, for editors.",
+    ),
+    "postman": (
+        "hookengine.cli.postman:postman",
+        "Write the API as a collection for Postman and others.",
+    ),
+    "completion": (
+        "hookengine.cli.completion:completion",
+        "Print what makes a shell complete commands and options.",
     ),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),

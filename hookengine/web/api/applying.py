@@ -12,6 +12,7 @@ from starlette.responses import Response
 from hookengine.errors import ConfigError
 from hookengine.manifest.applying import File, Order
 from hookengine.web.access import CALLER
+from hookengine.web.api.answers import failures
 from hookengine.web.errors import error_response
 
 
@@ -54,7 +55,7 @@ class Applies(Protocol):
 def applying_router(applier: Applies) -> APIRouter:
     router = APIRouter(tags=["files"])
 
-    @router.post("/api/apply", operation_id="apply_files")
+    @router.post("/api/apply", operation_id="apply_files", responses=failures(403, 413, 422))
     async def apply_files(wanted: ApplyOrder, request: Request) -> Response:
         """Make what is defined what these files say, in one transaction; the answer is what was done. 422 names each
         mistake by its file, line and column."""
@@ -65,7 +66,12 @@ def applying_router(applier: Applies) -> APIRouter:
         except ConfigError as error:
             return _wrong(error)
 
-    @router.get("/api/export", operation_id="export_files", response_class=PlainTextResponse)
+    @router.get(
+        "/api/export",
+        operation_id="export_files",
+        response_class=PlainTextResponse,
+        responses=failures(403, 422),
+    )
     async def export_files(request: Request) -> Response:
         """All pipelines and hooks as YAML; applied again, it changes nothing."""
         if _is_bound(request):

@@ -219,15 +219,15 @@ async def pipeline_named(editor: Editor, reference: Any) -> int | None:
 
 
 async def _shown(editor: Editor, hook: Hook) -> dict[str, Any]:
-    return _hook(hook, await editor.desk.note(hook))
+    return shown(hook, await editor.desk.note(hook))
 
 
 async def shown_all(editor: Editor, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
     notes = await editor.desk.notes(Kind.HOOK, [hook.id for hook in hooks])
-    return [_hook(hook, notes[hook.id]) for hook in hooks if hook.id in notes]
+    return [shown(hook, notes[hook.id]) for hook in hooks if hook.id in notes]
 
 
-def _hook(hook: Hook, note: Note) -> dict[str, Any]:
+def shown(hook: Hook, note: Note) -> dict[str, Any]:
     return {
         **_document(hook),
         "pipeline": hook.pipeline_id,
