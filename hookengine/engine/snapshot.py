@@ -50,7 +50,8 @@ def snapshot(
     document = orjson.dumps(known)
     seen = _with_refs(known, pipeline.id, secrets) if _MARKED in document else known
     view = merge(_with_refs(pipeline.context, pipeline.id, secrets), seen)
-    view["pipeline"] = merge(view.get("pipeline", {}), pipeline.facts())
+    told = view.get("pipeline")
+    view["pipeline"] = merge(told, pipeline.facts()) if isinstance(told, Mapping) else pipeline.facts()
     view["event"] = event.facts(event_id, now)
     view["secrets"] = secrets
     return Snapshot(remembered=known, document=document, view=view)

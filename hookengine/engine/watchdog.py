@@ -13,7 +13,7 @@ from hookengine.engine import signals
 from hookengine.engine.intake import Intake
 from hookengine.engine.signals import Signals
 from hookengine.errors import ActionMovedOn, EventConflict, InvalidEvent, StoreError
-from hookengine.store.contract import Overdue, Store
+from hookengine.store.contract import FROM_THE_LONGEST, Overdue, Store
 
 WATCH_EVERY = 30  # seconds
 AT_ONCE = 200
@@ -31,13 +31,12 @@ class Watchdog:
 
     async def watch(self) -> int:
         """How many actions have timed out. Several nodes may watch: each action is told once."""
-        told = 0
+        told, place = 0, FROM_THE_LONGEST
+        before = self._clock.now() - self._after
         try:
-            while overdue := await self._store.overdue(self._clock.now() - self._after, AT_ONCE):
-                ended = [action for action in overdue if await self._tell(action)]
-                told += len(ended)
-                if len(ended) < AT_ONCE:
-                    break  # that was all, or some stay for the next time
+            while overdue := await self._store.overdue(before, AT_ONCE, place):
+                told += len([action for action in overdue if await self._tell(action)])
+                place = overdue[-1].place  # what could not be told keeps no other from being told
         except StoreError as error:
             self._signals.announce(signals.STORE_FAILED, doing="watching", error=str(error))
         return told

@@ -87,6 +87,9 @@ def _own_names(context: dict[str, Any]) -> dict[str, Any]:
     for name in context:
         if name in RESERVED:
             raise MisplacedError(f"'{name}' is the engine's own name, choose another", name)
+    for name in ("action", "pipeline"):
+        if not isinstance(context.get(name, {}), dict):
+            raise MisplacedError("must be a mapping: the engine puts its own facts beside yours", name)
     return context
 
 

@@ -285,6 +285,17 @@ class Overdue:
     open_since: Millis
     context: str
 
+    @property
+    def place(self) -> OpenPlace:
+        """Where it stands among all that are overdue."""
+        return self.open_since, self.first_seq
+
+
+OpenPlace = tuple[Millis, int]
+"""(open since when, first_seq)"""
+
+FROM_THE_LONGEST: OpenPlace = (0, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
@@ -507,8 +518,11 @@ class Store(Protocol):
         """Give back what the database holds and needs no more."""
         ...
 
-    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
-        """Actions queued or started last before then that have not ended, those longest open first."""
+    async def overdue(
+        self, before: Millis, limit: int, place: OpenPlace = FROM_THE_LONGEST
+    ) -> tuple[Overdue, ...]:
+        """Actions queued or started last before then that have not ended, those longest open first; only those
+        after the one of this `place`."""
         ...
 
     async def figures(self, now: Millis) -> Figures:

@@ -120,6 +120,21 @@ async def test_actions_that_nobody_ended_are_overdue_those_longest_open_first(st
     assert [action.action_id for action in overdue] == ["first", "second"]
 
 
+async def test_what_is_overdue_is_told_in_parts_also_where_all_began_at_once(store: Store) -> None:
+    for name in "abcd":
+        await _owe(store, name, now=NOW)
+
+    first = await store.overdue(NOW + DAY, 3)
+    rest = await store.overdue(NOW + DAY, 3, first[-1].place)
+    none = await store.overdue(NOW + DAY, 3, rest[-1].place)
+
+    assert [[action.action_id for action in part] for part in (first, rest, none)] == [
+        ["a", "b", "c"],
+        ["d"],
+        [],
+    ]
+
+
 async def test_no_more_actions_are_told_than_asked_for(store: Store) -> None:
     for later, name in enumerate("abc"):
         await _owe(store, name, now=NOW + later)

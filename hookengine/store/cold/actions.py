@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from hookengine.domain.clock import Millis
 from hookengine.store.cold.tables import ACTION
-from hookengine.store.contract import Overdue
+from hookengine.store.contract import FROM_THE_LONGEST, OpenPlace, Overdue
 
 FIRST_OWN_ACTION: Final = 1_000_000_000
 """Added to the ids of actions that incoming hooks start, so that they are no ids of the platform's own."""
@@ -25,8 +25,11 @@ def new_action(connection: Connection, pipeline_id: int, now: Millis) -> int:
         connection.execute(delete(ACTION).where(ACTION.c.first_seq == first_seq))  # its number is spent
 
 
-def overdue(connection: Connection, before: Millis, limit: int) -> tuple[Overdue, ...]:
+def overdue(
+    connection: Connection, before: Millis, limit: int, place: OpenPlace = FROM_THE_LONGEST
+) -> tuple[Overdue, ...]:
     """Actions queued or started last before then that have not ended, those longest open first."""
+    since, first_seq = place
     rows = connection.execute(
         select(
             ACTION.c.pipeline_id,
@@ -35,8 +38,13 @@ def overdue(connection: Connection, before: Millis, limit: int) -> tuple[Overdue
             ACTION.c.open_since,
             ACTION.c.context,
         )
-        .where(ACTION.c.open_since.is_not(None), ACTION.c.open_since < before)
-        .order_by(ACTION.c.open_since)
+        .where(
+            ACTION.c.open_since.is_not(None),
+            ACTION.c.open_since < before,
+            ACTION.c.open_since >= since,
+            (ACTION.c.open_since > since) | (ACTION.c.first_seq > first_seq),
+        )
+        .order_by(ACTION.c.open_since, ACTION.c.first_seq)
         .limit(limit)
     )
     return tuple(

@@ -33,6 +33,7 @@ from hookengine.store.cold import (
 )
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
+    FROM_THE_LONGEST,
     FROM_THE_START,
     ActionKey,
     Claimed,
@@ -45,6 +46,7 @@ from hookengine.store.contract import (
     Intake,
     LeaseTerms,
     LeftOff,
+    OpenPlace,
     Overdue,
     OwedEvent,
     OwedReplay,
@@ -296,9 +298,11 @@ class PostgresStore:
     async def tidy(self) -> None:
         """Autovacuum does it, often enough: see the migrations."""
 
-    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
+    async def overdue(
+        self, before: Millis, limit: int, place: OpenPlace = FROM_THE_LONGEST
+    ) -> tuple[Overdue, ...]:
         return await self._aside.run(
-            lambda connection, ahead: actions.overdue(connection, before + ahead, limit)
+            lambda connection, ahead: actions.overdue(connection, before + ahead, limit, place)
         )
 
     async def figures(self, now: Millis) -> Figures:

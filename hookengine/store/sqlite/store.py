@@ -36,6 +36,7 @@ from hookengine.store.cold import (
 )
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import (
+    FROM_THE_LONGEST,
     FROM_THE_START,
     ActionKey,
     Claimed,
@@ -48,6 +49,7 @@ from hookengine.store.contract import (
     Intake,
     LeaseTerms,
     LeftOff,
+    OpenPlace,
     Overdue,
     OwedEvent,
     OwedReplay,
@@ -230,8 +232,10 @@ class SqliteStore:
         """While somebody reads for long, the log grows; afterwards it is emptied here."""
         await self._aside.ask(empty_log)
 
-    async def overdue(self, before: Millis, limit: int) -> tuple[Overdue, ...]:
-        return await self._read_aside(lambda connection: actions.overdue(connection, before, limit))
+    async def overdue(
+        self, before: Millis, limit: int, place: OpenPlace = FROM_THE_LONGEST
+    ) -> tuple[Overdue, ...]:
+        return await self._read_aside(lambda connection: actions.overdue(connection, before, limit, place))
 
     async def figures(self, now: Millis) -> Figures:
         figures = await self._read_aside(lambda connection: upkeep.figures(connection, now))

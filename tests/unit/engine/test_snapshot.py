@@ -127,3 +127,12 @@ def test_when_an_action_started_is_what_the_platform_says() -> None:
     data = {"action": {"id": 7, "pipeline": 1, "started_at": "2026-11-18T11:00:00Z"}}
 
     assert taken(type="action.started", data=data).view["action"]["started_at"] == "2026-11-18T11:00:00Z"
+
+
+@pytest.mark.parametrize("told", ["x", [1], 7, {"$secret": "secrets.host"}])
+def test_a_pipelines_context_that_says_something_else_of_it_keeps_no_event_from_being_taken(
+    told: Any,
+) -> None:
+    view = taken(pipeline={"context": {"pipeline": told}}).view
+
+    assert view["pipeline"] == {"id": 1, "name": "deploy production", "operation": "deploy"}

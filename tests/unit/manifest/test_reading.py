@@ -54,6 +54,16 @@ def test_a_pipeline_says_whose_it_is_and_what_it_deploys_where() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["action", "pipeline"])
+def test_what_the_engine_adds_its_own_facts_to_is_a_mapping(name: str) -> None:
+    text = PIPELINE + f"    context: {{{name}: checkout}}\n"
+
+    (problem,) = problems(text)
+
+    assert "must be a mapping: the engine puts its own facts beside yours" in problem
+    assert ":4:" in problem
+
+
 def test_a_pipeline_has_defaults() -> None:
     text = PIPELINE + "  - {id: 8, name: blog, operation: restart, context: {application: {name: blog}}}\n"
 
