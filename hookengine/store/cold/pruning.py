@@ -29,7 +29,7 @@ from sqlalchemy import (
 from hookengine.domain.clock import Millis
 from hookengine.domain.retry import DAY
 from hookengine.failpoints import reach
-from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REQUEST
+from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REPLAY, REQUEST
 from hookengine.store.contract import Horizon, LeftOff, Pruned
 
 Key = TypeVar("Key", int, str)
@@ -121,6 +121,11 @@ def _gates(horizon: Horizon) -> Select[Any]:
     )
 
 
+def _replays(horizon: Horizon) -> Select[Any]:
+    """Replays of many that have ended."""
+    return select(REPLAY.c.id).where(REPLAY.c.ended_at <= horizon.failed)
+
+
 def _no(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether there is no such row. Asked by index for each row of the query: given NOT EXISTS, PostgreSQL may
     read both tables from end to end, however little of them is old."""
@@ -169,6 +174,10 @@ def _remove_gates(connection: Connection, keys: Sequence[str], horizon: Horizon,
     return len(_delete(connection, GATE.c.key, keys))
 
 
+def _remove_replays(connection: Connection, ids: Sequence[str], horizon: Horizon, limit: int) -> int:
+    return len(_delete(connection, REPLAY.c.id, ids))
+
+
 def _of_lanes(connection: Connection, lanes: Collection[int], limit: int) -> Mapping[str, int]:
     """Deliveries of these lanes, and their lanes: of one that has too many, some."""
     if not lanes:
@@ -211,4 +220,5 @@ _KINDS: Final = (
     _Kind(EVENT.c.id, EVENT.c.accepted_at, _events, _remove_events),
     _Kind(ACTION.c.first_seq, ACTION.c.updated_at, _actions, _remove_actions),
     _Kind(GATE.c.key, GATE.c.updated_at, _gates, _remove_gates),
+    _Kind(REPLAY.c.id, REPLAY.c.ended_at, _replays, _remove_replays),
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
+from hookengine.web.api.answers import failures
 from hookengine.web.api.parameters import Seen
 
 Hash = Annotated[
@@ -16,7 +17,7 @@ Hash = Annotated[
 def commits_router(seen: Seen) -> APIRouter:
     router = APIRouter(prefix="/api/commits", tags=["commits"])
 
-    @router.get("/{sha}", operation_id="get_commit")
+    @router.get("/{sha}", operation_id="get_commit", responses=failures(404, 422))
     async def get_commit(request: Request, sha: Hash) -> dict[str, Any]:
         """Per context the states that were sent, the newest known to be shown and why, and a warning where one
         action's states were told under several contexts."""

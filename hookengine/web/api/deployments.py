@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from hookengine.domain.clock import Clock
 from hookengine.store.records import Around, moment
+from hookengine.web.api.answers import failures
 from hookengine.web.api.parameters import Limit, Moment, Seen, Several, Text
 
 DAY = 24 * 60  # minutes
@@ -16,7 +17,7 @@ DAY = 24 * 60  # minutes
 def deployments_router(seen: Seen, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deployments", tags=["deployments"])
 
-    @router.get("", operation_id="list_deployments")
+    @router.get("", operation_id="list_deployments", responses=failures(422))
     async def list_deployments(
         request: Request,
         at: Moment = None,

@@ -14,6 +14,7 @@ from hookengine.engine.replay import Replayer
 from hookengine.engine.replays import Replays
 from hookengine.errors import InvalidQuery, ReplayRefused
 from hookengine.store.records import Wanted
+from hookengine.web.api.answers import failures
 from hookengine.web.api.parameters import Identity, Seen
 
 BY_HAND = "cancelled by a person"
@@ -51,7 +52,9 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
     """Of one delivery."""
     router = APIRouter(prefix="/api/deliveries/{delivery_id}", tags=["deliveries"])
 
-    @router.post("/replay", operation_id="replay_delivery", status_code=202)
+    @router.post(
+        "/replay", operation_id="replay_delivery", status_code=202, responses=failures(404, 409, 413, 422)
+    )
     async def replay_delivery(
         request: Request, delivery_id: Identity, asked: ReplayOne | None = None
     ) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
         replay_id = await replayer.one(delivery_id, (asked or ReplayOne()).mode)
         return {"id": replay_id, "replay_of": delivery_id}
 
-    @router.post("/cancel", operation_id="cancel_delivery")
+    @router.post("/cancel", operation_id="cancel_delivery", responses=failures(404, 409, 422))
     async def cancel_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """What waits is cancelled. What is being sent is cancelled unless it succeeds: its status stays sending
         until then. 409 for one that has ended otherwise."""
@@ -78,12 +81,12 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
     """Of many."""
     router = APIRouter(prefix="/api/replays", tags=["replays"])
 
-    @router.post("/plan", operation_id="plan_replay")
+    @router.post("/plan", operation_id="plan_replay", responses=failures(413, 422))
     async def plan_replay(request: Request, asked: ReplayMany) -> dict[str, Any]:
         """How many there are (`at_least`: that many or more), and what the first five would send. Nothing begins."""
         return await replays.plan(asked.wanted(clock), asked.mode, seen(request))
 
-    @router.post("", operation_id="start_replay", status_code=202)
+    @router.post("", operation_id="start_replay", status_code=202, responses=failures(413, 422))
     async def start_replay(request: Request, asked: StartReplay) -> dict[str, Any]:
         """Ask again for all there are now, the oldest first. One whose status is not the newest any more is refused
         and counted."""
@@ -91,12 +94,12 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         replay_id = await replays.start(asked.wanted(clock), asked.mode, asked.per_minute, records)
         return await records.replay(replay_id)
 
-    @router.get("", operation_id="list_replays")
+    @router.get("", operation_id="list_replays", responses=failures())
     async def list_replays(request: Request) -> dict[str, Any]:
         """Newest first."""
         return {"items": await seen(request).replays(), "next": None}
 
-    @router.get("/{replay_id}", operation_id="get_replay")
+    @router.get("/{replay_id}", operation_id="get_replay", responses=failures(404, 422))
     async def get_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """How far it has come."""
         return await seen(request).replay(replay_id)
@@ -107,16 +110,16 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         await replays.switch(replay_id, state)
         return await records.replay(replay_id)
 
-    @router.post("/{replay_id}/pause", operation_id="pause_replay")
+    @router.post("/{replay_id}/pause", operation_id="pause_replay", responses=failures(404, 409, 422))
     async def pause_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.PAUSED)
 
-    @router.post("/{replay_id}/resume", operation_id="resume_replay")
+    @router.post("/{replay_id}/resume", operation_id="resume_replay", responses=failures(404, 409, 422))
     async def resume_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         return await switch(request, replay_id, ReplayState.RUNNING)
 
-    @router.post("/{replay_id}/cancel", operation_id="cancel_replay")
+    @router.post("/{replay_id}/cancel", operation_id="cancel_replay", responses=failures(404, 409, 422))
     async def cancel_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """For good. What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.CANCELLED)

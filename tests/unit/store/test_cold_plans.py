@@ -31,8 +31,9 @@ Run = Callable[[Callable[[Connection], Any]], Any]
 
 LIMIT = 100
 HORIZON = Horizon(delivered=NOW, failed=NOW - DAY, now=NOW)
-SMALL = {"gate", "definitions", "waited", "pipeline", "hook", "hook_revision"}
-"""Tables of few rows: hosts of the last days, one version, names that lanes wait for, what admins define."""
+SMALL = {"gate", "definitions", "waited", "pipeline", "hook", "hook_revision", "replay"}
+"""Tables of few rows: hosts of the last days, one version, names that lanes wait for, what admins define,
+replays that people began."""
 
 PLANS = {
     "sqlite": ("EXPLAIN QUERY PLAN ", re.compile(r"SCAN (\w+)")),
@@ -98,7 +99,7 @@ DONE = {
         f"look for old {kind}": lambda connection, number=number: pruning.find(
             connection, HORIZON, LIMIT, (number, NOW - DAY)
         )
-        for number, kind in enumerate(("lanes", "deliveries", "events", "actions", "gates"))
+        for number, kind in enumerate(("lanes", "deliveries", "events", "actions", "gates", "replays"))
     },
 }
 
