@@ -1,156 +1,96 @@
-"""Hooks, incoming hooks and pipelines as the documents they could be read from."""
+"""Hooks, incoming hooks and pipelines as the documents they could be read from, one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from hookengine.domain.clock import Millis
-from hookengine.domain.hook import Hook, HookState, LaneSpec, Signing
-from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable
+from hookengine.domain.hook import Hook
+from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.response import ResponseRule
-from hookengine.domain.retry import RetryPolicy
 from hookengine.manifest.presets import Preset, Presets, shipped_presets
+from hookengine.manifest.wording import worded, worded_hook, worded_incoming, worded_response
 
-_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
-_USUAL_TIMEOUT: Final = 30_000
+Rules = tuple[ResponseRule, ...]
+
+_USUAL: Final = Hook(id="", revision=0, name="", target_url="", events=())
+_PERHAPS: Final = ("action_type", "lane", "retry", "timeout", "rate", "signing")
+"""What is left out of a document where it is as it usually is."""
 
 
 def hook_document(hook: Hook, presets: Presets | None = None) -> dict[str, Any]:
-    """What checking would make the same hook of; what is as it usually is, is left out of it."""
+    """What checking would make the same hook of, but for whether it is paused."""
+    said = worded_hook(hook)
+    document: dict[str, Any] = {
+        "id": hook.id,
+        **{key: said[key] for key in ("name", "active", "trigger_when")},
+    }
+    usual, rules = _USUAL, hook.responses
     if hook.preset is None:
-        return {**_shared(hook), **_plain(hook)}
-    return {**_shared(hook), **_of_preset(hook, (presets or shipped_presets()).get(hook.preset))}
+        document |= request_document(hook)
+    else:
+        preset = (presets or shipped_presets()).get(hook.preset)
+        document |= {"preset": preset.id, "with": _filled(hook, preset)}
+        usual, rules = _as_preset(preset), _without_suffix(hook.responses, preset.rules)
+    as_usual = worded_hook(usual)
+    for key in _PERHAPS:
+        if said[key] is not None and said[key] != as_usual[key]:
+            document[key] = _said(said[key])
+    if rules:
+        document["responses"] = [_said(worded_response(rule)) for rule in rules]
+    return document
 
 
 def request_document(hook: Hook) -> dict[str, Any]:
     """The part of a plain hook that makes its request."""
-    headers = [{"name": name, "value": value} for name, value in hook.headers]
-    return {
-        "method": hook.method,
-        "target_url": hook.target_url,
-        "settings": {"request_headers": headers, "request_body": hook.body},
-    }
+    said = worded_hook(hook)
+    return {key: said[key] for key in ("method", "target_url", "settings")}
 
 
 def incoming_document(hook: IncomingHook) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "id": hook.id,
-        "name": hook.name,
-        "active": hook.active,
-        "signature_header": hook.signature_header,
-        "variables": [variable_document(variable) for variable in hook.variables],
-        "trigger_when": {"conditions": _conditions(hook.conditions)},
-    }
-    return document if hook.secret is None else {**document, "secret": hook.secret}
-
-
-def variable_document(variable: Variable) -> dict[str, Any]:
     return {
-        "name": variable.name,
-        "path": variable.path,
-        "type": variable.type.value,
-        "required": variable.required,
-        "default_value": variable.default,
+        key: value for key, value in worded_incoming(hook).items() if key != "pipeline" and value is not None
     }
 
 
 def pipeline_document(pipeline: Pipeline) -> dict[str, Any]:
-    return {
-        "id": pipeline.id,
-        "name": pipeline.name,
-        "operation": pipeline.operation,
-        "team": pipeline.team,
-        "application": pipeline.application,
-        "environment": pipeline.environment,
-        "context": dict(pipeline.context),
-    }
+    """Without its integration key, of which nobody has more than a digest."""
+    return {key: value for key, value in worded(pipeline).items() if key != "integration_key_digest"}
 
 
-def _shared(hook: Hook) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "id": hook.id,
-        "name": hook.name,
-        "active": hook.state is not HookState.DISABLED,
-        "trigger_when": {"events": list(hook.events), "conditions": _conditions(hook.conditions)},
-    }
-    if hook.action_type is not None:
-        document["action_type"] = hook.action_type
-    if hook.signing is not None:
-        document["signing"] = _signing(hook.signing)
-    return document
-
-
-def _plain(hook: Hook) -> dict[str, Any]:
-    document = request_document(hook)
-    if hook.lane is not None:
-        document["lane"] = _lane(hook.lane)
-    if hook.retry != RetryPolicy():
-        document["retry"] = _retry(hook.retry)
-    if round(hook.timeout * 1000) != _USUAL_TIMEOUT:
-        document["timeout"] = duration(round(hook.timeout * 1000))
-    if hook.rate:
-        document["rate"] = hook.rate
-    if hook.responses:
-        document["responses"] = [_response(rule) for rule in hook.responses]
-    return document
-
-
-def _of_preset(hook: Hook, preset: Preset) -> dict[str, Any]:
-    """Only where it differs from what its preset says."""
+def _filled(hook: Hook, preset: Preset) -> dict[str, Any]:
+    """The blanks that somebody has filled."""
     usual = {name: param.default for name, param in preset.params.items()}
-    filled = {name: value for name, value in hook.params.items() if name not in usual or value != usual[name]}
-    document: dict[str, Any] = {"preset": preset.id, "with": filled}
-    if hook.lane is not None and hook.lane != (preset.lane.spec() if preset.lane else None):
-        document["lane"] = _lane(hook.lane)
-    if hook.retry != preset.retry.policy():
-        document["retry"] = _retry(hook.retry)
-    if round(hook.timeout * 1000) != preset.timeout:
-        document["timeout"] = duration(round(hook.timeout * 1000))
-    if hook.rate and hook.rate != preset.rate:
-        document["rate"] = hook.rate
-    if own := _without_suffix(hook.responses, preset.rules):
-        document["responses"] = [_response(rule) for rule in own]
-    return document
+    return {
+        name: value
+        for name, value in hook.params.items()
+        if name not in usual or not _same(value, usual[name])
+    }
 
 
-def _without_suffix(rules: Sequence[ResponseRule], suffix: Sequence[ResponseRule]) -> Sequence[ResponseRule]:
-    return rules[: len(rules) - len(suffix)] if rules[len(rules) - len(suffix) :] == suffix else rules
+def _as_preset(preset: Preset) -> Hook:
+    """What a hook of this preset says if it says nothing itself."""
+    return replace(
+        _USUAL,
+        lane=preset.lane.spec() if preset.lane else None,
+        retry=preset.retry.policy(),
+        timeout=preset.timeout / 1000,
+        rate=preset.rate or "",
+    )
 
 
-def _conditions(conditions: Sequence[Any]) -> list[dict[str, Any]]:
-    return [
-        {"path": condition.path, "accepted_values": list(condition.accepted_values)}
-        for condition in conditions
-    ]
+def _same(one: Any, other: Any) -> bool:
+    """As JSON has it, where true is not 1."""
+    return type(one) is type(other) and bool(one == other)
 
 
-def _lane(lane: LaneSpec) -> dict[str, Any]:
-    return {"policy": lane.policy.value, **({"key": lane.key} if lane.key else {})}
+def _without_suffix(rules: Rules, suffix: Rules) -> Rules:
+    own = len(rules) - len(suffix)
+    return rules[:own] if rules[own:] == suffix else rules
 
 
-def _retry(retry: RetryPolicy) -> dict[str, Any]:
-    document: dict[str, Any] = {"waits": list(map(duration, retry.waits)), "jitter": float(retry.jitter)}
-    if retry.give_up_after is not None:
-        document["give_up_after"] = duration(retry.give_up_after)
-    return document
-
-
-def _signing(signing: Signing) -> dict[str, Any]:
-    names = list(signing.secrets)
-    named: Mapping[str, Any] = {"secret": names[0]} if len(names) == 1 else {"secrets": names}
-    return {**named, "scheme": signing.scheme.value}
-
-
-def _response(rule: ResponseRule) -> dict[str, Any]:
-    document: dict[str, Any] = {"status": list(rule.statuses), "then": rule.then.value}
-    said = {"headers": dict(rule.headers), "body": rule.body, "because": rule.because, "tries": rule.tries}
-    document |= {name: value for name, value in said.items() if value}
-    if rule.after is not None:
-        document["after"] = duration(rule.after)
-    return document
-
-
-def duration(millis: Millis) -> str:
-    """In the largest unit that it is a whole number of."""
-    return next(f"{millis // size}{unit}" for unit, size in _UNITS if millis % size == 0)
+def _said(value: Any) -> Any:
+    """Without what a mapping says nothing by."""
+    if not isinstance(value, dict):
+        return value
+    return {key: inner for key, inner in value.items() if inner not in (None, "", {})}

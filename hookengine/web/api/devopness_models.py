@@ -14,7 +14,7 @@ from hookengine.domain.definition import Note
 from hookengine.domain.hook import Condition, Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import InvalidDefinition
-from hookengine.manifest.documents import variable_document
+from hookengine.manifest.wording import worded_incoming
 from hookengine.store.contract import SentRequest
 
 ACTION_TYPES: Final = (
@@ -204,7 +204,7 @@ def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> dict[str, Any
 
 def incoming_out(hook: IncomingHook, pipeline: Pipeline | None, note: Note, url: str) -> dict[str, Any]:
     """A HookRelation of an incoming hook."""
-    variables = [variable_document(variable) for variable in hook.variables]
+    variables = worded_incoming(hook)["variables"]
     conditions = [_condition_out(condition, {"type": "request_body"}) for condition in hook.conditions]
     return {
         "id": hook.id,

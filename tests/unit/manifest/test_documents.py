@@ -8,15 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hookengine.errors import InvalidDefinition
-from hookengine.manifest.documents import (
-    duration,
-    hook_document,
-    incoming_document,
-    pipeline_document,
-)
+from hookengine.manifest.documents import hook_document, incoming_document, pipeline_document
 from hookengine.manifest.fields import milliseconds
 from hookengine.manifest.presets import shipped_presets
 from hookengine.manifest.single import Checks
+from hookengine.manifest.wording import duration
 
 CHECKS = Checks(secret_names={"host", "other"})
 WORDS = some.text(alphabet="abcxyz _-", min_size=1, max_size=12)
