@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-import httpx
+# httpx has a command line of its own, which takes longer to import than all the rest of it; without, it does without.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: it is not to be found
 
-from hookengine import __version__
-from hookengine.cli.failing import AnswerIsNo, Misused, NotAuthorised, Unreachable
+import httpx  # noqa: E402
+
+from hookengine import __version__  # noqa: E402
+from hookengine.cli.failing import AnswerIsNo, Misused, NotAuthorised, Unreachable  # noqa: E402
 
 _PATIENCE = httpx.Timeout(30.0, connect=5.0)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 HOOKS = """\
@@ -161,3 +162,25 @@ def test_files_that_refer_to_each_other_are_checked_together(config: Path, run: 
     assert alone.exit_code == 1
     assert "there is no pipeline 'shop-deploy'" in alone.stdout
     assert (together.exit_code, together.stdout) == (0, "2 files: ok (2 pipelines, 4 hooks)\n")
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        ({"scopes": ["hooks:write"]}, 1),
+        ({"scopes": ["hooks:read"]}, 4),
+        ({"scopes": ["hooks:write"], "team": "shop"}, 4),
+    ],
+)
+def test_a_token_needs_the_scope_and_must_not_be_bound(
+    server: Any, run: Any, token: dict[str, Any], code: int
+) -> None:
+    Path("hooks.yaml").write_text(HOOKS, encoding="utf-8")
+    made = httpx.post(
+        f"{server.url}/api/tokens",
+        headers={"authorization": "Bearer hke_test"},
+        json={"name": "ci", **token},
+        trust_env=False,
+    ).json()
+
+    assert run("diff", "--token", made["token"], "hooks.yaml").exit_code == code

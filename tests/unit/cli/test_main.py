@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from hookengine import __version__
 from hookengine.cli import checking
-from hookengine.cli.main import COMMANDS
+from hookengine.cli.main import COMMANDS, main
 
 
 def test_help_names_every_command_and_every_exit_code(run: Any) -> None:
@@ -82,18 +83,36 @@ def test_no_color_is_honoured_where_colour_would_be_shown(run: Any, server: Any)
     assert "\x1b[" not in run(*arguments, color=True, env={"NO_COLOR": "1"}).stdout
 
 
-HEAVY = ("sqlmodel", "sqlalchemy", "fastapi", "apscheduler")
+HEAVY = ("sqlmodel", "sqlalchemy", "fastapi", "apscheduler", "jinja2", "pydantic", "pygments")
+TO_A_SERVER = [
+    ["--help"],
+    ["emit", "action.started", "--pipeline", "1", "--action", "1"],
+    ["deliveries", "list"],
+    ["events", "list"],
+    ["trigger", "nothing"],
+    ["hooks", "list"],
+    ["pipelines", "list"],
+    ["diff", "-"],
+    ["apply", "-"],
+    ["export"],
+    ["postman"],
+    ["completion", "bash"],
+]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["emit", "action.started", "--pipeline", "1", "--action", "1"],
-        ["deliveries", "list"],
-        ["trigger", "nothing"],
-    ],
-)
+def _in_a_process(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"HOOKENGINE_SERVER": "http://127.0.0.1:1"},
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", TO_A_SERVER, ids=" ".join)
 def test_commands_that_only_talk_to_a_server_import_nothing_of_the_engine(arguments: list[str]) -> None:
     program = (
         "import sys\n"
@@ -103,12 +122,48 @@ def test_commands_that_only_talk_to_a_server_import_nothing_of_the_engine(argume
         "except SystemExit:\n"
         f"    print([name for name in {HEAVY} if name in sys.modules])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={"HOOKENGINE_SERVER": "http://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
-        check=True,
+
+    assert _in_a_process(program, *arguments) == "[]"
+
+
+def test_a_command_that_talks_to_a_server_starts_in_a_blink() -> None:
+    """CPU time: what others do on this machine does not count; the least of some runs."""
+    program = (
+        "import sys, time\n"
+        "from hookengine.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit:\n"
+        "    print(time.process_time())\n"
     )
 
-    assert done.stdout.splitlines()[-1] == "[]"
+    least = 9.0
+    for _ in range(8):
+        least = min(least, float(_in_a_process(program, "hooks", "list")))
+        if least < 0.3:
+            break
+
+    assert least < 0.3
+
+
+def _listing(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command that lists or shows something."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _listing(inner, (*path, name))
+    elif path[-1] in ("list", "show", "get", "attempts", "explain", "status", "diff", "apply"):
+        yield path
+
+
+@pytest.mark.parametrize("path", list(_listing(main)), ids=" ".join)
+def test_every_command_that_shows_something_shows_it_to_programs_too(path: tuple[str, ...]) -> None:
+    command: Any = main
+    for name in path:
+        command = command.get_command(click.Context(command), name)
+
+    (output,) = [each for each in command.params if each.name == "output"]
+
+    assert list(output.type.choices) == ["table", "json", "yaml"]
