@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hookengine.domain.token import Scope, Token
+from hookengine.guard.tokens import digest_of
 from tests.acceptance.conftest import CONTEXT, event, sent, sha_of, states
 from tests.acceptance.reading import World, a_world
 
@@ -194,3 +196,32 @@ async def test_what_comes_in_while_a_replay_runs_is_not_a_part_of_it(world: Worl
     assert (ended["total"], ended["replayed"]) == (1, 1)
     assert await world.listed(replay_of=later) == []
     assert sha_of(1) in world.github.received[-1].path
+
+
+async def test_a_token_of_a_team_replays_and_sees_nothing_of_other_teams_over_http(world: World) -> None:
+    failed = await fail(world, 1)
+    everything = await world.post("/api/replays", {"q": "status:failed", "per_minute": 1}, 202)
+    await world.post(f"/api/replays/{everything['id']}/pause")
+    scopes = frozenset({Scope.DELIVERIES_REPLAY})
+    red = Token(id="red", name="red", scopes=scopes, digest=digest_of("of-red"), team="red")
+    world.engine.engine.parts.token_ring.configure([red])
+    world.api.headers["authorization"] = "Bearer of-red"
+
+    for path in (
+        f"/api/deliveries/{failed}",
+        f"/api/deliveries/{failed}/attempts",
+        "/api/actions/1",
+        f"/api/commits/{sha_of(1)}",
+        f"/api/replays/{everything['id']}",
+    ):
+        assert (await world.get(path, 404)).keys() == {"message"}
+    await world.post(f"/api/deliveries/{failed}/replay", {}, 404)
+    await world.post(f"/api/deliveries/{failed}/cancel", None, 404)
+    await world.post(f"/api/replays/{everything['id']}/resume", None, 404)
+    await world.post("/api/events/explain", event("failed", 1), 422)
+    plan = await world.post("/api/replays/plan", {"q": "status:failed"})
+    own = await world.post("/api/replays", {"q": "status:failed"}, 202)
+
+    assert plan["count"] == own["total"] == 0
+    assert [item["id"] for item in (await world.get("/api/replays"))["items"]] == [own["id"]]
+    assert await world.listed() == []

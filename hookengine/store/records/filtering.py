@@ -16,6 +16,7 @@ from hookengine.store.records.wanted import OUTCOMES, Seen, Wanted
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST_HASH: Final = 7
+_FREQUENT: Final = frozenset({"queued", "delivered", "superseded"})
 _SKEW: Final[Millis] = HOUR
 """By how much the clock that ids are made by may differ from the one that acceptance goes by."""
 
@@ -63,6 +64,14 @@ def _hash(column: ColumnElement[Any], value: str) -> Condition:
 
 def _in(column: ColumnElement[Any]) -> Callable[[Connection, Sequence[str]], Condition]:
     return lambda connection, values: column.in_(values)
+
+
+def _status(connection: Connection, values: Sequence[str]) -> Condition:
+    """What many deliveries have is met soon on the way from the newest one backwards. The index of statuses would
+    find all of them first, to be sorted: seconds for a million."""
+    if _FREQUENT.isdisjoint(values):
+        return DELIVERY.c.status.in_(values)
+    return DELIVERY.c.status.concat("").in_(values)
 
 
 def _host(connection: Connection, values: Sequence[str]) -> Condition:
@@ -129,7 +138,7 @@ def _because(connection: Connection, values: Sequence[str]) -> Condition:
 
 
 _FIELDS: Final[Mapping[str, Callable[[Connection, Sequence[str]], Condition]]] = {
-    "status": _in(DELIVERY.c.status),
+    "status": _status,
     "hook": _hook,
     "pipeline": _pipeline,
     "host": _host,

@@ -77,6 +77,9 @@ DONE = {
         }.items()
     },
     "deliveries": lambda connection: deliveries.listed(connection, Wanted(), Page()),
+    "deliveries that many are like": lambda connection: deliveries.listed(
+        connection, Wanted.of({"status": ["delivered"]}, NOW), Page()
+    ),
     "delivery": lambda connection: missing(lambda: deliveries.one(connection, "dlv_1")),
     "deliveries to replay": lambda connection: deliveries.following(connection, Wanted(), "", "dlv_9", 9),
     "actions": lambda connection: actions_read.listed(
@@ -150,3 +153,25 @@ def _read_as_a_whole(connection: Connection, work: Callable[[Connection], Any]) 
 @pytest.mark.parametrize("what", DONE)
 def test_nothing_reads_a_large_table_from_end_to_end(run: Run, what: str) -> None:
     assert run(lambda connection: _read_as_a_whole(connection, DONE[what])) == []
+
+
+def test_the_newest_of_many_that_are_alike_are_found_without_sorting_all_of_them(database: str) -> None:
+    """On SQLite. PostgreSQL knows how many there are, and chooses by that."""
+    ran: list[tuple[str, Any]] = []
+
+    def look(connection: Connection) -> str:
+        event.listen(
+            connection,
+            "before_cursor_execute",
+            lambda connection, cursor, statement, values, *_: ran.append((statement, values)),
+        )
+        deliveries.listed(connection, Wanted.of({"status": ["delivered"]}, NOW), Page())
+        ((statement, values),) = ran
+        return str(connection.exec_driver_sql(PLANS["sqlite"][0] + statement, values).all())
+
+    connection = connect(Path(database))
+    plan = connection.lend(look)
+    connection.close()
+
+    assert "SEARCH delivery USING INDEX" in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan
