@@ -133,6 +133,7 @@ class HookEngine:
         editor = Editor(
             desk=self.parts.definitions,
             secret_names=names,
+            signing_names=vault.signing_names,
             permissions=replace(self.settings.permissions, audiences=None),
         )
         return Defining(

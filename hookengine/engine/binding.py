@@ -23,7 +23,7 @@ class Secrets(Protocol):
 
     async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]: ...
 
-    async def signing_secrets(self, hook: Hook) -> list[str]: ...
+    async def signing_secrets(self, hook: Hook, host: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Binder:
         own, body = request.filled(filled)
         ours = list(headers)
         if hook is not None and hook.signing is not None and family(request) is None:
-            keys = await self._secrets.signing_secrets(hook)
+            keys = await self._secrets.signing_secrets(hook, host)
             secrets.update(keys, map(bare, keys))
             ours += signature_headers(
                 hook.signing.scheme, keys, dict(ours)[MESSAGE_ID], self._clock.now() // 1000, body

@@ -24,6 +24,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         a_hook("https://target.example/of-file", "action.started", id="of-file", name="of the file"),
         pipeline={"incoming_hooks": [{"id": "incoming-of-file", "name": "of the file"}]},
         delivery={"allow_networks": []},
+        secrets={"senders_key": {"stored": True}},
         auth={"enabled": True, "tokens": {"platform": {"env": "TOKEN_OF_PLATFORM"}}},
     )
     write_config(folder, config)
@@ -539,6 +540,31 @@ def test_a_token_of_a_team_defines_what_is_its_own(engine: Server, of_team: dict
     }
     assert {item["team"] for item in ask("GET", "/api/pipelines").json()["items"]} == {"blue"}
     assert [answer.status_code for answer in (shared, given_away, taken)] == [422, 422, 422]
+
+
+def test_a_token_of_a_team_has_nothing_signed_with_what_others_are_known_by(
+    engine: Server, of_team: dict[str, str]
+) -> None:
+    def ask(method: str, path: str, document: Any = None) -> Any:
+        return engine.request(method, path, json=document, headers=of_team)
+
+    pipeline = ask("POST", "/api/pipelines", {"name": f"blue signer {id(of_team)}"}).json()
+    signed = {
+        **OWN_HOOK,
+        "pipeline": pipeline["id"],
+        "signing": {"secret": "senders_key", "scheme": "github"},
+    }
+    elsewhere = {**signed, "target_url": "https://blue.example/"}
+
+    anywhere = ask("POST", "/api/hooks", signed)
+    by_the_operator = engine.post("/api/hooks", signed)
+    path = f"/api/hooks/{by_the_operator.json()['id']}"
+    renamed = ask("PATCH", path, {"name": "renamed"})
+    moved = ask("PATCH", path, {"target_url": elsewhere["target_url"]})
+
+    assert anywhere.status_code == 422
+    assert "not signed with everyone's secret 'senders_key'" in anywhere.json()["errors"]["signing"][0]
+    assert (by_the_operator.status_code, renamed.status_code, moved.status_code) == (201, 200, 422)
 
 
 OWN_HOOK = {

@@ -63,13 +63,20 @@ class Vault:
         own = reference(of_incoming(hook.id), name)
         return await self._value(own if self._shelf.find(own) else NAMED + name)
 
-    async def signing_secrets(self, hook: Hook) -> list[str]:
-        """What the hook's requests are signed with; they leave the engine in no other way.
+    async def signing_secrets(self, hook: Hook, host: str) -> list[str]:
+        """What the hook's requests to the host are signed with; they leave the engine in no other way.
 
-        Raises SecretMissing, StoreError.
+        Raises SecretRefused, SecretMissing, StoreError.
         """
         names = hook.signing.secrets if hook.signing else ()
-        return [await self._value(self._meant(name, hook)) for name in names]
+        return [await self._to_sign(self._meant(name, hook), host) for name in names]
+
+    def signing_names(self, pipeline_id: int, hook_id: str) -> set[str]:
+        """What a hook may sign with whose author is trusted with its pipeline only: not with what is everyone's and
+        goes nowhere, which others may sign with as well, or ask senders to."""
+        everyones = {name: NAMED + name for name in {*self._sources, *self._shelf.of_everyone()}}
+        bound = {name for name, reference in everyones.items() if self._audience(reference)[0]}
+        return {*bound, *self._shelf.of_pipeline(pipeline_id), *self._shelf.of_hook(hook_id)}
 
     async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]:
         """The secrets this request needs, by name. `renew`: the values that were given did not serve.
@@ -94,6 +101,15 @@ class Vault:
         hosts, setting = self._audience(name)
         check_audience(name, hosts, host, setting=setting)
         return await self._value(name, renew=renew)
+
+    async def _to_sign(self, name: str, host: str) -> str:
+        """One that goes nowhere is for signing; one that is sent to hosts is no business of other hosts, and a
+        signature of chosen bytes would let them guess at it, and speak in its name."""
+        value = await self._value(name)
+        hosts, setting = self._audience(name)
+        if hosts:
+            check_audience(name, hosts, host, setting=setting)
+        return value
 
     def _audience(self, name: str) -> tuple[Collection[str], str]:
         """And where it is set."""

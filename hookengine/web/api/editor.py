@@ -26,6 +26,8 @@ from hookengine.web.callers import caller_of
 D = TypeVar("D", bound=Definition)
 SecretNames = Callable[[int | None, str], Collection[str]]
 """Which secrets templates of the hook of this id, perhaps none yet, on this pipeline may name."""
+SigningNames = Callable[[int, str], Collection[str]]
+"""Which of them it may be signed with when a token wrote it that is bound to some pipelines."""
 
 _SECRET_BYTES: Final = 32
 
@@ -40,6 +42,7 @@ class Editor:
 
     desk: DefinitionDesk
     secret_names: SecretNames
+    signing_names: SigningNames
     permissions: Permissions
     caller: Token = ANYBODY
 
@@ -77,6 +80,7 @@ class Editor:
             raise InvalidDefinition({"pipeline": ["Is required: the token is bound to some."]})
         hook_id = self._fresh_id(document)
         hook = self._checks(pipeline_id, "").hook({**document, "id": hook_id}, pipeline_id)
+        self._check_signing(hook)
         await self.desk.create(hook)
         return await self.desk.hook(hook_id)
 
@@ -92,6 +96,8 @@ class Editor:
             self._seen(before)
             document = overlaid(hook_document(before), changes)
             after = self._checks(before.pipeline_id, hook_id).hook(document, before.pipeline_id)
+            if (after.signing, after.target) != (before.signing, before.target):
+                self._check_signing(after)
             return after if changes.get("active") is not None else replace(after, state=before.state)
 
         changed = await self.desk.change_hook(hook_id, decide, force=force)
@@ -213,6 +219,17 @@ class Editor:
             field = "id" if self.caller.team is None else "team"
             raise InvalidDefinition({field: ["Is not what the token is bound to."]})
         return pipeline
+
+    def _check_signing(self, hook: Hook) -> None:
+        """Whoever may have chosen bytes signed to anywhere can speak in the name of the secret's owner."""
+        if hook.signing is None or hook.pipeline_id is None or not self.caller.is_bound:
+            return
+        allowed = self.signing_names(hook.pipeline_id, hook.id)
+        for name in hook.signing.secrets:
+            if name not in allowed:
+                advice = f"an operator can set one with --pipeline {hook.pipeline_id}, or name its hosts"
+                message = f"Hooks of this token are not signed with everyone's secret '{name}'; {advice}."
+                raise InvalidDefinition({"signing": [message]})
 
     def _checks(self, pipeline_id: int | None, hook_id: str) -> Checks:
         return Checks(secret_names=self.secret_names(pipeline_id, hook_id), permissions=self.permissions)

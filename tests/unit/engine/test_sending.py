@@ -50,7 +50,7 @@ class Secrets:
             raise self._given
         return {**self._given, **(self.renewed if renew else {})}
 
-    async def signing_secrets(self, hook: Hook) -> list[str]:
+    async def signing_secrets(self, hook: Hook, host: str) -> list[str]:
         return [self._given[f"secrets.{name}"] for name in hook.signing.secrets]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hookengine.domain.hook import Signing
+from hookengine.domain.hook import Signing, SigningScheme
 from hookengine.domain.request import SecretRef
 from hookengine.domain.secret import StoredSecret
 from hookengine.engine.binding import Bound
@@ -27,6 +27,13 @@ from tests.conftest import NOW, make_hook, make_request, make_vault
 pytestmark = pytest.mark.anyio
 
 PATHS = ("application.source_provider.access_token", "**.token", "**.password")
+
+
+HOST = "target.example"
+
+
+def named(value: str, *hosts: str) -> NamedSecret:
+    return NamedSecret(env="A", hosts=frozenset(hosts), environ={"A": value})
 
 
 class Sealed:
@@ -360,12 +367,37 @@ async def test_a_hook_signs_with_its_own_secret_before_others_of_that_name() -> 
     signing = Signing(secrets=("key",))
 
     signed_with = [
-        await vault.signing_secrets(make_hook(id=hook_id, pipeline_id=pipeline_id, signing=signing))
+        await vault.signing_secrets(make_hook(id=hook_id, pipeline_id=pipeline_id, signing=signing), HOST)
         for hook_id, pipeline_id in (("tell", 3), ("other", 3), ("other", None))
     ]
 
     assert signed_with == [["of hook:tell"], ["of pipeline:3"], ["of "]]
-    assert await vault.signing_secrets(make_hook()) == []
+    assert await vault.signing_secrets(make_hook(), HOST) == []
+
+
+async def test_a_secret_that_is_sent_to_hosts_signs_nothing_that_goes_elsewhere() -> None:
+    shelved = Shelved()
+    shelved.set("", "stored", "of everyone", "a.example")
+    vault = make_vault({"token": named("t0ken", "a.example")}, shelf=shelved.shelf)
+
+    for name, value in (("token", "t0ken"), ("stored", "of everyone")):
+        hook = make_hook(signing=Signing(secrets=(name,), scheme=SigningScheme.GITHUB))
+        assert await vault.signing_secrets(hook, "a.example") == [value]
+        with pytest.raises(SecretRefused, match=f"secrets.{name} may not go to b.example"):
+            await vault.signing_secrets(hook, "b.example")
+
+
+def test_who_is_trusted_with_a_pipeline_signs_with_its_own_or_with_what_has_hosts() -> None:
+    shelved = Shelved()
+    shelved.set("", "anywhere", "x")
+    shelved.set("", "somewhere", "x", "a.example")
+    shelved.set("pipeline:3", "own", "x")
+    shelved.set("pipeline:4", "others", "x")
+    shelved.set("hook:tell", "hooks", "x")
+    sources = {"incoming": named("x"), "token": named("x", "a.example")}
+    vault = make_vault(sources, shelf=shelved.shelf)
+
+    assert vault.signing_names(3, "tell") == {"somewhere", "own", "hooks", "token"}
 
 
 def test_nothing_that_holds_a_secret_tells_it_of_itself() -> None:
