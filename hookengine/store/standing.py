@@ -14,7 +14,7 @@ Identity = tuple[Kind, int | str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Definitions as one must know them to change them: of which version, whose each of them is, why hooks
-    are not active, and which pipelines actions or secrets hang on, so that they cannot go."""
+    are not active, and which pipelines actions, secrets or tokens hang on, so that they cannot go."""
 
     version: int
     definitions: Definitions

@@ -152,5 +152,6 @@ def _in_use(connection: Connection) -> frozenset[int]:
         exists().where(CONTEXT_SECRET.c.pipeline_id == PIPELINE.c.id),
     )
     owners = {secret.owner for secret in secrets.listed(connection)}
+    owners |= {of_pipeline(token.pipeline_id or 0) for token in tokens.listed(connection)}
     known = {row.id: row.used for row in connection.execute(select(PIPELINE.c.id, used.label("used")))}
     return frozenset(key for key, is_used in known.items() if is_used or of_pipeline(key) in owners)
