@@ -567,6 +567,21 @@ def test_a_token_of_a_team_has_nothing_signed_with_what_others_are_known_by(
     assert (by_the_operator.status_code, renamed.status_code, moved.status_code) == (201, 200, 422)
 
 
+@pytest.mark.parametrize("reference", [1, "shop-deploy", "shop-deplo", 77])
+def test_a_preview_tells_a_token_of_a_team_nothing_of_other_pipelines(
+    engine: Server, of_team: dict[str, str], reference: int | str
+) -> None:
+    name = f"blue preview {id(of_team)} {reference}"
+    pipeline = engine.request("POST", "/api/pipelines", json={"name": name}, headers=of_team).json()
+    event = {"type": "action.failed", "action": {"id": 1, "pipeline": reference}}
+    document = {"hook": {**OWN_HOOK, "pipeline": pipeline["id"]}, "event": event}
+
+    answer = engine.request("POST", "/api/hooks/preview", json=document, headers=of_team)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == {"action.pipeline": [f"There is no pipeline {reference!r}."]}
+
+
 OWN_HOOK = {
     "name": "own",
     "target_url": "https://target.example/",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 
+from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
 from hookengine.engine.preview import Preview
 from hookengine.engine.trials import EVENT, EVENT_ID, IGNORE, SAMPLE, Trials
@@ -16,6 +17,7 @@ from hookengine.web.api.answers import failures, json_answer, json_body
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import CREATE, HOOK_SCHEMA, pipeline_named
+from hookengine.web.callers import check_events
 
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.HOOK_ID])]
 
@@ -131,6 +133,8 @@ class _Rendering:
         ignore = said.get(IGNORE, False)
         if not isinstance(ignore, bool):
             raise InvalidDefinition({IGNORE: ["Must be true or false."]})
+        if said.get(EVENT) is not None:
+            check_events(editor.caller, [Event.parse(said[EVENT])], editor.desk.known)
         occasion = await self._trials.occasion(hook, said)
         if not editor.caller.covers(occasion.pipeline):
             raise NotFound("event", said.get(EVENT_ID, "of another pipeline"))
