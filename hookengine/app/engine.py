@@ -7,7 +7,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hookengine.app.parts import Parts, assemble, configured_tokens
 from hookengine.config import Settings, read_config
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event_list import parse_all
+from hookengine.domain.request import SecretRef
 from hookengine.engine.reloading import RELOAD_EVERY
 from hookengine.engine.replays import TICK
 from hookengine.engine.signals import WORKER_STARTED, WORKER_STOPPED, Signals
@@ -127,14 +127,14 @@ class HookEngine:
     def _defining(self) -> Defining:
         vault = self.parts.vault
 
-        def names(pipeline_id: int | None, hook_id: str) -> set[str]:
-            return {*vault.refs(pipeline_id or 0), *vault.refs_of(hook_id)}
+        def names(pipeline_id: int | None, hook_id: str) -> dict[str, SecretRef]:
+            return {**vault.refs(pipeline_id or 0), **vault.refs_of(hook_id)}
 
         editor = Editor(
             desk=self.parts.definitions,
             secret_names=names,
             signing_names=vault.signing_names,
-            permissions=replace(self.settings.permissions, audiences=None),
+            permissions=self.settings.permissions,
         )
         return Defining(
             editor=editor,

@@ -72,7 +72,9 @@ def errors_of(problems: Collection[Problem]) -> dict[str, list[str]]:
     """By the field that they are about."""
     errors: dict[str, list[str]] = {}
     for problem in problems:
-        message = problem.message[:1].upper() + problem.message[1:]
+        first = problem.message.partition(" ")[0]
+        is_a_word = first.isalpha()  # not the name of something
+        message = problem.message[:1].upper() + problem.message[1:] if is_a_word else problem.message
         hint = f" ({problem.hint})" if problem.hint else ""
         errors.setdefault(problem.place or "body", []).append(f"{message}{hint}")
     return errors

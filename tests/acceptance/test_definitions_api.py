@@ -327,6 +327,21 @@ def test_a_secret_that_nobody_has_is_told_before_an_event_misses_it(engine: Serv
     assert told.startswith("There is no secret 'hots', did you mean 'host'?")
 
 
+@pytest.mark.parametrize("secret", ["secrets.host", "application.source_provider.access_token"])
+def test_a_secret_that_may_not_go_there_is_told_when_the_hook_is_saved(engine: Server, secret: str) -> None:
+    answer = engine.post(
+        "/api/hooks",
+        {
+            **OWN_HOOK,
+            "settings": {"request_headers": [{"name": "x-token", "value": f"{{{{ {secret} }}}}"}]},
+        },
+    )
+
+    (told,) = answer.json()["errors"]["settings.request_headers[0].value"]
+    assert answer.status_code == 422
+    assert f"{secret} may not go to target.example" in told
+
+
 # What files manage
 
 

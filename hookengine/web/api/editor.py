@@ -13,19 +13,21 @@ from hookengine.domain.definition import Definition, Kind
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_uuid
 from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.request import SecretRef
 from hookengine.domain.token import ANYBODY, Token
 from hookengine.engine.definition_desk import OWN, DefinitionDesk
 from hookengine.errors import ConfigError, InvalidDefinition, NotFound
 from hookengine.guard.integration_key import digest_of_key, new_integration_key
 from hookengine.guard.permissions import Permissions
+from hookengine.guard.vault import NAMED
 from hookengine.manifest.documents import hook_document, incoming_document, pipeline_document
 from hookengine.manifest.single import Checks
 from hookengine.web.api.bodies import overlaid
 from hookengine.web.callers import caller_of
 
 D = TypeVar("D", bound=Definition)
-SecretNames = Callable[[int | None, str], Collection[str]]
-"""Which secrets templates of the hook of this id, perhaps none yet, on this pipeline may name."""
+SecretNames = Callable[[int | None, str], Mapping[str, SecretRef]]
+"""Which secrets templates of the hook of this id, perhaps none yet, on this pipeline may name, and what that means."""
 SigningNames = Callable[[int, str], Collection[str]]
 """Which of them it may be signed with when a token wrote it that is bound to some pipelines."""
 
@@ -232,7 +234,14 @@ class Editor:
                 raise InvalidDefinition({"signing": [message]})
 
     def _checks(self, pipeline_id: int | None, hook_id: str) -> Checks:
-        return Checks(secret_names=self.secret_names(pipeline_id, hook_id), permissions=self.permissions)
+        """Where a secret of the file may go is known; where another one of that name may, when it is sent."""
+        secrets = self.secret_names(pipeline_id, hook_id)
+        audiences = {
+            name: hosts
+            for name, hosts in (self.permissions.audiences or {}).items()
+            if name in secrets and secrets[name].name == f"{NAMED}{name}"
+        }
+        return Checks(secret_names=secrets, permissions=replace(self.permissions, audiences=audiences))
 
     def _fresh_id(self, document: Mapping[str, Any]) -> str:
         if document.get("id") is not None:
