@@ -56,6 +56,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "hookengine.cli.completion:completion",
         "Print what makes a shell complete commands and options.",
     ),
+    "openapi": (
+        "hookengine.cli.describing:openapi",
+        "Print the OpenAPI document of the API, or its reference.",
+    ),
     "migrate": ("hookengine.cli.checking:migrate", "Bring the database to the newest tables."),
     "version": ("hookengine.cli.main:version", "Print the version."),
 }

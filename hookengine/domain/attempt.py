@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import assert_never
 
 from hookengine.domain.clock import Millis
 
@@ -192,10 +192,6 @@ def kind_of(outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-SHORTEST_PATIENCE: Final = 1.0
-"""Seconds within which a host that is there need not have answered."""
-
-
 def host_failed(outcome: Outcome) -> bool | None:
     """Whether nothing sensible was heard from the host: not its word on this request, but its being there.
 
@@ -208,8 +204,6 @@ def host_failed(outcome: Outcome) -> bool | None:
             return None
         case TimedOut(phase="proxy"):
             return None
-        case TimedOut(seconds=seconds) if seconds < SHORTEST_PATIENCE:
-            return None  # else a hook that hardly waits would close the way to the host for all others
         case Unreachable() | TimedOut():
             return True
         case Blocked() | Unrenderable() | Unknown():

@@ -14,7 +14,7 @@ from hookengine.domain.hook import Condition, LanePolicy, LaneSpec, Signing, Sig
 from hookengine.domain.pipeline import Variable, VariableType
 from hookengine.domain.rate import Rate
 from hookengine.domain.response import ResponseRule, Ruling, compiled
-from hookengine.domain.retry import LONGEST_LIMIT_PAUSE, RetryPolicy
+from hookengine.domain.retry import RetryPolicy
 from hookengine.guard.integration_key import DIGEST
 from hookengine.manifest.checking import Checked, MisplacedError
 from hookengine.manifest.fields import Duration
@@ -74,12 +74,6 @@ def _status(text: str) -> str:
 def _timeout(duration: int) -> int:
     if duration > _LONGEST_TIMEOUT:
         raise ValueError("must be at most 5m")
-    return duration
-
-
-def _pause(duration: int) -> int:
-    if duration > LONGEST_LIMIT_PAUSE:
-        raise ValueError("must be at most 2h: everything on the same account waits so long")
     return duration
 
 
@@ -277,7 +271,7 @@ class ResponseText(Checked):
     then: Literal["success", "retry", "permanent"]
     tries: Annotated[int | None, Field(ge=1, le=50)] = None
     """With `retry`: the attempt of this number is the last, and what it was answered is believed."""
-    after: Annotated[Duration, AfterValidator(_pause)] | None = None
+    after: Duration | None = None
     """With `retry`: how long to send nothing there on this account, when the answer does not say."""
     because: Annotated[str, Field(max_length=300)] = "the hook's own response rule"
 

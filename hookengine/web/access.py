@@ -80,7 +80,7 @@ class AccessMiddleware:
         await self._app(scope, _replayed(body, receive), send)
 
     def _refusal(self, scope: Scope, authorization: str) -> Response | None:
-        if self._is_open(scope["method"], scope["path"]):
+        if is_open(scope["method"], scope["path"], self._open_paths):
             return None
         caller = self._callers.caller(authorization)
         if caller is None:
@@ -94,14 +94,6 @@ class AccessMiddleware:
             return error_response(403, f"Forbidden: this needs a token with the scope {needed}.")
         scope[CALLER] = caller
         return None
-
-    def _is_open(self, method: str, path: str) -> bool:
-        if method == "POST" and _TRIGGER.fullmatch(path):
-            return True
-        parent, _, step = path.rpartition("/")
-        if step and f"{parent}/*" in self._open_paths:
-            return True
-        return path in self._open_paths
 
     async def _body(self, declared: str, receive: Receive) -> bytes | None:
         """The whole body; None when it is larger than allowed, by its own word or in fact."""
@@ -121,6 +113,16 @@ class AccessMiddleware:
             chunks.append(chunk)
             more = message.get("more_body", False)
         return b"".join(chunks)
+
+
+def is_open(method: str, path: str, open_paths: Collection[str]) -> bool:
+    """Whether it needs no token."""
+    if method == "POST" and _TRIGGER.fullmatch(path):
+        return True
+    parent, _, step = path.rpartition("/")
+    if step and f"{parent}/*" in open_paths:
+        return True
+    return path in open_paths
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

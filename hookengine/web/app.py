@@ -14,9 +14,13 @@ from hookengine.engine.token_desk import TokenDesk
 from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
+from hookengine.web.api.answers import failures, json_answer
 from hookengine.web.api.applying import Applies, applying_router
 from hookengine.web.api.defining import Defining
+from hookengine.web.api.events import OPERATION as OF_EVENTS
+from hookengine.web.api.events import PATH as EVENTS
 from hookengine.web.api.events import events_route
+from hookengine.web.api.metrics import OPERATION as OF_METRICS
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
 from hookengine.web.api.reading import Reading
@@ -24,6 +28,7 @@ from hookengine.web.api.sources import open_paths, sources_router
 from hookengine.web.api.tokens import tokens_router
 from hookengine.web.api.triggers import triggers_router
 from hookengine.web.errors import add_error_handlers, error_response
+from hookengine.web.openapi import DescribedAPI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +54,12 @@ class Doors:
 
 
 def create_web(doors: Doors) -> FastAPI:
-    app = FastAPI(
+    app = DescribedAPI(
         title="hookengine", version=doors.version, docs_url=None, redoc_url=None, redirect_slashes=False
     )
+    public = (METRICS,) if doors.metrics_public else ()
+    app.open_paths = (*OPEN_PATHS, *public, *open_paths(doors.sources))
+    app.plain = {METRICS: {"get": OF_METRICS}, **({EVENTS: {"post": OF_EVENTS}} if doors.api else {})}
     app.router.routes.append(metrics_route(doors.metrics))
     if doors.api:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
@@ -62,12 +70,22 @@ def create_web(doors: Doors) -> FastAPI:
         for router in (*doors.defining.routers(), *doors.reading.routers()):
             app.include_router(router)
 
-    @app.get("/healthz", operation_id="health")
+    @app.get(
+        "/healthz",
+        operation_id="health",
+        tags=["health"],
+        responses={200: json_answer("It does", {"status": "ok"})},
+    )
     async def health() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
-    @app.get("/readyz", operation_id="readiness")
+    @app.get(
+        "/readyz",
+        operation_id="readiness",
+        tags=["health"],
+        responses={200: json_answer("It does", {"status": "ready"}), **failures()},
+    )
     async def readiness() -> Response:
         """The database answers too."""
         try:
@@ -77,11 +95,10 @@ def create_web(doors: Doors) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     add_error_handlers(app)
-    public = (METRICS,) if doors.metrics_public else ()
     app.add_middleware(
         AccessMiddleware,
         callers=doors.callers,
         largest_body=doors.largest_body,
-        open_paths=(*OPEN_PATHS, *public, *open_paths(doors.sources)),
+        open_paths=app.open_paths,
     )
     return app

@@ -7,14 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from hookengine.store.records import Page, WantedActions
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import failures, json_answer
 from hookengine.web.api.parameters import Before, Limit, Name, Seen, Text, placed
 
 
 def actions_router(seen: Seen) -> APIRouter:
     router = APIRouter(prefix="/api/actions", tags=["actions"])
 
-    @router.get("", operation_id="list_actions", responses=failures(422))
+    @router.get(
+        "",
+        operation_id="list_actions",
+        responses={200: json_answer("Some of them", examples.ACTIONS), **failures(422)},
+    )
     async def list_actions(
         request: Request, pipeline: Text = None, status: Text = None, before: Before = None, limit: Limit = 50
     ) -> dict[str, Any]:
@@ -22,7 +27,11 @@ def actions_router(seen: Seen) -> APIRouter:
         wanted = WantedActions(pipeline=pipeline, status=status)
         return placed(await seen(request).actions(wanted, Page(before=before, limit=limit + 1)), limit)
 
-    @router.get("/{action_id:path}", operation_id="get_action", responses=failures(404, 422))
+    @router.get(
+        "/{action_id:path}",
+        operation_id="get_action",
+        responses={200: json_answer("The action", examples.ACTION), **failures(404, 422)},
+    )
     async def get_action(request: Request, action_id: Name, pipeline: Text = None) -> dict[str, Any]:
         """Its history: events, deliveries, and what each target shows now. 422 where several pipelines have an
         action of this id and none is named."""

@@ -18,10 +18,10 @@ class Failure(BaseModel):
     ] = None
 
 
-_MEANINGS: Mapping[int, tuple[str, str]] = {
+MEANINGS: Mapping[int, tuple[str, str]] = {
     400: ("It cannot be read", "The body is not JSON."),
     401: ("There is no token, or an unknown one", "Unauthenticated: send `Authorization: Bearer TOKEN`."),
-    403: ("It may not be done", "the header x-hub-signature-256 must hold the HMAC-SHA256 of the body"),
+    403: ("It may not be done", "Forbidden: this needs a token with another scope."),
     404: ("It is not there", "no hook '0192d3c4'"),
     408: ("The body did not arrive in time", "The body did not arrive within 20 s."),
     409: ("Files manage it, or somebody else was faster", "hook 0192d3c4 is managed by 'file'"),
@@ -34,16 +34,16 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """These, and those that every operation may answer."""
-    return {status: _failure(status) for status in sorted({*statuses, 401, 503})}
+    return {status: {"model": Failure, **failure(status)} for status in sorted({*statuses, 401, 503})}
 
 
-def _failure(status: int) -> dict[str, Any]:
-    meaning, message = _MEANINGS[status]
+def failure(status: int) -> dict[str, Any]:
+    """All but its schema."""
+    meaning, message = MEANINGS[status]
     example: dict[str, Any] = {"message": message}
     if status == 422:
         example["errors"] = {"target_url": ["Is required"]}
     return {
-        "model": Failure,
         "description": meaning,
         "content": {"application/json": {"example": example}},
     }
@@ -53,6 +53,11 @@ def json_body(schema: Mapping[str, Any], example: Any, *, required: bool = True)
     """For operations that read their body themselves, so that they can name the line of a mistake."""
     content = {"application/json": {"schema": dict(schema), "example": example}}
     return {"requestBody": {"required": required, "content": content}}
+
+
+def body_example(example: Any) -> dict[str, Any]:
+    """For operations whose body is a model."""
+    return {"requestBody": {"content": {"application/json": {"example": example}}}}
 
 
 def json_answer(description: str, example: Any) -> dict[str, Any]:

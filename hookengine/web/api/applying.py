@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from hookengine.errors import ConfigError
 from hookengine.manifest.applying import File, Order
 from hookengine.web.access import CALLER
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import body_example, failures, json_answer
 from hookengine.web.errors import error_response
+
+_EXPORTED: Final[dict[str, Any]] = {
+    "description": "A file",
+    "content": {"application/yaml": {"example": examples.EXPORTED}},
+}
+
+
+class YamlResponse(Response):
+    media_type = "application/yaml"
 
 
 class FileOrder(BaseModel):
@@ -55,7 +65,12 @@ class Applies(Protocol):
 def applying_router(applier: Applies) -> APIRouter:
     router = APIRouter(tags=["files"])
 
-    @router.post("/api/apply", operation_id="apply_files", responses=failures(403, 413, 422))
+    @router.post(
+        "/api/apply",
+        operation_id="apply_files",
+        openapi_extra=body_example(examples.APPLY),
+        responses={200: json_answer("What was done", examples.APPLIED), **failures(403, 413, 422)},
+    )
     async def apply_files(wanted: ApplyOrder, request: Request) -> Response:
         """Make what is defined what these files say, in one transaction; the answer is what was done. 422 names each
         mistake by its file, line and column."""
@@ -69,15 +84,15 @@ def applying_router(applier: Applies) -> APIRouter:
     @router.get(
         "/api/export",
         operation_id="export_files",
-        response_class=PlainTextResponse,
-        responses=failures(403, 422),
+        response_class=YamlResponse,
+        responses={200: _EXPORTED, **failures(403, 422)},
     )
     async def export_files(request: Request) -> Response:
         """All pipelines and hooks as YAML; applied again, it changes nothing."""
         if _is_bound(request):
             return error_response(403, _BOUND)
         try:
-            return PlainTextResponse(await applier.export(), media_type="application/yaml")
+            return YamlResponse(await applier.export())
         except ConfigError as error:
             return _wrong(error)
 

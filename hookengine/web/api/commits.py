@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import failures, json_answer
 from hookengine.web.api.parameters import Seen
 
 Hash = Annotated[
@@ -17,7 +18,11 @@ Hash = Annotated[
 def commits_router(seen: Seen) -> APIRouter:
     router = APIRouter(prefix="/api/commits", tags=["commits"])
 
-    @router.get("/{sha}", operation_id="get_commit", responses=failures(404, 422))
+    @router.get(
+        "/{sha}",
+        operation_id="get_commit",
+        responses={200: json_answer("What it shows", examples.COMMIT), **failures(404, 422)},
+    )
     async def get_commit(request: Request, sha: Hash) -> dict[str, Any]:
         """Per context the states that were sent, the newest known to be shown and why, and a warning where one
         action's states were told under several contexts."""

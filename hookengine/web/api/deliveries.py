@@ -11,7 +11,8 @@ from pydantic import StringConstraints
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import DeliveryStatus
 from hookengine.store.records import FIELDS, Page, Wanted
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import failures, json_answer
 from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Seen, Several, a_list
 
 Code = Annotated[str, StringConstraints(pattern=r"^([1-5]xx|[1-5][0-9][0-9]|none)$")]
@@ -21,7 +22,11 @@ Outcome = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderab
 def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deliveries", tags=["deliveries"])
 
-    @router.get("", operation_id="list_deliveries", responses=failures(422))
+    @router.get(
+        "",
+        operation_id="list_deliveries",
+        responses={200: json_answer("Some of them", examples.DELIVERIES), **failures(422)},
+    )
     async def list_deliveries(
         request: Request,
         status: Annotated[list[DeliveryStatus] | None, Query()] = None,
@@ -51,12 +56,20 @@ def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
         found = await seen(request).deliveries(wanted, Page(before=before, limit=limit + 1))
         return a_list(found, limit, lambda item: str(item["id"]))
 
-    @router.get("/{delivery_id}", operation_id="get_delivery", responses=failures(404, 422))
+    @router.get(
+        "/{delivery_id}",
+        operation_id="get_delivery",
+        responses={200: json_answer("The delivery", examples.DELIVERY), **failures(404, 422)},
+    )
     async def get_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """With its request and every attempt."""
         return await seen(request).delivery(delivery_id)
 
-    @router.get("/{delivery_id}/attempts", operation_id="list_attempts", responses=failures(404, 422))
+    @router.get(
+        "/{delivery_id}/attempts",
+        operation_id="list_attempts",
+        responses={200: json_answer("All of them", examples.ATTEMPTS), **failures(404, 422)},
+    )
     async def list_attempts(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """In order."""
         return {"items": await seen(request).attempts(delivery_id), "next": None}

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request
 
 from hookengine.domain.clock import Clock
 from hookengine.store.records import Around, moment
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import failures, json_answer
 from hookengine.web.api.parameters import Limit, Moment, Seen, Several, Text
 
 DAY = 24 * 60  # minutes
@@ -17,7 +18,11 @@ DAY = 24 * 60  # minutes
 def deployments_router(seen: Seen, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/deployments", tags=["deployments"])
 
-    @router.get("", operation_id="list_deployments", responses=failures(422))
+    @router.get(
+        "",
+        operation_id="list_deployments",
+        responses={200: json_answer("What was deployed", examples.DEPLOYMENTS), **failures(422)},
+    )
     async def list_deployments(
         request: Request,
         at: Moment = None,

@@ -12,7 +12,9 @@ from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.event import Event
 from hookengine.errors import InvalidEvent
 from hookengine.store.records import Page, WantedEvents, moment
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import failures, json_answer, json_body
+from hookengine.web.api.events import EVENT_SCHEMA
 from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen, Text, placed
 
 
@@ -29,7 +31,11 @@ Check = Callable[[Request, Event], None]
 def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: Check) -> APIRouter:
     router = APIRouter(prefix="/api/events", tags=["events"])
 
-    @router.get("", operation_id="list_events", responses=failures(422))
+    @router.get(
+        "",
+        operation_id="list_events",
+        responses={200: json_answer("Some of them", examples.EVENTS), **failures(422)},
+    )
     async def list_events(
         request: Request,
         type: Text = None,  # noqa: A002  the field's name
@@ -54,20 +60,33 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         )
         return placed(await seen(request).events(wanted, Page(before=before, limit=limit + 1)), limit)
 
-    @router.post("/explain", operation_id="explain_unsent_event", responses=failures(422))
+    @router.post(
+        "/explain",
+        operation_id="explain_unsent_event",
+        responses={200: json_answer("Each hook", examples.EXPLAINED), **failures(408, 413, 422)},
+        openapi_extra=json_body(EVENT_SCHEMA, examples.SEND),
+    )
     async def explain_unsent_event(request: Request) -> dict[str, Any]:
         """Which hooks an event would match, and why the others would not. It is neither kept nor delivered."""
         event = Event.parse(_json(await request.body()))
         check(request, event)
         return await explainer.unsent(event)
 
-    @router.get("/{event_id:path}/explain", operation_id="explain_event", responses=failures(404, 422))
+    @router.get(
+        "/{event_id:path}/explain",
+        operation_id="explain_event",
+        responses={200: json_answer("Each hook", examples.EXPLAINED), **failures(404, 422)},
+    )
     async def explain_event(request: Request, event_id: Identity) -> dict[str, Any]:
         """Each hook as it is now, whether it matches, and if not the first thing that keeps it from it."""
         await seen(request).told(event_id)
         return await explainer.stored(event_id)
 
-    @router.get("/{event_id:path}", operation_id="get_event", responses=failures(404, 422))
+    @router.get(
+        "/{event_id:path}",
+        operation_id="get_event",
+        responses={200: json_answer("The event", examples.EVENT), **failures(404, 422)},
+    )
     async def get_event(request: Request, event_id: Identity) -> dict[str, Any]:
         """With its data, secrets taken out, and the deliveries it owes."""
         return await seen(request).event(event_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 from starlette.requests import Request
@@ -12,8 +12,49 @@ from starlette.routing import Route
 from hookengine.domain.event import Event
 from hookengine.domain.event_list import parse_all
 from hookengine.errors import HookEngineError
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import json_body
 from hookengine.web.callers import Pipelines, caller_of, check_events
 from hookengine.web.errors import error_response, told
+
+PATH: Final = "/api/events"
+EVENT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "What happened to an action. What else it says is context for templates.",
+    "required": ["type", "action"],
+    "properties": {
+        "id": {"type": "string", "description": "Made if absent; the same again changes nothing"},
+        "type": {"type": "string", "examples": ["action.started"]},
+        "occurred_at": {"type": "string", "description": "RFC 3339"},
+        "action": {
+            "type": "object",
+            "required": ["id", "pipeline"],
+            "properties": {
+                "id": {"type": ["integer", "string"]},
+                "pipeline": {
+                    "type": ["integer", "string", "object"],
+                    "description": "Its id or name, or an object with one of them",
+                },
+            },
+        },
+    },
+}
+OPERATION: Final[dict[str, Any]] = {
+    "tags": ["events"],
+    "summary": "Accept Events",
+    "description": "Tell what happened: one event, or a list of which all are accepted or none. 202 once it is"
+    " durable. The same id again answers the same; with another body 409.",
+    "operationId": "accept_events",
+    **json_body({"oneOf": [EVENT_SCHEMA, {"type": "array", "items": EVENT_SCHEMA}]}, examples.SEND),
+    "responses": {
+        "202": {
+            "description": "What was accepted: an object for one event, a list for a list",
+            "content": {"application/json": {"example": examples.ACCEPTED}},
+        },
+        **{str(status): {} for status in (400, 409, 422)},
+    },
+}
+"""For the OpenAPI document, which knows of no plain routes."""
 
 
 class Accepts(Protocol):
@@ -37,7 +78,7 @@ def events_route(intake: Accepts, pipelines: Pipelines) -> Route:
         except HookEngineError as error:
             return told(error)
 
-    return Route("/api/events", accept, methods=["POST"], name="accept_events")
+    return Route(PATH, accept, methods=["POST"], name="accept_events")
 
 
 def _accepted(answer: Any) -> Response:

@@ -14,7 +14,8 @@ from hookengine.engine.replay import Replayer
 from hookengine.engine.replays import Replays
 from hookengine.errors import InvalidQuery, ReplayRefused
 from hookengine.store.records import Wanted
-from hookengine.web.api.answers import failures
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import body_example, failures, json_answer
 from hookengine.web.api.parameters import Identity, Seen
 
 BY_HAND = "cancelled by a person"
@@ -53,7 +54,11 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
     router = APIRouter(prefix="/api/deliveries/{delivery_id}", tags=["deliveries"])
 
     @router.post(
-        "/replay", operation_id="replay_delivery", status_code=202, responses=failures(404, 409, 413, 422)
+        "/replay",
+        operation_id="replay_delivery",
+        openapi_extra=body_example(examples.ONE),
+        status_code=202,
+        responses={202: json_answer("The new delivery", examples.REPLAYED), **failures(404, 409, 422)},
     )
     async def replay_delivery(
         request: Request, delivery_id: Identity, asked: ReplayOne | None = None
@@ -64,7 +69,11 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
         replay_id = await replayer.one(delivery_id, (asked or ReplayOne()).mode)
         return {"id": replay_id, "replay_of": delivery_id}
 
-    @router.post("/cancel", operation_id="cancel_delivery", responses=failures(404, 409, 422))
+    @router.post(
+        "/cancel",
+        operation_id="cancel_delivery",
+        responses={200: json_answer("What it is now", examples.CANCELLED), **failures(404, 409, 422)},
+    )
     async def cancel_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
         """What waits is cancelled. What is being sent is cancelled unless it succeeds: its status stays sending
         until then. 409 for one that has ended otherwise."""
@@ -81,12 +90,23 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
     """Of many."""
     router = APIRouter(prefix="/api/replays", tags=["replays"])
 
-    @router.post("/plan", operation_id="plan_replay", responses=failures(413, 422))
+    @router.post(
+        "/plan",
+        operation_id="plan_replay",
+        openapi_extra=body_example(examples.MANY),
+        responses={200: json_answer("The plan", examples.PLANNED), **failures(422)},
+    )
     async def plan_replay(request: Request, asked: ReplayMany) -> dict[str, Any]:
         """How many there are (`at_least`: that many or more), and what the first five would send. Nothing begins."""
         return await replays.plan(asked.wanted(clock), asked.mode, seen(request))
 
-    @router.post("", operation_id="start_replay", status_code=202, responses=failures(413, 422))
+    @router.post(
+        "",
+        operation_id="start_replay",
+        openapi_extra=body_example(examples.MANY),
+        status_code=202,
+        responses={202: json_answer("It has begun", examples.REPLAY), **failures(422)},
+    )
     async def start_replay(request: Request, asked: StartReplay) -> dict[str, Any]:
         """Ask again for all there are now, the oldest first. One whose status is not the newest any more is refused
         and counted."""
@@ -94,12 +114,20 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         replay_id = await replays.start(asked.wanted(clock), asked.mode, asked.per_minute, records)
         return await records.replay(replay_id)
 
-    @router.get("", operation_id="list_replays", responses=failures())
+    @router.get(
+        "",
+        operation_id="list_replays",
+        responses={200: json_answer("All of them", examples.REPLAYS), **failures()},
+    )
     async def list_replays(request: Request) -> dict[str, Any]:
         """Newest first."""
         return {"items": await seen(request).replays(), "next": None}
 
-    @router.get("/{replay_id}", operation_id="get_replay", responses=failures(404, 422))
+    @router.get(
+        "/{replay_id}",
+        operation_id="get_replay",
+        responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 422)},
+    )
     async def get_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """How far it has come."""
         return await seen(request).replay(replay_id)
@@ -110,16 +138,28 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         await replays.switch(replay_id, state)
         return await records.replay(replay_id)
 
-    @router.post("/{replay_id}/pause", operation_id="pause_replay", responses=failures(404, 409, 422))
+    @router.post(
+        "/{replay_id}/pause",
+        operation_id="pause_replay",
+        responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
+    )
     async def pause_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.PAUSED)
 
-    @router.post("/{replay_id}/resume", operation_id="resume_replay", responses=failures(404, 409, 422))
+    @router.post(
+        "/{replay_id}/resume",
+        operation_id="resume_replay",
+        responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
+    )
     async def resume_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         return await switch(request, replay_id, ReplayState.RUNNING)
 
-    @router.post("/{replay_id}/cancel", operation_id="cancel_replay", responses=failures(404, 409, 422))
+    @router.post(
+        "/{replay_id}/cancel",
+        operation_id="cancel_replay",
+        responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
+    )
     async def cancel_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
         """For good. What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.CANCELLED)

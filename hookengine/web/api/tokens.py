@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from hookengine.domain.clock import as_text
 from hookengine.domain.token import Scope, Token
 from hookengine.engine.token_desk import TokenDesk
+from hookengine.web.api import reading_examples as examples
+from hookengine.web.api.answers import body_example, failures, json_answer
 
 
 class NewToken(BaseModel):
@@ -24,18 +26,33 @@ class NewToken(BaseModel):
 def tokens_router(desk: TokenDesk) -> APIRouter:
     router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 
-    @router.post("", operation_id="create_token", status_code=201)
+    @router.post(
+        "",
+        operation_id="create_token",
+        openapi_extra=body_example(examples.ASK_TOKEN),
+        status_code=201,
+        responses={201: json_answer("The token", examples.NEW_TOKEN), **failures(422)},
+    )
     async def create_token(new: NewToken) -> dict[str, Any]:
         """`token` is its text, which is shown this once."""
         token, text = await desk.create(new.name, new.scopes, team=new.team, pipeline_id=new.pipeline)
         return {**_shown(token), "token": text}
 
-    @router.get("", operation_id="list_tokens")
+    @router.get(
+        "",
+        operation_id="list_tokens",
+        responses={200: json_answer("All of them", examples.TOKENS), **failures()},
+    )
     async def list_tokens() -> dict[str, Any]:
         """The oldest first; those of the configuration file are not among them."""
         return {"items": [_shown(token) for token in await desk.list()]}
 
-    @router.delete("/{token_id}", operation_id="revoke_token", status_code=204)
+    @router.delete(
+        "/{token_id}",
+        operation_id="revoke_token",
+        status_code=204,
+        responses={204: {"description": "It is gone"}, **failures(404, 422)},
+    )
     async def revoke_token(token_id: str) -> None:
         """It lets nobody in any more."""
         await desk.revoke(token_id)
