@@ -82,6 +82,20 @@ async def test_a_token_of_a_team_emits_for_its_own_pipelines_only(
     assert nobodys.json()["errors"] == {"action.pipeline": ["There is no pipeline 99."]}
 
 
+async def test_a_token_of_a_team_cannot_tell_before_a_source_does_what_that_will_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = {**event("started", 1), "id": "github:6dcb09b5b57875f334f61aebed695e2e4193db5e"}
+    async with serving(tmp_path, monkeypatch) as url, client(url, OPERATOR) as admin:
+        made = await admin.post("/api/tokens", json={"name": "bot", "scopes": ["emit"], "team": "shop"})
+        async with client(url, made.json()["token"]) as bot:
+            refused = await bot.post("/api/events", json=early)
+            own = await bot.post("/api/events", json={**early, "id": "githubs-own"})
+
+    assert (refused.status_code, own.status_code) == (422, 202)
+    assert list(refused.json()["errors"]) == ["id"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
