@@ -111,6 +111,10 @@ class ReplayRefused(HookEngineError):
     """A delivery cannot be sent once more; the text says why."""
 
 
+class TooManyTrials(HookEngineError):
+    """As many hooks are being tried out as may be at once."""
+
+
 class InvalidDefinition(HookEngineError):
     """A pipeline, hook or incoming hook is wrong, or a request about one: `errors` maps field to messages."""
 

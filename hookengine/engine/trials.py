@@ -19,12 +19,15 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import Preview, TakesSecrets, preview_in, sample_event
 from hookengine.engine.recalling import recalled
 from hookengine.engine.snapshot import snapshot
-from hookengine.errors import InvalidDefinition, NotFound
+from hookengine.errors import InvalidDefinition, NotFound, TooManyTrials
 from hookengine.guard.permissions import Permissions
 from hookengine.store.records import Told
 
 EVENT, EVENT_ID, SAMPLE = "event", "event_id", "sample"
 IGNORE: Final = "ignore_conditions"
+
+MOST_AT_ONCE: Final = 16
+"""Requests under way that no other limit counts: with more, whoever tries hooks out could take all sockets."""
 
 
 class Remembers(Protocol):
@@ -71,6 +74,7 @@ class Trials:
         self._sender = sender
         self._clock = clock
         self._permissions = permissions
+        self._under_way = 0
 
     async def occasion(self, hook: Hook, wanted: Mapping[str, Any]) -> Occasion:
         """`wanted` names an event that was sent (`event_id`), holds one (`event`), or says of which type a sample
@@ -108,11 +112,17 @@ class Trials:
 
     async def send(self, hook: Hook, shown: Preview) -> dict[str, Any]:
         """One request, beside all lanes, limits and circuits, with the secrets there are now. Nothing is kept of
-        it, nothing tried again."""
+        it, nothing tried again. Raises TooManyTrials."""
         assert shown.request is not None, "there is something to send"  # noqa: S101
         message_id = new_id("test", self._clock.now())
         headers = ((MESSAGE_ID, message_id),)
-        outcome = await self._sender.send(shown.request, headers, hook.timeout, hook=hook)
+        if self._under_way >= MOST_AT_ONCE:
+            raise TooManyTrials(f"{MOST_AT_ONCE} hooks are being tried out just now; try again")
+        self._under_way += 1
+        try:
+            outcome = await self._sender.send(shown.request, headers, hook.timeout, hook=hook)
+        finally:
+            self._under_way -= 1
         return {
             "id": message_id,
             "outcome": type(outcome).__name__,

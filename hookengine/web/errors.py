@@ -25,6 +25,7 @@ from hookengine.errors import (
     Outdated,
     ReplayRefused,
     StoreError,
+    TooManyTrials,
 )
 from hookengine.guard.vault import SecretMissing
 from hookengine.sources.cloudevents import NotACloudEvent, UnknownFormat
@@ -43,6 +44,7 @@ STATUS: Mapping[type[HookEngineError], int] = {
     ReplayRefused: 409,
     NotFound: 404,
     BadSignature: 403,
+    TooManyTrials: 429,
     SecretMissing: 503,
     StoreError: 503,
 }

@@ -28,6 +28,7 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
     413: ("The body is too large", "The body may have 1048576 bytes at most."),
     415: ("It is not JSON", "data must be JSON, not text/xml"),
     422: ("Something is wrong with it", "The given data was invalid."),
+    429: ("Too much of it at once", "16 hooks are being tried out just now; try again"),
     503: ("The database does not answer, or a secret is missing", "The database cannot take this now."),
 }
 

@@ -105,7 +105,7 @@ def trials_router(editor: Editor, trials: Trials) -> APIRouter:
         operation_id="test_hook",
         responses={
             200: json_answer("What was sent, and what came of it", _TEST),
-            **failures(404, 413, 422),
+            **failures(404, 413, 422, 429),
         },
         openapi_extra=json_body(_SCHEMA, {"sample": "action.started"}, required=False),
     )

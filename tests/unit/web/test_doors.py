@@ -22,6 +22,7 @@ from hookengine.errors import (
     StaleContext,
     StoreBusy,
     StoreError,
+    TooManyTrials,
 )
 from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.guard.vault import SecretMissing
@@ -171,6 +172,7 @@ async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
             None,
         ),
         (StaleContext("x"), 503, "The database cannot take this now; nothing was accepted. Try again.", None),
+        (TooManyTrials("16 are"), 429, "16 are", None),
         (StoreBusy("x"), 503, "The database cannot take this now; nothing was accepted. Try again.", None),
         (ConfigError([Problem(message="two of a name")]), 500, "The engine failed; its log says more.", None),
         (HookEngineError("what else"), 500, "The engine failed; its log says more.", None),
