@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 import uuid
 
 from hookengine.domain.clock import Millis
+
+_random = random.Random()  # noqa: S311  our own: a program around us that seeds `random` would repeat our ids
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 def new_uuid(now: Millis) -> uuid.UUID:
@@ -19,11 +24,11 @@ def new_id(prefix: str, now: Millis) -> str:
 
 
 def _uuid7(now: Millis) -> int:
-    value = (now & (1 << 48) - 1) << 80 | random.getrandbits(80)
+    value = (now & (1 << 48) - 1) << 80 | _random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     return value & ~(0x3 << 62) | 0x2 << 62
 
 
 def new_token() -> int:
     """A fencing token: random, 63 bits, compared for equality only. Never 0."""
-    return random.getrandbits(63) or 1
+    return _random.getrandbits(63) or 1

@@ -97,6 +97,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for nothing else
+        if isinstance(
+            error.__cause__, UnicodeDecodeError
+        ):  # what FastAPI makes of a body that it cannot read
+            return error_response(422, "The given data was invalid.", {"body": ["Is not UTF-8."]})
         return error_response(error.status_code, str(error.detail), None, error.headers)
 
     async def of_validation(request: Request, error: Exception) -> Response:

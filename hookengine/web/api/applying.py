@@ -18,7 +18,7 @@ from hookengine.web.errors import error_response
 
 _EXPORTED: Final[dict[str, Any]] = {
     "description": "A file",
-    "content": {"application/yaml": {"example": examples.EXPORTED}},
+    "content": {"application/yaml": {"schema": {"type": "object"}, "example": examples.EXPORTED}},
 }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 from hookengine.domain.identity import new_id, new_token, new_uuid
 from tests.conftest import NOW
 
@@ -35,3 +37,12 @@ def test_tokens_differ_and_fit_a_signed_64_bit_number() -> None:
 
     assert len(set(tokens)) == 1000
     assert all(0 < token < 1 << 63 for token in tokens)
+
+
+def test_a_program_that_seeds_its_random_numbers_repeats_no_ids() -> None:
+    made = []
+    for _ in range(2):
+        random.seed(7)
+        made.append(new_id("dlv", 1))
+
+    assert made[0] != made[1]
