@@ -33,7 +33,8 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.domain.identity import new_id
 from hookengine.domain.lane import Wait
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.store.contract import Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat, Store
+from hookengine.store.calls import Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat
+from hookengine.store.contract import Store
 
 T = TypeVar("T")
 

@@ -13,8 +13,9 @@ from hookengine.manifest import Manifest
 from hookengine.manifest.applying import apply
 from hookengine.manifest.plan import Wish, plan
 from hookengine.manifest.selector import Selector
+from hookengine.store.care import Definitions
 from hookengine.store.cold import definitions as cold
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 
 

@@ -20,8 +20,8 @@ from hookengine.failpoints import reach
 from hookengine.guard.key_file import open_ring, read_keys, replace_keys
 from hookengine.guard.keys import KeyRing, id_of, new_key
 from hookengine.guard.vault.context import belongs_to as context_belongs_to
+from hookengine.store.care import Definitions
 from hookengine.store.cold import changes, definitions, resealing, secrets
-from hookengine.store.contract import Definitions
 from hookengine.store.migrations import connected
 
 BATCH: Final = 500

@@ -21,7 +21,7 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import Preview, preview, sample_event
 from hookengine.errors import InvalidEvent
 from hookengine.manifest.checking import unknown_name
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 
 SAMPLE = "sample:"
 

@@ -13,7 +13,7 @@ from hookengine.engine.preparing import prepare
 from hookengine.engine.rendering import PreparedHook
 from hookengine.errors import InvalidEvent, NotFound, TemplateError
 from hookengine.guard.permissions import Permissions
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 
 
 class Catalogue:

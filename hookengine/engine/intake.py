@@ -28,15 +28,9 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
 from hookengine.engine.turns import Turns
 from hookengine.errors import InvalidEvent, StaleContext, StoreError
-from hookengine.store.contract import (
-    ActionKey,
-    Ending,
-    OwedDelivery,
-    OwedEvent,
-    Remembered,
-    Store,
-)
-from hookengine.store.contract import Intake as Written
+from hookengine.store.calls import ActionKey, Ending, OwedDelivery, OwedEvent, Remembered
+from hookengine.store.calls import Intake as Written
+from hookengine.store.contract import Store
 
 LARGEST_TOTAL = (
     8 * 1024 * 1024

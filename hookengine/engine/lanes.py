@@ -10,7 +10,7 @@ from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.status_call import recognise
 from hookengine.engine.rendering import Rendered
-from hookengine.store.contract import ActionKey
+from hookengine.store.calls import ActionKey
 
 Lane = tuple[str, LanePolicy]
 """(key, policy). Frozen when the delivery is accepted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hookengine.store.contract import Leased, LeaseTerms
+from hookengine.store.calls import Leased, LeaseTerms
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hookengine.domain.request import SecretRef
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import account_of, host_of, lane_of
 from hookengine.errors import TemplateError
-from hookengine.store.contract import ActionKey, OwedDelivery
+from hookengine.store.calls import ActionKey, OwedDelivery
 
 
 class OwnSecrets(Protocol):

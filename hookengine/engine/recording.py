@@ -20,7 +20,8 @@ from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import Ending, Finished, Leased, LeaseTerms, Report, Store
+from hookengine.store.calls import Ending, Finished, Leased, LeaseTerms, Report
+from hookengine.store.contract import Store
 
 T = TypeVar("T")
 

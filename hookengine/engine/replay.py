@@ -18,7 +18,8 @@ from hookengine.engine.preview import TakesSecrets
 from hookengine.engine.recalling import recalled
 from hookengine.engine.signals import Signals
 from hookengine.errors import ReplayRefused, StoreError
-from hookengine.store.contract import OwedDelivery, OwedReplay, Replayed, Store
+from hookengine.store.calls import OwedDelivery, OwedReplay, Replayed
+from hookengine.store.contract import Store
 from hookengine.store.records import Told
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hookengine.domain.gate import SUSPECTS, hook_key, host_key
 from hookengine.domain.lane import Wait
-from hookengine.store.contract import Seat
+from hookengine.store.calls import Seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class InFlight:
 
 
 class NodeRoom:
-    """Asked from the node's loop and from the store's thread: see `hookengine.store.contract.Room`.
+    """Asked from the node's loop and from the store's thread: see `hookengine.store.calls.Room`.
 
     One slow host, or one busy hook, takes its own share only. Of the deliveries that nodes died of one is
     sent at a time, so that the next death names the guilty one.

@@ -16,7 +16,8 @@ from hookengine.domain.secret import (
 from hookengine.engine.reloading import Reloader
 from hookengine.errors import NotFound
 from hookengine.guard.vault import Seal
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 
 
 class SecretDesk:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hookengine.store.contract import Ending, Notice, NoticeKind
+from hookengine.store.calls import Ending, Notice, NoticeKind
 
 Facts = dict[str, Any]
 Listener = Callable[[str, Facts], None]

@@ -8,7 +8,8 @@ from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.token import Token, checked_binding, checked_name, scopes_from
 from hookengine.engine.reloading import Reloader
 from hookengine.guard.tokens import new_token
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 
 
 class TokenDesk:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from hookengine.store.contract import ActionKey
+from hookengine.store.calls import ActionKey
 
 
 class Turns:

@@ -15,7 +15,8 @@ from hookengine.domain.retry import DAY
 from hookengine.engine import signals
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import FROM_THE_START, Horizon, LeftOff, Store
+from hookengine.store.care import FROM_THE_START, Horizon, LeftOff
+from hookengine.store.contract import Store
 
 PRUNE_EVERY = 3600  # seconds
 SWEEP_EVERY = 300

@@ -13,7 +13,8 @@ from hookengine.engine import signals
 from hookengine.engine.intake import Intake
 from hookengine.engine.signals import Signals
 from hookengine.errors import ActionMovedOn, EventConflict, InvalidEvent, StoreError
-from hookengine.store.contract import FROM_THE_LONGEST, Overdue, Store
+from hookengine.store.care import FROM_THE_LONGEST, Overdue
+from hookengine.store.contract import Store
 
 WATCH_EVERY = 30  # seconds
 AT_ONCE = 200

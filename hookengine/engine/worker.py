@@ -21,7 +21,8 @@ from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.engine.sending import NotBegun, Sender
 from hookengine.engine.signals import Signals
 from hookengine.errors import HookEngineError, StoreError
-from hookengine.store.contract import Claimed, Leased, LeaseTerms, Seat, Store
+from hookengine.store.calls import Claimed, Leased, LeaseTerms, Seat
+from hookengine.store.contract import Store
 
 RECONNECT = 1.0  # seconds, at most, until claiming is tried again after the database failed
 LAST_WORDS = 8.0  # seconds that recording may take of what was cut off by a stop

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hookengine.manifest.document import Document, load
-from hookengine.manifest.key_source import with_keys
 from hookengine.manifest.presets import Preset, Presets, shipped, shipped_presets
-from hookengine.manifest.reading import Manifest, read
+from hookengine.manifest.reading import read
+from hookengine.manifest.wish import Manifest, with_keys
 
 __all__ = [
     "Document",

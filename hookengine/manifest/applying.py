@@ -10,8 +10,8 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.manager import SERVED
 from hookengine.errors import DefinitionsMoved
 from hookengine.manifest.plan import Plan, Wish, plan
-from hookengine.manifest.reading import Manifest
 from hookengine.manifest.selector import MANAGED_BY, Selector
+from hookengine.manifest.wish import Manifest
 from hookengine.store.contract import Store
 
 TRIES: Final = 20

@@ -14,9 +14,9 @@ from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import ConfigError, Problem
 from hookengine.manifest.difference import Difference, differences
-from hookengine.manifest.reading import Manifest
 from hookengine.manifest.selector import Selector
-from hookengine.store.contract import Definitions
+from hookengine.manifest.wish import Manifest
+from hookengine.store.care import Definitions
 from hookengine.store.standing import Changes, Identity, Standing
 
 USUAL: Final = managers.of_files("apply")

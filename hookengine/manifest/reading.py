@@ -25,21 +25,10 @@ from hookengine.manifest.hooks import (
 from hookengine.manifest.key_source import KeySource
 from hookengine.manifest.presets import Presets, shipped_presets
 from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
+from hookengine.manifest.wish import Manifest
 
 KEYS = frozenset({"pipelines", "hooks"})
 """The keys of a file that are read here; all others are settings."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What the files wish for: all of it checked, all templates prepared once without complaint. Nothing
-    secret has been read yet."""
-
-    pipelines: tuple[Pipeline, ...] = ()
-    hooks: tuple[Hook, ...] = ()
-    incoming_hooks: tuple[IncomingHook, ...] = ()
-    integration_keys: Mapping[int, KeySource] = field(default_factory=dict)
-    """Of pipelines by their ids; `with_keys` reads them."""
 
 
 def read(

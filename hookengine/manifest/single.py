@@ -14,7 +14,8 @@ from hookengine.errors import ConfigError, InvalidDefinition, Problem
 from hookengine.guard.permissions import Permissions
 from hookengine.guard.vault import secrets_in
 from hookengine.manifest.document import DEEPEST, Document, Location, spell
-from hookengine.manifest.reading import Manifest, read
+from hookengine.manifest.reading import read
+from hookengine.manifest.wish import Manifest
 
 _START = ((1, 1), (1, 1))
 _ANY_NAME: Final = "pipeline"

@@ -19,7 +19,7 @@ from hookengine.domain.clock import Clock, Millis
 from hookengine.errors import StoreError
 from hookengine.metrics.numbers import Names, Spread, Tally
 from hookengine.metrics.tallies import MOST_HOSTS, Tallies
-from hookengine.store.contract import Figures
+from hookengine.store.care import Figures
 
 PATIENCE = 3.0  # seconds the store may take to answer; whoever reads the figures gives up after ten
 

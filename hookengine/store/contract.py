@@ -24,328 +24,41 @@ is taken only from the holder of the lease's token; any other is kept on its att
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Protocol
 
-from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
 from hookengine.domain.definition import Change, Kind, Note
-from hookengine.domain.event import Event, Rank
-from hookengine.domain.hook import Hook, HookState, LanePolicy
-from hookengine.domain.lane import Wait
-from hookengine.domain.pipeline import IncomingHook, Pipeline
+from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.replay import Replay as ReplayOfMany
 from hookengine.domain.replay import ReplayState, ReplayStep
-from hookengine.domain.request import RenderedRequest
-from hookengine.domain.retry import DAY
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
-
-if TYPE_CHECKING:
-    from hookengine.store.standing import Changes, Standing
-
-ActionKey = tuple[int, str]
-"""(pipeline id, the action's id as text)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwedDelivery:
-    """A delivery an event is about to owe. Without a request it is born failed, because of `unrenderable`."""
-
-    id: str
-    hook_id: str
-    hook_revision: int
-    lane_key: str = ""
-    policy: LanePolicy = LanePolicy.NONE
-    request: RenderedRequest | None = None
-    unrenderable: str = ""
-    host: str = ""
-    account: str = ""
-    rate: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwedEvent:
-    """An event with all it owes, rendered. `context` is what its action will be remembered by; it was
-    laid over the context of revision `known_revision` (0: the action was unknown).
-    """
-
-    id: str
-    event: Event
-    pipeline_id: int
-    digest: str
-    document: str
-    answer: str
-    context: str
-    known_revision: int
-    deliveries: tuple[OwedDelivery, ...]
-    secrets: Mapping[str, str] = field(default_factory=dict)  # path -> sealed
-
-    @property
-    def action(self) -> ActionKey:
-        return self.pipeline_id, str(self.event.action_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """`events` maps known ids to (digest, answer), `actions` known actions to (revision, context)."""
-
-    events: Mapping[str, tuple[str, str]]
-    actions: Mapping[ActionKey, tuple[int, str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwedReplay:
-    """Delivery `replay_of` is to be sent once more, as delivery `id`: the same request, or another one with its
-    lane, if it was rendered `anew`."""
-
-    id: str
-    replay_of: str
-    anew: OwedDelivery | None = None
-
-
-class Seat(NamedTuple):
-    """What a lease takes up at a node. `suspect`: nodes died while they were sending it."""
-
-    host: str
-    hook_id: str
-    suspect: bool
-
-
-class Room(Protocol):
-    """What the asking node can take on. A store may ask it from another thread than the node's own."""
-
-    @property
-    def free(self) -> int:
-        """Leases it can still take, whatever they are for."""
-        ...
-
-    def take(self, seat: Seat) -> Wait | None:
-        """Take this one on: None, or why not."""
-        ...
-
-    def give(self, seat: Seat) -> None:
-        """Take it back: its transaction failed."""
-        ...
-
-    def for_what_waits(self, key: str) -> int:
-        """How many of the lanes that wait for `key` it could take."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseTerms:
-    """What the asking node, called `node`, has room for, how long its leases last, how long a doubt takes to
-    settle, and how long a hook may do nothing but fail before it is paused."""
-
-    room: Room
-    lease: Millis
-    settle: Millis
-    patience: Millis = 5 * DAY
-    node: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
-    """A delivery this node holds the lease for, with its attempt written: it must be sent or released."""
-
-    token: int
-    delivery_id: str
-    event_id: str
-    hook_id: str
-    hook_revision: int
-    attempt: int
-    rank: Rank
-    accepted_at: Millis
-    started_at: Millis
-    lane_key: str
-    position: tuple[int, int, int]
-    request: RenderedRequest
-    seat: Seat
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """How an attempt ended and what follows. `host_failed`: nothing sensible was heard from the host; None if
-    the attempt says nothing about it."""
-
-    token: int
-    outcome: Outcome
-    certainty: Certainty
-    verdict: Verdict
-    finished_at: Millis
-    host_failed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A delivery that ended in this transaction without being sent by it: superseded or cancelled on the way."""
-
-    delivery_id: str
-    status: str
-    because: str
-
-
-class NoticeKind(StrEnum):
-    LANE_CONTESTED = "lane.contested"  #: numbers of another pipeline came into it: two write the same thing
-    CIRCUIT_OPENED = "circuit.opened"  #: a host failed again and again
-    CIRCUIT_CLOSED = "circuit.closed"  #: it answers again
-    HOOK_PAUSED = "hook.paused"  #: it did nothing but fail for long
-    HOOK_GONE = "hook.gone"  #: its target said that it has no place any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something a person wants to know that a transaction brought about; `subject` is a key or an id."""
-
-    kind: NoticeKind
-    subject: str
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """`fresh` is False for an event that was known: its answer is the one given before."""
-
-    answer: str
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """What came of accepting: an answer per event in order, the leases granted, and what ended unsent."""
-
-    accepted: tuple[Accepted, ...]
-    leased: tuple[Leased, ...] = ()
-    endings: tuple[Ending, ...] = ()
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """`fresh` is False if the replay of this id was there already. `endings`: what it superseded."""
-
-    fresh: bool = True
-    leased: tuple[Leased, ...] = ()
-    endings: tuple[Ending, ...] = ()
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour.
-
-    `more`: others are due that were not looked at, or left. `waiting_for`: what lanes have been set aside for.
-    """
-
-    leased: tuple[Leased, ...] = ()
-    endings: tuple[Ending, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    rescued: tuple[str, ...] = ()  # deliveries whose attempt ended unknown
-    stuck: tuple[int, ...] = ()
-    more: bool = False
-    waiting_for: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written.
-    `waits`: the lane has a next one that was not leased, whether it is due or not."""
-
-    status: str = ""
-    because: str = ""
-    late: bool = False
-    following: Leased | None = None
-    endings: tuple[Ending, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    repair_id: str | None = None
-    waits: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definitions:
-    """What admins defined, as the engine runs it."""
-
-    pipelines: tuple[Pipeline, ...] = ()
-    hooks: tuple[Hook, ...] = ()
-    incoming_hooks: tuple[IncomingHook, ...] = ()
-    secrets: tuple[StoredSecret, ...] = ()  # not applied: they are kept and dropped one by one
-    tokens: tuple[Token, ...] = ()  # as are these
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overdue:
-    """An action that has not ended; `open_since` is when it was last queued or started, by the store's own clock,
-    so that every node is told the same and may repeat it in `Event.if_open_since`."""
-
-    pipeline_id: int
-    action_id: str
-    first_seq: int
-    open_since: Millis
-    context: str
-
-    @property
-    def place(self) -> OpenPlace:
-        """Where it stands among all that are overdue."""
-        return self.open_since, self.first_seq
-
-
-OpenPlace = tuple[Millis, int]
-"""(open since when, first_seq)"""
-
-FROM_THE_LONGEST: OpenPlace = (0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Horizon:
-    """What ended at `delivered` or before then is old; what failed, at `failed`. `now` is when this is asked."""
-
-    delivered: Millis
-    failed: Millis
-    now: Millis
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentRequest:
-    """An attempt with its request. `outcome` is None while it is under way; `detail` is all that is known of it."""
-
-    delivery_id: str
-    attempt: int
-    hook_id: str
-    action_id: str | None
-    started_at: Millis
-    finished_at: Millis | None
-    outcome: str | None
-    detail: Mapping[str, Any]
-    request: RenderedRequest | None
-
-
-LeftOff = tuple[int, Millis]
-"""Where in pruning to go on: at which kind of thing, and at how old a one."""
-
-FROM_THE_START: LeftOff = (0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """How many `rows` of the most frequent kind went; `left_off` is None when no more are to go."""
-
-    rows: int
-    left_off: LeftOff | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """`waiting` is counted up to 100,000, that many or more. `oldest_due` is None while nothing is due.
-    `circuits` maps hosts to `open` or `half-open`."""
-
-    waiting: int
-    oldest_due: Millis | None
-    leases: int
-    circuits: Mapping[str, str]
-    wal_bytes: int = 0
-
+from hookengine.store.calls import (
+    ActionKey,
+    Claimed,
+    Ending,
+    Finished,
+    Intake,
+    LeaseTerms,
+    OwedEvent,
+    OwedReplay,
+    Remembered,
+    Replayed,
+    Report,
+)
+from hookengine.store.care import (
+    FROM_THE_LONGEST,
+    FROM_THE_START,
+    Definitions,
+    Figures,
+    Horizon,
+    LeftOff,
+    OpenPlace,
+    Overdue,
+    Pruned,
+    SentRequest,
+)
+from hookengine.store.standing import Changes, Standing
 
 CommitListener = Callable[[float, int], None]
 """Told after each transaction how many seconds it took and how many calls shared it; perhaps in a thread."""

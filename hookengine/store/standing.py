@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hookengine.domain.definition import Kind
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 
 Identity = tuple[Kind, int | str]
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hookengine.engine.signals import Signals
 from hookengine.metrics import Exposition, Tallies
-from hookengine.store.contract import Figures
+from hookengine.store.care import Figures
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio

@@ -26,16 +26,8 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Wait
-from hookengine.store.contract import (
-    Intake,
-    Leased,
-    LeaseTerms,
-    OwedDelivery,
-    OwedEvent,
-    Report,
-    Seat,
-    Store,
-)
+from hookengine.store.calls import Intake, Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat
+from hookengine.store.contract import Store
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import make_event, make_request

@@ -13,7 +13,8 @@ from hookengine.domain.gate import FIRST_SECOND
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.retry import RetryPolicy
 from hookengine.engine.room import InFlight
-from hookengine.store.contract import OwedEvent, Store
+from hookengine.store.calls import OwedEvent
+from hookengine.store.contract import Store
 from tests.conftest import NOW, Clock, make_hook
 from tests.contract.conftest import SECOND, Database, Look, accept, owed
 from tests.contract.virtual import DONE, running

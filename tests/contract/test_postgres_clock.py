@@ -9,7 +9,9 @@ import pytest
 
 from hookengine.domain.event import Lifecycle
 from hookengine.errors import ActionMovedOn
-from hookengine.store.contract import Overdue, OwedEvent, Store
+from hookengine.store.calls import OwedEvent
+from hookengine.store.care import Overdue
+from hookengine.store.contract import Store
 from hookengine.store.postgres import PostgresStore
 from tests.conftest import NOW
 from tests.contract.conftest import SECOND, accept, owed

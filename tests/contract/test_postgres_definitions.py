@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hookengine.domain.hook import HookState
-from hookengine.store.contract import Definitions, Horizon, Store
+from hookengine.store.care import Definitions, Horizon
+from hookengine.store.contract import Store
 from hookengine.store.postgres import PostgresStore
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import NO_LEASE, SECOND, SETTLE, Look, accept, delivered, owed, refused, terms

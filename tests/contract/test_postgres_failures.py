@@ -13,7 +13,8 @@ import pytest
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import StoreError
 from hookengine.store.books import steps
-from hookengine.store.contract import Intake, Leased, Remembered, Store
+from hookengine.store.calls import Intake, Leased, Remembered
+from hookengine.store.contract import Store
 from hookengine.store.postgres import PostgresStore, service, transactions, waiting
 from hookengine.store.postgres.connecting import Patience
 from tests.conftest import NOW

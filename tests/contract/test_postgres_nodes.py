@@ -13,7 +13,8 @@ import pytest
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import EventConflict, StaleContext
 from hookengine.store.books import steps
-from hookengine.store.contract import Leased, Store
+from hookengine.store.calls import Leased
+from hookengine.store.contract import Store
 from hookengine.store.postgres import PostgresStore, committer, failures, transactions
 from tests.conftest import NOW
 from tests.contract.conftest import (

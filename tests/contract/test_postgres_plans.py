@@ -13,7 +13,8 @@ import pytest
 from hookengine.domain.gate import TRIP_AFTER
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.retry import DAY
-from hookengine.store.contract import Definitions, Leased, OwedEvent
+from hookengine.store.calls import Leased, OwedEvent
+from hookengine.store.care import Definitions
 from hookengine.store.postgres import PostgresStore, transactions
 from hookengine.store.postgres import store as opening
 from hookengine.store.postgres.connecting import Patience, connect

@@ -12,7 +12,8 @@ import pytest
 from hookengine.domain.attempt import Answered, Certainty, GiveUp
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import HookState
-from hookengine.store.contract import Definitions, Horizon, Leased, Report
+from hookengine.store.calls import Leased, Report
+from hookengine.store.care import Definitions, Horizon
 from hookengine.store.postgres import PostgresStore
 from tests.conftest import make_hook
 from tests.contract.conftest import (

@@ -10,7 +10,9 @@ import pytest
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import StaleContext
-from hookengine.store.contract import FROM_THE_START, Horizon, Leased, LeftOff, Report, Store
+from hookengine.store.calls import Leased, Report
+from hookengine.store.care import FROM_THE_START, Horizon, LeftOff
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     SECOND,

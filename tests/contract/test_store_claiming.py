@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import Leased, Store
+from hookengine.store.calls import Leased
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     LEASE,

@@ -10,7 +10,8 @@ from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.secret import StoredSecret
 from hookengine.errors import ConfigError, ManagedElsewhere, Outdated
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import accept, owed, terms
 from tests.definitions import define

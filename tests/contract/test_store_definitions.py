@@ -9,7 +9,8 @@ from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable, Variabl
 from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
 from hookengine.errors import ConfigError
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import NO_LEASE, Look, accept, delivered, owed, refused, terms, try_again
 from tests.definitions import define

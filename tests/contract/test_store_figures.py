@@ -7,7 +7,8 @@ import pytest
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.gate import FIRST_BREAK, TRIP_AFTER, host_key
 from hookengine.domain.lane import Wait
-from hookengine.store.contract import Leased, Store
+from hookengine.store.calls import Leased
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     LEASE,

@@ -9,16 +9,8 @@ import pytest
 from hookengine.domain.attempt import Accept, Answered, Certainty
 from hookengine.domain.gate import FIRST_BREAK, TRIP_AFTER
 from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import (
-    Claimed,
-    Finished,
-    Leased,
-    LeaseTerms,
-    Notice,
-    NoticeKind,
-    Report,
-    Store,
-)
+from hookengine.store.calls import Claimed, Finished, Leased, LeaseTerms, Notice, NoticeKind, Report
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     LEASE,

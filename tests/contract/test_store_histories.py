@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import Leased, Report, Store
+from hookengine.store.calls import Leased, Report
+from hookengine.store.contract import Store
 from tests.conftest import NOW, Receiver
 from tests.contract.conftest import (
     LEASE,

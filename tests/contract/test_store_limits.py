@@ -10,7 +10,8 @@ from hookengine.domain.gate import SUSPECTS
 from hookengine.domain.hook import LanePolicy
 from hookengine.engine.room import InFlight, NodeRoom
 from hookengine.errors import StoreError
-from hookengine.store.contract import Claimed, Leased, LeaseTerms, NoticeKind, Store
+from hookengine.store.calls import Claimed, Leased, LeaseTerms, NoticeKind
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     LEASE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hookengine.manifest.applying import apply
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import Look
 from tests.definitions import define, wished

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from hookengine.domain.hook import HookState, LanePolicy
-from hookengine.store.contract import Definitions, Finished, Leased, Notice, NoticeKind, Store
+from hookengine.store.calls import Finished, Leased, Notice, NoticeKind
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook
 from tests.contract.conftest import (
     NO_LEASE,

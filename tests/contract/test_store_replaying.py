@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import NotFound, ReplayRefused
-from hookengine.store.contract import OwedDelivery, OwedReplay, Store
+from hookengine.store.calls import OwedDelivery, OwedReplay
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_request
 from tests.contract.conftest import (
     NO_LEASE,

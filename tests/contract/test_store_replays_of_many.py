@@ -9,7 +9,8 @@ import pytest
 from hookengine.domain.replay import Replay, ReplayMode, ReplayState, ReplayStep
 from hookengine.domain.retry import DAY
 from hookengine.errors import NotFound, ReplayRefused
-from hookengine.store.contract import FROM_THE_START, Horizon, LeftOff, Store
+from hookengine.store.care import FROM_THE_START, Horizon, LeftOff
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import SECOND, Look
 

@@ -6,7 +6,8 @@ import pytest
 
 from hookengine.domain.secret import StoredSecret
 from hookengine.errors import NotFound
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests import definitions as defining
 from tests.conftest import NOW, make_hook, make_pipeline
 

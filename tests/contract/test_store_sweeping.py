@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from hookengine.domain.hook import HookState, LanePolicy
-from hookengine.store.contract import Definitions, Leased, Store
+from hookengine.store.calls import Leased
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_request
 from tests.contract.conftest import (
     NO_LEASE,

@@ -7,7 +7,8 @@ import pytest
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.errors import ConfigError, NotFound
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_pipeline
 from tests.contract.conftest import (
     NO_LEASE,

@@ -6,7 +6,8 @@ import pytest
 
 from hookengine.domain.token import Scope, Token
 from hookengine.errors import NotFound
-from hookengine.store.contract import Definitions, Store
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_pipeline
 from tests.definitions import define
 

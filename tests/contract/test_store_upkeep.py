@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from hookengine.domain.hook import LanePolicy
-from hookengine.store.contract import FROM_THE_START, Horizon, Leased, LeftOff, Store
+from hookengine.store.calls import Leased
+from hookengine.store.care import FROM_THE_START, Horizon, LeftOff
+from hookengine.store.contract import Store
 from tests.conftest import NOW
 from tests.contract.conftest import (
     NO_LEASE,

@@ -8,7 +8,9 @@ import pytest
 from hookengine.domain.attempt import Accept, Answered, Certainty
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.errors import NotFound
-from hookengine.store.contract import Definitions, Leased, Report, Store
+from hookengine.store.calls import Leased, Report
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import NOW, make_hook, make_request
 from tests.contract.conftest import (
     LEASE,

@@ -15,7 +15,9 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.recording import Recorder
 from hookengine.engine.signals import Signals
 from hookengine.engine.worker import Capacity, Worker
-from hookengine.store.contract import Claimed, Definitions, Store
+from hookengine.store.calls import Claimed
+from hookengine.store.care import Definitions
+from hookengine.store.contract import Store
 from tests.conftest import Clock
 from tests.definitions import define
 

@@ -22,7 +22,7 @@ from hookengine.store.books.steps import (
     SecretRow,
     WriteActions,
 )
-from hookengine.store.contract import Accepted, ActionKey, OwedDelivery, OwedEvent
+from hookengine.store.calls import Accepted, ActionKey, OwedDelivery, OwedEvent
 
 
 @dataclass(slots=True)

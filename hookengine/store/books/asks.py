@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hookengine.domain.clock import Millis
-from hookengine.store.contract import LeaseTerms, OwedEvent, OwedReplay, Report
+from hookengine.store.calls import LeaseTerms, OwedEvent, OwedReplay, Report
 
 
 @dataclass(frozen=True, slots=True)

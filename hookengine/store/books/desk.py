@@ -15,7 +15,7 @@ from hookengine.domain.rate import Rate
 from hookengine.domain.request import RenderedRequest
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import HookChange, OpenedAttempt, Write
-from hookengine.store.contract import Leased, LeaseTerms, Room, Seat
+from hookengine.store.calls import Leased, LeaseTerms, Room, Seat
 
 _NO_HOOK = HookFacts()
 

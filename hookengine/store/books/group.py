@@ -31,7 +31,7 @@ from hookengine.store.books.steps import (
     Look,
     Step,
 )
-from hookengine.store.contract import OwedDelivery
+from hookengine.store.calls import OwedDelivery
 
 Conversation = Generator[Step, Answer, list[Any]]
 """Yields what it asks of the database; returns a result or an exception for each call."""

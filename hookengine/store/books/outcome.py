@@ -8,7 +8,7 @@ from typing import Any
 from hookengine.domain.delivery import ENDED
 from hookengine.store.books.asks import Accept, Ask, Claim, Finish, Release, Replay
 from hookengine.store.books.page import Page
-from hookengine.store.contract import (
+from hookengine.store.calls import (
     Accepted,
     Claimed,
     Ending,

@@ -15,7 +15,7 @@ from hookengine.store.books.desk import Desk
 from hookengine.store.books.outcome import Outcome
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import Answer, LoadOriginals, Original, Step
-from hookengine.store.contract import OwedDelivery
+from hookengine.store.calls import OwedDelivery
 
 
 class Replays:

@@ -16,7 +16,7 @@ from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import Gate
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane
-from hookengine.store.contract import ActionKey
+from hookengine.store.calls import ActionKey
 
 
 class AttemptFacts(NamedTuple):

@@ -14,7 +14,7 @@ from hookengine.store.books.asks import Cancel, Finish, Release
 from hookengine.store.books.desk import Desk, fails, heard_from, works
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import AttemptFacts, ClosedAttempt, LateResult
-from hookengine.store.contract import Notice, NoticeKind, Report
+from hookengine.store.calls import Notice, NoticeKind, Report
 
 _WENT_AWAY = orjson.dumps(Unknown(reason="the node went away while sending")).decode()
 

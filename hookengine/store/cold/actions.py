@@ -8,8 +8,8 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from hookengine.domain.clock import Millis
+from hookengine.store.care import FROM_THE_LONGEST, OpenPlace, Overdue
 from hookengine.store.cold.tables import ACTION
-from hookengine.store.contract import FROM_THE_LONGEST, OpenPlace, Overdue
 
 FIRST_OWN_ACTION: Final = 1_000_000_000
 """Added to the ids of actions that incoming hooks start, so that they are no ids of the platform's own."""

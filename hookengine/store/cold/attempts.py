@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from hookengine.domain.request import RenderedRequest
+from hookengine.store.care import SentRequest
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, REQUEST
-from hookengine.store.contract import SentRequest
 
 
 def of_hook(

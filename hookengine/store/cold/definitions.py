@@ -13,6 +13,7 @@ from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import new_pipeline
 from hookengine.domain.secret import of_pipeline
 from hookengine.errors import DefinitionsMoved
+from hookengine.store.care import Definitions
 from hookengine.store.cold import hooks, incoming, pipelines, secrets, tokens
 from hookengine.store.cold.changes import count_up, lock
 from hookengine.store.cold.tables import (
@@ -24,7 +25,6 @@ from hookengine.store.cold.tables import (
     INCOMING_HOOK,
     PIPELINE,
 )
-from hookengine.store.contract import Definitions
 from hookengine.store.standing import Changes, Identity, Standing
 
 

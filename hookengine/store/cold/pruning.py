@@ -29,8 +29,8 @@ from sqlalchemy import (
 from hookengine.domain.clock import Millis
 from hookengine.domain.retry import DAY
 from hookengine.failpoints import reach
+from hookengine.store.care import Horizon, LeftOff, Pruned
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REPLAY, REQUEST
-from hookengine.store.contract import Horizon, LeftOff, Pruned
 
 Key = TypeVar("Key", int, str)
 

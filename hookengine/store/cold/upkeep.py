@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select, text
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.gate import Circuit, Gate
+from hookengine.store.care import Figures
 from hookengine.store.cold.tables import GATE
-from hookengine.store.contract import Figures
 
 MOST_COUNTED: Final = 100_000
 """Of deliveries that wait: so many, or more."""

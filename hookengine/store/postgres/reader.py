@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from hookengine.store.contract import ActionKey, Remembered
+from hookengine.store.calls import ActionKey, Remembered
 from hookengine.store.postgres.failures import Fate, fate_of
 from hookengine.store.postgres.service import Service
 from hookengine.store.postgres.waiting import Call, settle

@@ -21,7 +21,7 @@ from hookengine.domain.status_call import commit_of
 from hookengine.errors import StoreRaced
 from hookengine.store.books import columns, steps
 from hookengine.store.books.columns import DELIVERY, GATE, LANE
-from hookengine.store.contract import ActionKey
+from hookengine.store.calls import ActionKey
 from hookengine.store.postgres.writing import write
 
 Rows = Sequence[Any]

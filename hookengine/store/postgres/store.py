@@ -18,6 +18,31 @@ from hookengine.domain.replay import ReplayState, ReplayStep
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
+from hookengine.store.calls import (
+    ActionKey,
+    Claimed,
+    Ending,
+    Finished,
+    Intake,
+    LeaseTerms,
+    OwedEvent,
+    OwedReplay,
+    Remembered,
+    Replayed,
+    Report,
+)
+from hookengine.store.care import (
+    FROM_THE_LONGEST,
+    FROM_THE_START,
+    Definitions,
+    Figures,
+    Horizon,
+    LeftOff,
+    OpenPlace,
+    Overdue,
+    Pruned,
+    SentRequest,
+)
 from hookengine.store.cold import (
     actions,
     attempts,
@@ -32,30 +57,7 @@ from hookengine.store.cold import (
     upkeep,
 )
 from hookengine.store.cold import definitions as defining
-from hookengine.store.contract import (
-    FROM_THE_LONGEST,
-    FROM_THE_START,
-    ActionKey,
-    Claimed,
-    CommitListener,
-    Definitions,
-    Ending,
-    Figures,
-    Finished,
-    Horizon,
-    Intake,
-    LeaseTerms,
-    LeftOff,
-    OpenPlace,
-    Overdue,
-    OwedEvent,
-    OwedReplay,
-    Pruned,
-    Remembered,
-    Replayed,
-    Report,
-    SentRequest,
-)
+from hookengine.store.contract import CommitListener
 from hookengine.store.migrations import upgrade
 from hookengine.store.postgres.aside import Aside
 from hookengine.store.postgres.committer import Committer

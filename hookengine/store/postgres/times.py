@@ -9,14 +9,7 @@ from hookengine.domain.attempt import Accept as Applied
 from hookengine.domain.attempt import TryAgain
 from hookengine.domain.clock import Millis
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
-from hookengine.store.contract import (
-    Claimed,
-    Finished,
-    Intake,
-    Leased,
-    Replayed,
-    Report,
-)
+from hookengine.store.calls import Claimed, Finished, Intake, Leased, Replayed, Report
 
 
 @dataclass(slots=True)

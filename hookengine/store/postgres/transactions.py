@@ -17,7 +17,7 @@ from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import Conversation, converse
 from hookengine.store.books.moments import after_commit, before_commit
 from hookengine.store.books.steps import LockDue, LockLanes, LockWaiting
-from hookengine.store.contract import Claimed
+from hookengine.store.calls import Claimed
 from hookengine.store.postgres.connecting import Patience
 from hookengine.store.postgres.failures import DRIVER, Fate, fate_of
 from hookengine.store.postgres.rows import STEPS

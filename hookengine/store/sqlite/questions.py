@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from hookengine.domain.clock import Millis
+from hookengine.store.calls import ActionKey, Remembered
 from hookengine.store.cold.upkeep import NEXT_DUE
-from hookengine.store.contract import ActionKey, Remembered
 
 _SEALED = "SELECT sealed FROM context_secret WHERE pipeline_id = ? AND path = ?"
 

@@ -15,7 +15,7 @@ from hookengine.domain.request import RenderedRequest
 from hookengine.domain.status_call import commit_of
 from hookengine.store.books import columns, steps
 from hookengine.store.books.columns import DELIVERY, DELIVERY_CHANGES, GATE, LANE, LANE_CHANGES
-from hookengine.store.contract import ActionKey
+from hookengine.store.calls import ActionKey
 
 _AMONG = "(SELECT value FROM json_each(?))"
 _DELIVERY_HERE = ", ".join(f"d.{name.strip()}" for name in DELIVERY.split(","))

@@ -14,7 +14,7 @@ from hookengine.store.books.asks import Ask, Claim
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import converse
 from hookengine.store.books.moments import after_commit, before_commit
-from hookengine.store.contract import Claimed
+from hookengine.store.calls import Claimed
 from hookengine.store.sqlite.rows import STEPS
 
 

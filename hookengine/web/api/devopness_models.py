@@ -15,7 +15,7 @@ from hookengine.domain.hook import Condition, Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import InvalidDefinition
 from hookengine.manifest.wording import worded_incoming
-from hookengine.store.contract import SentRequest
+from hookengine.store.care import SentRequest
 
 ACTION_TYPES: Final = (
     "check_provisioned",

@@ -8,7 +8,7 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.errors import InvalidEvent, NotFound, TemplateError
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.permissions import Permissions
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from tests.conftest import make_hook, make_pipeline
 
 SHOP, SITE = make_pipeline(id=1, name="shop-deploy"), make_pipeline(id=2, name="site-build")

@@ -14,8 +14,9 @@ from hookengine.engine.intake import Intake, Limits, at_index
 from hookengine.engine.offer import Offer
 from hookengine.engine.signals import Signals
 from hookengine.errors import EventConflict, InvalidEvent, StaleContext, StoreError
-from hookengine.store.contract import Definitions, Leased, LeaseTerms, OwedEvent
-from hookengine.store.contract import Intake as Written
+from hookengine.store.calls import Intake as Written
+from hookengine.store.calls import Leased, LeaseTerms, OwedEvent
+from hookengine.store.care import Definitions
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import Seats, terms

@@ -23,17 +23,8 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.recording import Recorder
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
-from hookengine.store.contract import (
-    Definitions,
-    Ending,
-    Finished,
-    Leased,
-    LeaseTerms,
-    Notice,
-    NoticeKind,
-    Report,
-    Seat,
-)
+from hookengine.store.calls import Ending, Finished, Leased, LeaseTerms, Notice, NoticeKind, Report, Seat
+from hookengine.store.care import Definitions
 from tests.conftest import NOW, Clock, make_hook, make_request
 from tests.contract.conftest import terms
 

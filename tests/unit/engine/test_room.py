@@ -7,7 +7,7 @@ import pytest
 from hookengine.domain.gate import SUSPECTS
 from hookengine.domain.lane import Wait
 from hookengine.engine.room import InFlight, NodeRoom
-from hookengine.store.contract import Seat
+from hookengine.store.calls import Seat
 
 LIMITS = InFlight(node=6, host=3, hook=2)
 

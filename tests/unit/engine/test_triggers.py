@@ -18,7 +18,7 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.triggers import ONCE_HEADERS, BadSignature, Triggers
 from hookengine.errors import InvalidEvent, NotFound
 from hookengine.guard.vault import SecretMissing
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import NO_LEASE

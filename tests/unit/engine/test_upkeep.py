@@ -9,7 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hookengine.engine.signals import Signals
 from hookengine.engine.upkeep import PRUNE_AT_ONCE, Retention, ScheduledAlarm, Upkeep, new_scheduler
 from hookengine.errors import StoreError
-from hookengine.store.contract import Horizon, Pruned
+from hookengine.store.care import Horizon, Pruned
 from tests.conftest import NOW, Clock
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from hookengine.domain.event import Event
 from hookengine.engine.signals import Signals
 from hookengine.engine.watchdog import AT_ONCE, Watchdog
 from hookengine.errors import InvalidEvent
-from hookengine.store.contract import FROM_THE_LONGEST, OpenPlace, Overdue
+from hookengine.store.care import FROM_THE_LONGEST, OpenPlace, Overdue
 from tests.conftest import NOW, Clock
 
 pytestmark = pytest.mark.anyio

@@ -22,7 +22,8 @@ from hookengine.engine.room import InFlight
 from hookengine.engine.signals import Facts, Signals
 from hookengine.engine.worker import Capacity, Worker
 from hookengine.errors import StoreError
-from hookengine.store.contract import Definitions, Finished, Leased, LeaseTerms, OwedDelivery, OwedEvent, Seat
+from hookengine.store.calls import Finished, Leased, LeaseTerms, OwedDelivery, OwedEvent, Seat
+from hookengine.store.care import Definitions
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_event, make_hook, make_pipeline, make_request
 from tests.contract.conftest import NO_LEASE, terms

@@ -14,7 +14,7 @@ from hookengine.manifest import Manifest, load, read, shipped_presets, with_keys
 from hookengine.manifest.exporting import exported
 from hookengine.manifest.plan import Verb, Wish, plan
 from hookengine.manifest.wording import worded_hook
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from hookengine.store.standing import Standing
 from hookengine.yaml_text import as_yaml
 from tests.conftest import make_hook

@@ -12,7 +12,7 @@ from hookengine.errors import ConfigError
 from hookengine.manifest import Manifest
 from hookengine.manifest.plan import Plan, Verb, Wish, plan
 from hookengine.manifest.selector import Selector
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from hookengine.store.standing import Standing
 from tests.conftest import make_hook, make_pipeline
 

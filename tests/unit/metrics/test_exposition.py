@@ -13,7 +13,7 @@ from hookengine.engine import signals as names
 from hookengine.engine.signals import Signals
 from hookengine.errors import StoreError
 from hookengine.metrics import Exposition, Tallies
-from hookengine.store.contract import Figures
+from hookengine.store.care import Figures
 from tests.conftest import NOW, Clock
 
 pytestmark = pytest.mark.anyio

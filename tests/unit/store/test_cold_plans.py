@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from hookengine.domain.replay import ReplayState
 from hookengine.domain.retry import DAY
 from hookengine.errors import NotFound
+from hookengine.store.care import Horizon
 from hookengine.store.cold import actions, pruning, replays, sweeping, upkeep
 from hookengine.store.cold.tables import LANE
-from hookengine.store.contract import Horizon
 from hookengine.store.records import Page, Wanted, commits, deliveries, deployments, events, lanes
 from hookengine.store.records import actions as actions_read
 from hookengine.store.records import replays as replays_read

@@ -13,10 +13,7 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.errors import EventConflict, NotFound, StaleContext
 from hookengine.store.books import steps
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish
-from hookengine.store.contract import (
-    Finished,
-    Intake,
-)
+from hookengine.store.calls import Finished, Intake
 from hookengine.store.sqlite.rows import STEPS
 from hookengine.store.sqlite.transactions import run_group
 from tests.conftest import NOW

@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 
 from hookengine.errors import EventConflict, StaleContext
 from hookengine.store.books.asks import Claim
-from hookengine.store.contract import (
-    Claimed,
-    Ending,
-    Finished,
-    Intake,
-    Leased,
-)
+from hookengine.store.calls import Claimed, Ending, Finished, Intake, Leased
 from hookengine.store.sqlite.transactions import run_group
 from tests.contract.conftest import (
     Look,

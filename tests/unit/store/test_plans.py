@@ -15,14 +15,9 @@ from hookengine.domain.gate import TRIP_AFTER
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.retry import DAY
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
+from hookengine.store.calls import Leased, OwedEvent, Report
+from hookengine.store.care import FROM_THE_START, Horizon
 from hookengine.store.cold import definitions, pruning, upkeep
-from hookengine.store.contract import (
-    FROM_THE_START,
-    Horizon,
-    Leased,
-    OwedEvent,
-    Report,
-)
 from hookengine.store.sqlite import transactions
 from hookengine.store.sqlite.connection import SharedConnection, connect
 from hookengine.store.sqlite.rows import STEPS

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from hookengine.domain.attempt import Accept, Answered, Certainty, GiveUp, TryAgain
 from hookengine.errors import StaleContext, StoreError, StoreRaced
 from hookengine.store.books import asks
-from hookengine.store.contract import Report
+from hookengine.store.calls import Report
 from hookengine.store.postgres.failures import Fate, fate_of, told
 from hookengine.store.postgres.times import moved
 from hookengine.store.postgres.waiting import LARGEST_GROUP, Waiting

@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from hookengine.domain.event import Lifecycle
 from hookengine.domain.hook import LanePolicy
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
-from hookengine.store.contract import (
-    Claimed,
-    Finished,
-    Intake,
-    Leased,
-    LeaseTerms,
-    OwedEvent,
-    Report,
-)
+from hookengine.store.calls import Claimed, Finished, Intake, Leased, LeaseTerms, OwedEvent, Report
 from hookengine.store.sqlite.connection import SharedConnection, connect
 from hookengine.store.sqlite.transactions import run_group
 from tests.conftest import NOW

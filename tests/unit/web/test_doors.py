@@ -27,7 +27,7 @@ from hookengine.errors import (
 from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.guard.vault import SecretMissing
 from hookengine.sources import Hearing
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware
 from hookengine.web.api.defining import Defining
 from hookengine.web.api.reading import Reading

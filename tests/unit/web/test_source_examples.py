@@ -12,7 +12,7 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.engine.catalogue import Catalogue
 from hookengine.guard.integration_key import digest_of_key
 from hookengine.sources import ForeignRequest, Hearing, Setup
-from hookengine.store.contract import Definitions
+from hookengine.store.care import Definitions
 from hookengine.web.api.source_examples import ILERT_EXAMPLE
 from hookengine.web.api.sources import sources_router
 

@@ -1,0 +1,233 @@
+"""What is handed to a store, and what comes back, of the calls that run all day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from hookengine.domain.attempt import Certainty, Outcome, Verdict
+from hookengine.domain.clock import Millis
+from hookengine.domain.event import Event, Rank
+from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Wait
+from hookengine.domain.request import RenderedRequest
+from hookengine.domain.retry import DAY
+
+ActionKey = tuple[int, str]
+"""(pipeline id, the action's id as text)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedDelivery:
+    """A delivery an event is about to owe. Without a request it is born failed, because of `unrenderable`."""
+
+    id: str
+    hook_id: str
+    hook_revision: int
+    lane_key: str = ""
+    policy: LanePolicy = LanePolicy.NONE
+    request: RenderedRequest | None = None
+    unrenderable: str = ""
+    host: str = ""
+    account: str = ""
+    rate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedEvent:
+    """An event with all it owes, rendered. `context` is what its action will be remembered by; it was
+    laid over the context of revision `known_revision` (0: the action was unknown).
+    """
+
+    id: str
+    event: Event
+    pipeline_id: int
+    digest: str
+    document: str
+    answer: str
+    context: str
+    known_revision: int
+    deliveries: tuple[OwedDelivery, ...]
+    secrets: Mapping[str, str] = field(default_factory=dict)  # path -> sealed
+
+    @property
+    def action(self) -> ActionKey:
+        return self.pipeline_id, str(self.event.action_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """`events` maps known ids to (digest, answer), `actions` known actions to (revision, context)."""
+
+    events: Mapping[str, tuple[str, str]]
+    actions: Mapping[ActionKey, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedReplay:
+    """Delivery `replay_of` is to be sent once more, as delivery `id`: the same request, or another one with its
+    lane, if it was rendered `anew`."""
+
+    id: str
+    replay_of: str
+    anew: OwedDelivery | None = None
+
+
+class Seat(NamedTuple):
+    """What a lease takes up at a node. `suspect`: nodes died while they were sending it."""
+
+    host: str
+    hook_id: str
+    suspect: bool
+
+
+class Room(Protocol):
+    """What the asking node can take on. A store may ask it from another thread than the node's own."""
+
+    @property
+    def free(self) -> int:
+        """Leases it can still take, whatever they are for."""
+        ...
+
+    def take(self, seat: Seat) -> Wait | None:
+        """Take this one on: None, or why not."""
+        ...
+
+    def give(self, seat: Seat) -> None:
+        """Take it back: its transaction failed."""
+        ...
+
+    def for_what_waits(self, key: str) -> int:
+        """How many of the lanes that wait for `key` it could take."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTerms:
+    """What the asking node, called `node`, has room for, how long its leases last, how long a doubt takes to
+    settle, and how long a hook may do nothing but fail before it is paused."""
+
+    room: Room
+    lease: Millis
+    settle: Millis
+    patience: Millis = 5 * DAY
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A delivery this node holds the lease for, with its attempt written: it must be sent or released."""
+
+    token: int
+    delivery_id: str
+    event_id: str
+    hook_id: str
+    hook_revision: int
+    attempt: int
+    rank: Rank
+    accepted_at: Millis
+    started_at: Millis
+    lane_key: str
+    position: tuple[int, int, int]
+    request: RenderedRequest
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How an attempt ended and what follows. `host_failed`: nothing sensible was heard from the host; None if
+    the attempt says nothing about it."""
+
+    token: int
+    outcome: Outcome
+    certainty: Certainty
+    verdict: Verdict
+    finished_at: Millis
+    host_failed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A delivery that ended in this transaction without being sent by it: superseded or cancelled on the way."""
+
+    delivery_id: str
+    status: str
+    because: str
+
+
+class NoticeKind(StrEnum):
+    LANE_CONTESTED = "lane.contested"  #: numbers of another pipeline came into it: two write the same thing
+    CIRCUIT_OPENED = "circuit.opened"  #: a host failed again and again
+    CIRCUIT_CLOSED = "circuit.closed"  #: it answers again
+    HOOK_PAUSED = "hook.paused"  #: it did nothing but fail for long
+    HOOK_GONE = "hook.gone"  #: its target said that it has no place any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person wants to know that a transaction brought about; `subject` is a key or an id."""
+
+    kind: NoticeKind
+    subject: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """`fresh` is False for an event that was known: its answer is the one given before."""
+
+    answer: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What came of accepting: an answer per event in order, the leases granted, and what ended unsent."""
+
+    accepted: tuple[Accepted, ...]
+    leased: tuple[Leased, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """`fresh` is False if the replay of this id was there already. `endings`: what it superseded."""
+
+    fresh: bool = True
+    leased: tuple[Leased, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour.
+
+    `more`: others are due that were not looked at, or left. `waiting_for`: what lanes have been set aside for.
+    """
+
+    leased: tuple[Leased, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    rescued: tuple[str, ...] = ()  # deliveries whose attempt ended unknown
+    stuck: tuple[int, ...] = ()
+    more: bool = False
+    waiting_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written.
+    `waits`: the lane has a next one that was not leased, whether it is due or not."""
+
+    status: str = ""
+    because: str = ""
+    late: bool = False
+    following: Leased | None = None
+    endings: tuple[Ending, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    repair_id: str | None = None
+    waits: bool = False
