@@ -13,7 +13,7 @@ import pytest
 from hookengine.domain.gate import TRIP_AFTER
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.retry import DAY
-from hookengine.store.calls import Leased, OwedEvent
+from hookengine.store.calls import Leased, OwedEvent, OwedReplay
 from hookengine.store.care import Definitions
 from hookengine.store.postgres import PostgresStore, transactions
 from hookengine.store.postgres import store as opening
@@ -122,6 +122,8 @@ async def happen(busy: Watched) -> None:
     assert (await store.claim(NOW + LEASE, terms(100), {held.token})).rescued
     assert (await store.finish(delivered(lost, NOW + LEASE), NOW + LEASE, terms())).late
     assert (await store.finish(refused(held, NOW, gone=True), NOW, terms())).notices
+    again = OwedReplay(id="dlv_once_more", replay_of="dlv_held")
+    assert (await store.replay(again, NOW + LEASE, NO_LEASE)).fresh
     names = ("a", "b", "newer", "again")
     await asyncio.gather(*[store.cancel(f"dlv_{name}", "a person", NOW, terms()) for name in names])
 
