@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from hookengine.domain.gate import TRIP_AFTER
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.retry import DAY
-from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release
-from hookengine.store.calls import Leased, OwedEvent, Report
+from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
+from hookengine.store.calls import Leased, OwedEvent, OwedReplay, Report
 from hookengine.store.care import FROM_THE_START, Horizon
 from hookengine.store.cold import definitions, pruning, upkeep
 from hookengine.store.sqlite import transactions
@@ -170,7 +170,21 @@ def cancelling(busy: Tracing) -> None:
     assert busy.call(*asks) == "cancelled"
 
 
-HAPPENINGS = (accepting, claiming, keeping_leases, finishing, finishing_late, releasing, cancelling)
+def replaying(busy: Tracing) -> None:
+    busy.call(Finish(delivered(_leased(busy, "done"), NOW), NOW, NO_LEASE))
+    assert busy.call(Replay(OwedReplay(id="dlv_again", replay_of="dlv_done"), NOW, terms())).leased
+
+
+HAPPENINGS = (
+    accepting,
+    claiming,
+    keeping_leases,
+    finishing,
+    finishing_late,
+    releasing,
+    cancelling,
+    replaying,
+)
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
@@ -184,6 +198,7 @@ def test_what_happens_all_day_reads_no_whole_table(
 
 def test_that_takes_every_step_there_is(busy: Tracing) -> None:
     keeping_leases(busy)
+    replaying(busy)
 
     assert busy.taken == set(STEPS)
 
@@ -211,4 +226,5 @@ def test_pruning_reads_no_whole_table(busy: Tracing) -> None:
     gone = busy.traced(lambda: busy.connection.lend(prune))
 
     assert gone > 0
-    assert busy.wrong({*SMALL, "gate"}) == [], "of gates there are those of a few days"
+    few = {"gate", "replay"}  # those of a few days, and what people asked for
+    assert busy.wrong({*SMALL, *few}) == []
