@@ -139,6 +139,7 @@ class HookEngine:
         return Defining(
             editor=editor,
             trials=self.parts.trials,
+            secrets=self.parts.secrets,
             store=self.parts.store,
             public_url=self.settings.server.public_url,
         )

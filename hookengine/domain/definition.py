@@ -43,13 +43,14 @@ class Change:
     """`before` is what it was when the change was decided, None: it is new. `after` None: it is deleted.
 
     With `force` it may be one that a file manages: it is the API's from then on, until the file is applied again.
-    `secret` is kept with it, sealed.
+    `secret` is kept with it, sealed; those in `dropped` are gone with it.
     """
 
     before: Definition | None = None
     after: Definition | None = None
     force: bool = False
     secret: tuple[StoredSecret, str] | None = None
+    dropped: tuple[StoredSecret, ...] = ()
 
     @property
     def subject(self) -> Definition:

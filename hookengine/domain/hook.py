@@ -111,9 +111,14 @@ class Hook:
         return STATUS_CHANGED in self.events and event_type in Lifecycle.values()
 
     @property
+    def filled_url(self) -> str:
+        """The template of the URL, with the literal values of a preset's blanks in their places."""
+        return _BLANK.sub(lambda blank: str(self.params.get(blank[1], blank[0])), self.target_url)
+
+    @property
     def target(self) -> str:
         """Scheme, host and port of the URL as far as they are literal: where its own secrets may go."""
-        url = _BLANK.sub(lambda blank: str(self.params.get(blank[1], blank[0])), self.target_url)
+        url = self.filled_url
         found = _ORIGIN.match(url)
         return found[0].lower() if found else url
 

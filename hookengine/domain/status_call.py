@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from hookengine.domain.hook import Hook
 from hookengine.domain.request import RenderedRequest, fill_text
 
 _FORM = "application/x-www-form-urlencoded"
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_STEPS = re.compile(r"\|\s*path\b")
+"""A filter's value may have several steps; every other value is one step of a path."""
 _PAIRS = re.compile(r"[\w.%+\[\]-]+=[^\s&]*(&[\w.%+\[\]-]+=[^\s&]*)*")
 
 _TEXT = r'"(?:[^"\\]|\\.)*"'
@@ -134,6 +138,16 @@ def family(request: RenderedRequest) -> str | None:
     """Of hosts, by the address alone: whose response rules an answer to this request is judged by."""
     known = _known(request.method, urlsplit(request.url).path)
     return None if known is None else known[0].kind
+
+
+def writes_statuses(hook: Hook) -> bool:
+    """Whether its requests will be recognised, as far as the template of its URL tells before there are any."""
+    url = _EXPRESSION.sub(lambda found: "x/x" if _STEPS.search(found[1]) else "x", hook.filled_url)
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # brackets that only values will make a host of
+        return False
+    return _known(hook.method, path) is not None
 
 
 def _known(method: str, path: str) -> tuple[_Shape, re.Match[str]] | None:

@@ -11,7 +11,8 @@ from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.definition import Change, Definition, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
-from hookengine.domain.secret import StoredSecret, new_secret, of_incoming
+from hookengine.domain.secret import StoredSecret, new_secret, of_hook, of_incoming
+from hookengine.domain.signature import new_name, renewed, signatures_of
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.reloading import Reloader
 from hookengine.errors import NotFound, Outdated
@@ -66,7 +67,8 @@ class DefinitionDesk:
 
     async def create(self, definition: Definition, *, secret: str | None = None) -> None:
         """`secret`: the value of an incoming hook's own. Raises Outdated, ConfigError, StoreError."""
-        kept = None if secret is None else self._sealed(str(definition.id), secret)
+        owner = of_incoming(str(definition.id))
+        kept = None if secret is None else self._sealed(owner, OWN, secret)
         await self._define(Change(after=definition, secret=kept))
 
     async def change_pipeline(
@@ -95,8 +97,32 @@ class DefinitionDesk:
         """The incoming hook asks for signatures with this secret of its own from now on. As `change_hook`."""
         before = await self.incoming_hook(hook_id)
         after = replace(before, secret=OWN)
-        secret = self._sealed(hook_id, value)
+        secret = self._sealed(of_incoming(hook_id), OWN, value)
         await self._define(Change(before=before, after=after, force=force, secret=secret))
+
+    async def renew_signing(self, hook_id: str, value: str, *, force: bool = False) -> None:
+        """The hook's requests are signed with this secret of its own from now on, and with the newest before it, if
+        there was one. As `change_hook`."""
+        name = new_name()
+        secret = self._sealed(of_hook(hook_id), name, value)
+
+        async def renewal(before: Hook) -> Change:
+            own = await self._signatures(hook_id)
+            signing = renewed(before.signing, name, {each.name for each in own})
+            dropped = tuple(each for each in own if each.name not in signing.secrets)
+            after = replace(before, signing=signing)
+            return Change(before=before, after=after, force=force, secret=secret, dropped=dropped)
+
+        await self._make(lambda: self.hook(hook_id), renewal)
+
+    async def stop_signing(self, hook_id: str, *, force: bool = False) -> None:
+        """The secrets that were made for it are gone. As `change_hook`."""
+
+        async def end(before: Hook) -> Change:
+            dropped = await self._signatures(hook_id)
+            return Change(before=before, after=replace(before, signing=None), force=force, dropped=dropped)
+
+        await self._make(lambda: self.hook(hook_id), end)
 
     async def switch(self, hook_id: str, state: HookState, because: str) -> Hook:
         """Raises NotFound, StoreError."""
@@ -122,12 +148,20 @@ class DefinitionDesk:
     async def _change(
         self, find: Callable[[], Awaitable[D]], decide: Callable[[D], D | None], force: bool
     ) -> D | None:
+        async def decided(before: D) -> Change:
+            return Change(before=before, after=decide(before), force=force)
+
+        return await self._make(find, decided)
+
+    async def _make(
+        self, find: Callable[[], Awaitable[D]], think: Callable[[D], Awaitable[Change]]
+    ) -> D | None:
         before = await find()
         for _ in range(_LOOK_AGAIN):
-            after = decide(before)
+            change = await think(before)
             with suppress(Outdated):
-                await self._define(Change(before=before, after=after, force=force))
-                return None if after is None else await find()
+                await self._define(change)
+                return None if change.after is None else await find()
             before = await find()
         raise Outdated(Kind.of(before), before.id)
 
@@ -135,8 +169,12 @@ class DefinitionDesk:
         await self._store.define(change, self.now())
         await self._reloader.reload()
 
-    def _sealed(self, hook_id: str, value: str) -> tuple[StoredSecret, str]:
-        secret = new_secret(of_incoming(hook_id), OWN, (), self.now())
+    async def _signatures(self, hook_id: str) -> tuple[StoredSecret, ...]:
+        _, definitions = await self._store.definitions()
+        return () if definitions is None else signatures_of(hook_id, definitions.secrets)
+
+    def _sealed(self, owner: str, name: str, value: str) -> tuple[StoredSecret, str]:
+        secret = new_secret(owner, name, (), self.now())
         return secret, self._seal.seal(value, secret.belongs_to)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hookengine.domain.definition import Change, Definition, Kind, Note
-from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.hook import Hook, HookState, Signing
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.secret import StoredSecret
 from hookengine.errors import ConfigError, ManagedElsewhere, Outdated
@@ -254,6 +254,24 @@ async def test_the_secret_of_an_incoming_hook_comes_and_goes_with_it(store: Stor
 
     assert kept == "sealed"
     assert await store.sealed_secret(secret.owner, secret.name) is None
+
+
+async def test_what_a_change_of_a_hook_drops_goes_in_the_transaction_that_keeps_what_is_new(
+    store: Store,
+) -> None:
+    old, new = (StoredSecret(owner="hook:hook_1", name=name, hosts=(), updated_at=NOW) for name in ("a", "b"))
+    await _define(store, HOOK, secret=(old, "sealed a"))
+    signed = replace(HOOK, signing=Signing(secrets=("b",)))
+
+    outdated = Change(before=signed, after=replace(HOOK, name="renamed"), secret=(new, "x"), dropped=(old,))
+    with pytest.raises(Outdated):
+        await store.define(outdated, NOW)
+    before = [await store.sealed_secret(each.owner, each.name) for each in (old, new)]
+    await store.define(Change(before=HOOK, after=signed, secret=(new, "sealed b"), dropped=(old,)), NOW)
+
+    assert before == ["sealed a", None]
+    after = [await store.sealed_secret(each.owner, each.name) for each in (old, new)]
+    assert after == [None, "sealed b"]
 
 
 async def test_the_times_of_incoming_hooks_and_pipelines_stay_while_a_file_is_applied_again(

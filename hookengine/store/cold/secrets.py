@@ -23,7 +23,7 @@ def keep(connection: Connection, secret: StoredSecret, sealed: str) -> None:
 
 def put(connection: Connection, secret: StoredSecret, sealed: str) -> None:
     """As `keep`, for whoever has the lock, and counts up."""
-    _delete(connection, secret.owner, secret.name)
+    forget(connection, secret.owner, secret.name)
     connection.execute(
         insert(SECRET).values(
             owner=secret.owner,
@@ -38,7 +38,7 @@ def put(connection: Connection, secret: StoredSecret, sealed: str) -> None:
 def drop(connection: Connection, owner: str, name: str) -> None:
     """Raises NotFound."""
     lock(connection)
-    if not _delete(connection, owner, name):
+    if not forget(connection, owner, name):
         raise NotFound("secret", name)
     count_up(connection)
 
@@ -72,7 +72,8 @@ def take_from(connection: Connection, owners: Collection[str]) -> None:
         connection.execute(delete(SECRET).where(SECRET.c.owner == bindparam("of")), keys)
 
 
-def _delete(connection: Connection, owner: str, name: str) -> bool:
+def forget(connection: Connection, owner: str, name: str) -> bool:
+    """Whether it was there. For whoever has the lock, and counts up."""
     gone = connection.execute(delete(SECRET).where(SECRET.c.owner == owner, SECRET.c.name == name))
     return gone.rowcount == 1
 

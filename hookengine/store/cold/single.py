@@ -33,6 +33,8 @@ def define(connection: Connection, change: Change, now: Millis) -> None:
             hooks.define(connection, before, None, change.force, now)
         case IncomingHook() as before, None:
             _remove_incoming(connection, before, force=change.force)
+    for secret in change.dropped:
+        secrets.forget(connection, secret.owner, secret.name)
     if change.secret is not None:
         secrets.put(connection, *change.secret)
     count_up(connection)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
+from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.trials import Trials
 from hookengine.store.contract import Store
 from hookengine.web.api.devopness import devopness_router
@@ -15,6 +16,8 @@ from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import hooks_router
 from hookengine.web.api.incoming_hooks import incoming_hooks_router
 from hookengine.web.api.pipelines import pipelines_router
+from hookengine.web.api.secrets import secrets_router
+from hookengine.web.api.signing import signing_router
 from hookengine.web.api.trials import trials_router
 
 
@@ -24,6 +27,7 @@ class Defining:
 
     editor: Editor
     trials: Trials
+    secrets: SecretDesk
     store: Store
     public_url: str = ""
 
@@ -33,4 +37,6 @@ class Defining:
         yield pipelines_router(self.editor, self.public_url)
         yield trials_router(self.editor, self.trials)
         yield hooks_router(self.editor)
+        yield signing_router(self.editor)
         yield incoming_hooks_router(self.editor, self.public_url)
+        yield secrets_router(self.secrets, self.editor)

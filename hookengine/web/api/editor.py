@@ -14,11 +14,13 @@ from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_uuid
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.request import SecretRef
+from hookengine.domain.status_call import writes_statuses
 from hookengine.domain.token import ANYBODY, Token
 from hookengine.engine.definition_desk import OWN, DefinitionDesk
 from hookengine.errors import ConfigError, InvalidDefinition, NotFound
 from hookengine.guard.integration_key import digest_of_key, new_integration_key
 from hookengine.guard.permissions import Permissions
+from hookengine.guard.signing import new_signing_secret
 from hookengine.guard.vault import NAMED
 from hookengine.manifest.documents import hook_document, incoming_document, pipeline_document
 from hookengine.manifest.single import Checks
@@ -105,6 +107,19 @@ class Editor:
         changed = await self.desk.change_hook(hook_id, decide, force=force)
         assert changed is not None  # noqa: S101  nothing was deleted
         return changed
+
+    async def renew_signing(self, hook_id: str, *, force: bool) -> str:
+        """The secret that its requests are signed with from now on, which nobody can ask for again."""
+        if writes_statuses(await self.hook(hook_id)):
+            message = "This hook writes commit statuses; these calls are never signed, so it needs no secret."
+            raise InvalidDefinition({"signing": [message]})
+        secret = new_signing_secret()
+        await self.desk.renew_signing(hook_id, secret, force=force)
+        return secret
+
+    async def stop_signing(self, hook_id: str, *, force: bool) -> None:
+        await self.hook(hook_id)
+        await self.desk.stop_signing(hook_id, force=force)
 
     async def create_incoming_hook(
         self, document: Mapping[str, Any], pipeline_id: int, *, signed: bool

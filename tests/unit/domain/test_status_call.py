@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.domain.status_call import StatusCall, commit_of, recognise
-from tests.conftest import make_request
+from hookengine.domain.status_call import StatusCall, commit_of, recognise, writes_statuses
+from tests.conftest import make_hook, make_request
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 GITHUB = f"https://api.github.com/repos/acme/shop/statuses/{SHA}"
@@ -202,3 +202,27 @@ def test_the_lane_of_a_status_tells_its_commit(host: str, repository: str, sha: 
 )
 def test_no_other_lane_tells_a_commit(key: str) -> None:
     assert commit_of(key) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        (GITHUB, True),
+        (
+            "{{ params.api }}/repos/{{ params.repository | path }}/statuses/{{ action.id | commit_hash }}",
+            True,
+        ),
+        (
+            "https://api.github.com/repos/acme/{{ pipeline.name }}/statuses/{{ action.sha if 1 }}?a={{ b }}",
+            True,
+        ),
+        ("https://gitlab.com/api/v4/projects/{{ 'acme/shop' | urlencode }}/statuses/{{ action.sha }}", True),
+        ("https://board.example/deploys/{{ action.sha }}", False),
+        ("https://[{{ action.host }}/repos/a/b/statuses/c", False),
+    ],
+)
+def test_a_hook_that_writes_statuses_is_known_before_it_has_sent_any(url: str, is_one: bool) -> None:
+    params = {"api": "https://api.github.com", "repository": "{{ application.repository }}"}
+
+    assert writes_statuses(make_hook(target_url=url, params=params)) is is_one
+    assert not writes_statuses(make_hook(target_url=url, params=params, method="PUT"))

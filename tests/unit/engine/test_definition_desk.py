@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,3 +114,32 @@ async def test_a_renewed_secret_takes_the_place_of_the_one_before(store: SqliteS
 
     assert (await desk.incoming_hook("incoming_1")).secret == OWN
     assert await store.sealed_secret("incoming:incoming_1", OWN) == "second"
+
+
+async def test_whoever_renews_a_hooks_signature_at_the_same_time_has_a_secret_that_is_good(
+    store: SqliteStore, clock: Clock
+) -> None:
+    desk = desk_of(store, clock)
+    await desk.create(make_hook(id="hook_1"))
+
+    await asyncio.gather(desk.renew_signing("hook_1", "first"), desk.renew_signing("hook_1", "second"))
+
+    signing = (await desk.hook("hook_1")).signing
+    assert signing is not None
+    kept = {await store.sealed_secret("hook:hook_1", name) for name in signing.secrets}
+    assert kept == {"first", "second"}
+
+
+async def test_what_a_hook_was_given_to_sign_with_is_gone_when_it_signs_no_more(
+    store: SqliteStore, clock: Clock
+) -> None:
+    desk = desk_of(store, clock)
+    await desk.create(make_hook(id="hook_1"))
+    await desk.renew_signing("hook_1", "first")
+    signing = (await desk.hook("hook_1")).signing
+
+    await desk.stop_signing("hook_1")
+
+    assert signing is not None
+    assert (await desk.hook("hook_1")).signing is None
+    assert await store.sealed_secret("hook:hook_1", signing.secrets[0]) is None

@@ -101,7 +101,7 @@ class Engine:
                 replays=self,  # type: ignore[arg-type]
                 clock=Clock(),
             ),
-            defining=Defining(editor=self, trials=self, store=self),  # type: ignore[arg-type]
+            defining=Defining(editor=self, trials=self, secrets=self, store=self),  # type: ignore[arg-type]
             ready=self.ready,
             metrics=self,
             metrics_public=self.metrics_public,
