@@ -22,7 +22,7 @@ from hookengine.sources.facts import (
     text,
 )
 from hookengine.sources.git import is_nothing, ref_names
-from hookengine.sources.report import Heard, Report, digest, ignored
+from hookengine.sources.report import Heard, Report, deployed, digest, finished, ignored
 
 Document = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -142,14 +142,14 @@ def _push(document: Document, key: str) -> Heard:
     if is_nothing(document.get("before")):
         document = {**document, "before": None}
     facts = read_facts(document, PUSH)
-    return _done("push", key, {**facts, **ref_names(facts["ref"])})
+    return finished("push", key, {**facts, **ref_names(facts["ref"])})
 
 
 def _pull_request(document: Document, key: str) -> Heard:
     if document.get("action") != "closed" or known(document, "pull_request.merged") is not True:
         return ignored("the pull request was not merged by this")
     facts = read_facts(document, MERGE)
-    return _done("merge", key, {**facts, "ref": f"refs/heads/{facts['branch']}"})
+    return finished("merge", key, {**facts, "ref": f"refs/heads/{facts['branch']}"})
 
 
 def _release(document: Document, key: str) -> Heard:
@@ -159,13 +159,7 @@ def _release(document: Document, key: str) -> Heard:
     target = facts.pop("target", None)
     if is_commit(target):
         put(facts, "commit.hash", commit(target))
-    return _done("release", key, {**facts, "ref": f"refs/tags/{facts['tag']}"})
-
-
-def _done(kind: str, key: str, facts: dict[str, Any]) -> Heard:
-    occurred_at = facts.pop("occurred_at", None)
-    facts["event"] = kind
-    return Heard(reports=(Report(key=key, action_type=kind, occurred_at=occurred_at, facts=facts),))
+    return finished("release", key, {**facts, "ref": f"refs/tags/{facts['tag']}"})
 
 
 def _deployment_status(document: Document, key: str) -> Heard:
@@ -173,16 +167,7 @@ def _deployment_status(document: Document, key: str) -> Heard:
     state = facts["deployment"]["state"]
     if state not in DEPLOYMENT_STATES:
         return ignored(f"a deployment that is {state} changes nothing")
-    occurred_at = facts.pop("occurred_at", None)
-    report = Report(
-        type=DEPLOYMENT_STATES[state],
-        key=key,
-        run=f"deployment-{facts['deployment']['id']}",
-        action_type="deploy",
-        occurred_at=occurred_at,
-        facts={**facts, "event": "deployment_status"},
-    )
-    return Heard(reports=(report,))
+    return deployed(DEPLOYMENT_STATES[state], key, {**facts, "event": "deployment_status"})
 
 
 def _workflow_run(document: Document, key: str) -> Heard:

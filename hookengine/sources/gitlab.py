@@ -21,7 +21,7 @@ from hookengine.sources.facts import (
     text,
 )
 from hookengine.sources.git import is_nothing, ref_names
-from hookengine.sources.report import Heard, Report, digest, ignored
+from hookengine.sources.report import Heard, Report, deployed, digest, finished, ignored
 
 Document = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -140,7 +140,7 @@ def _push(document: Document, key: str) -> Heard:
     newest = told[-1] if isinstance(told, list) and told else None
     if isinstance(newest, dict):
         facts.update(read_facts(newest, {"title": Fact("message", prose), "url": Fact("url", text)}))
-    return _done("push", key, {**facts, **ref_names(facts["ref"])})
+    return finished("push", key, {**facts, **ref_names(facts["ref"])})
 
 
 def _merge_request(document: Document, key: str) -> Heard:
@@ -150,20 +150,14 @@ def _merge_request(document: Document, key: str) -> Heard:
     head = known(facts, "merge_request.head")
     if known(facts, "commit.hash") is None and head is not None:  # merged without a merge commit
         put(facts, "commit.hash", head)
-    return _done("merge", key, {**facts, "ref": f"refs/heads/{facts['branch']}"})
+    return finished("merge", key, {**facts, "ref": f"refs/heads/{facts['branch']}"})
 
 
 def _release(document: Document, key: str) -> Heard:
     if document.get("action") != "create":
         return ignored("the release was not made by this")
     facts = read_facts(document, RELEASE)
-    return _done("release", key, {**facts, "ref": f"refs/tags/{facts['tag']}"})
-
-
-def _done(kind: str, key: str, facts: dict[str, Any]) -> Heard:
-    occurred_at = facts.pop("occurred_at", None)
-    facts["event"] = kind
-    return Heard(reports=(Report(key=key, action_type=kind, occurred_at=occurred_at, facts=facts),))
+    return finished("release", key, {**facts, "ref": f"refs/tags/{facts['tag']}"})
 
 
 def _pipeline(document: Document, key: str) -> Heard:
@@ -197,16 +191,7 @@ def _deployment(document: Document, key: str) -> Heard:
     whole = str(known(facts, "commit.url")).rpartition("/")[2]
     if is_commit(whole):
         put(facts, "commit.hash", commit(whole))
-    occurred_at = facts.pop("occurred_at", None)
-    report = Report(
-        type=STATUSES[status],
-        key=key,
-        run=f"deployment-{facts['deployment']['id']}",
-        action_type="deploy",
-        occurred_at=occurred_at,
-        facts={**facts, "event": "deployment"},
-    )
-    return Heard(reports=(report,))
+    return deployed(STATUSES[status], key, {**facts, "event": "deployment"})
 
 
 KINDS: Mapping[str, Callable[[Document, str], Heard]] = {

@@ -90,6 +90,28 @@ def is_of_a_source(event_id: str | None) -> bool:
     return event_id is not None and event_id.startswith(tuple(f"{source}:" for source in SOURCES))
 
 
+def finished(kind: str, key: str, facts: Mapping[str, Any]) -> Heard:
+    """Something without a lifecycle, such as a push: an action of this type that is complete."""
+    said = {**facts, "event": kind}
+    occurred_at = said.pop("occurred_at", None)
+    return Heard(reports=(Report(key=key, action_type=kind, occurred_at=occurred_at, facts=said),))
+
+
+def deployed(step: Lifecycle, key: str, facts: Mapping[str, Any]) -> Heard:
+    """How far the deployment has come whose id stands in the facts."""
+    said = dict(facts)
+    occurred_at = said.pop("occurred_at", None)
+    report = Report(
+        type=step,
+        key=key,
+        run=f"deployment-{said['deployment']['id']}",
+        action_type="deploy",
+        occurred_at=occurred_at,
+        facts=said,
+    )
+    return Heard(reports=(report,))
+
+
 def ignored(because: str) -> Heard:
     return Heard(ignored=(because,))
 
