@@ -54,10 +54,10 @@ def list_all(output: str, config: Path) -> None:
     from hookengine.app.token_keeping import list_tokens
 
     kept = list_tokens(_url(config))
-    if showing.as_data([_shown(token) for token in kept], output):
+    if showing.as_data([token.shown() for token in kept], output):
         return
     for token in kept:
-        made = _shown(token)["created_at"]
+        made = token.shown()["created_at"]
         click.echo(f"{token.id}  {made}  {token.name:24}  {' '.join(sorted(token.scopes))}{_bound(token)}")
     if not kept:
         click.echo("none")
@@ -86,16 +86,3 @@ def _bound(token: Token) -> str:
     if token.team is not None:
         return f", for team {token.team}"
     return "" if token.pipeline_id is None else f", for pipeline {token.pipeline_id}"
-
-
-def _shown(token: Token) -> dict[str, object]:
-    from hookengine.domain.clock import as_text
-
-    return {
-        "id": token.id,
-        "name": token.name,
-        "scopes": sorted(token.scopes),
-        "team": token.team,
-        "pipeline": token.pipeline_id,
-        "created_at": as_text(token.created_at),
-    }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from hookengine.domain.clock import Millis
+from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.pipeline import Pipeline
 from hookengine.errors import InvalidToken
 
@@ -52,6 +52,17 @@ class Token:
     @property
     def is_bound(self) -> bool:
         return self.team is not None or self.pipeline_id is not None
+
+    def shown(self) -> dict[str, Any]:
+        """All but the digest, in plain JSON values."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "scopes": sorted(self.scopes),
+            "team": self.team,
+            "pipeline": self.pipeline_id,
+            "created_at": as_text(self.created_at),
+        }
 
     def covers(self, pipeline: Pipeline) -> bool:
         return self.team in (None, pipeline.team) and self.pipeline_id in (None, pipeline.id)

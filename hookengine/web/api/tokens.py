@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from hookengine.domain.clock import as_text
-from hookengine.domain.token import Scope, Token
+from hookengine.domain.token import Scope
 from hookengine.engine.token_desk import TokenDesk
 from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import body_example, failures, json_answer
@@ -36,7 +35,7 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
     async def create_token(new: NewToken) -> dict[str, Any]:
         """`token` is its text, which is shown this once."""
         token, text = await desk.create(new.name, new.scopes, team=new.team, pipeline_id=new.pipeline)
-        return {**_shown(token), "token": text}
+        return {**token.shown(), "token": text}
 
     @router.get(
         "",
@@ -45,7 +44,7 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
     )
     async def list_tokens() -> dict[str, Any]:
         """The oldest first; those of the configuration file are not among them."""
-        return {"items": [_shown(token) for token in await desk.list()]}
+        return {"items": [token.shown() for token in await desk.list()]}
 
     @router.delete(
         "/{token_id}",
@@ -58,14 +57,3 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
         await desk.revoke(token_id)
 
     return router
-
-
-def _shown(token: Token) -> dict[str, Any]:
-    return {
-        "id": token.id,
-        "name": token.name,
-        "scopes": sorted(token.scopes),
-        "team": token.team,
-        "pipeline": token.pipeline_id,
-        "created_at": as_text(token.created_at),
-    }
