@@ -32,23 +32,21 @@ def list_actions(client: Client, output: str, **wanted: Any) -> None:
     if showing.as_data(found, output):
         return
     now = showing.now()
-    if found["items"]:
-        showing.table(
-            ("ID", "STATUS", "PIPELINE", "TYPE", "NUMBER", "UPDATED"),
-            [
-                (
-                    plain(item["id"]),
-                    plain(item["status"] or ""),
-                    plain(item["pipeline"]["name"] or item["pipeline"]["id"]),
-                    plain(item["type"] or ""),
-                    "" if item["number"] is None else str(item["number"]),
-                    relative(item["updated_at"], now),
-                )
-                for item in found["items"]
-            ],
-        )
-    else:
-        click.echo("no actions", err=True)
+    showing.listing(
+        "actions",
+        ("ID", "STATUS", "PIPELINE", "TYPE", "NUMBER", "UPDATED"),
+        [
+            (
+                plain(item["id"]),
+                plain(item["status"] or ""),
+                plain(item["pipeline"]["name"] or item["pipeline"]["id"]),
+                plain(item["type"] or ""),
+                "" if item["number"] is None else str(item["number"]),
+                relative(item["updated_at"], now),
+            )
+            for item in found["items"]
+        ],
+    )
     showing.more(found["next"])
 
 

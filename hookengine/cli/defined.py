@@ -49,10 +49,7 @@ def list_hooks(
     if showing.as_data({"items": found}, output):
         return
     headings = ("ID", "STATE", "NAME", "PIPELINE", "EVENTS", "MANAGED BY", "BECAUSE")
-    if found:
-        showing.table(headings, [_row(hook, names) for hook in found])
-    else:
-        click.echo("no hooks", err=True)
+    showing.listing("hooks", headings, [_row(hook, names) for hook in found])
 
 
 def _row(hook: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
@@ -126,11 +123,8 @@ def list_pipelines(output: str, client: Client | None, config: Path) -> None:
         return
     headings = ("ID", "NAME", "OPERATION", "TEAM", "APPLICATION", "ENVIRONMENT", "MANAGED BY")
     keys = ("id", "name", "operation", "team", "application", "environment", "managed_by")
-    if found:
-        rows = [tuple(plain(pipeline.get(key) or "") for key in keys) for pipeline in found]
-        showing.table(headings, rows)
-    else:
-        click.echo("no pipelines", err=True)
+    rows = [tuple(plain(pipeline.get(key) or "") for key in keys) for pipeline in found]
+    showing.listing("pipelines", headings, rows)
 
 
 @pipelines.command("show")

@@ -68,10 +68,7 @@ def list_deliveries(client: Client, output: str, **wanted: Any) -> None:
         return
     now = showing.now()
     headings = ("ID", "STATUS", "EVENT", "HOOK", "TRIES", "ACCEPTED", "NEXT TRY", "BECAUSE")
-    if found["items"]:
-        showing.table(headings, [row(item, now) for item in found["items"]])
-    else:
-        click.echo("no deliveries", err=True)
+    showing.listing("deliveries", headings, [row(item, now) for item in found["items"]])
     showing.more(found["next"])
 
 

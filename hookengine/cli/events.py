@@ -37,23 +37,21 @@ def list_events(client: Client, output: str, **wanted: Any) -> None:
     if showing.as_data(found, output):
         return
     now = showing.now()
-    if found["items"]:
-        showing.table(
-            ("ID", "TYPE", "ACTION", "PIPELINE", "HOOKS", "ACCEPTED"),
-            [
-                (
-                    plain(item["id"]),
-                    plain(item["type"]),
-                    plain(item["action"]["id"]),
-                    plain(item["action"]["pipeline"]["name"]),
-                    str(len(item["hooks"])),
-                    relative(item["accepted_at"], now),
-                )
-                for item in found["items"]
-            ],
-        )
-    else:
-        click.echo("no events", err=True)
+    showing.listing(
+        "events",
+        ("ID", "TYPE", "ACTION", "PIPELINE", "HOOKS", "ACCEPTED"),
+        [
+            (
+                plain(item["id"]),
+                plain(item["type"]),
+                plain(item["action"]["id"]),
+                plain(item["action"]["pipeline"]["name"]),
+                str(len(item["hooks"])),
+                relative(item["accepted_at"], now),
+            )
+            for item in found["items"]
+        ],
+    )
     showing.more(found["next"])
 
 

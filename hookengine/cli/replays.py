@@ -95,10 +95,7 @@ def list_replays(client: Client, output: str) -> None:
         )
         for item in found["items"]
     ]
-    if rows:
-        showing.table(headings, rows)
-    else:
-        click.echo("no replays", err=True)
+    showing.listing("replays", headings, rows)
 
 
 @replays.command("show")

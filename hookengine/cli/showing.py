@@ -61,6 +61,14 @@ def status(word: str) -> str:
     return click.style(word, **COLOURS.get(word, {}))
 
 
+def listing(noun: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table, or that there are none: on stderr, so that who counts lines counts none."""
+    if rows:
+        table(headings, rows)
+    else:
+        click.echo(f"no {noun}", err=True)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Leaves out columns that say nothing. On a terminal columns are cut to fit, but never the first two."""
     from rich.console import Console
