@@ -43,6 +43,12 @@ SCAN = re.compile(r"\W*(?P<how>[\w ]* Scan)(?: Backward)?(?: using \w+)? on (?P<
 BY_INDEX = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
 IN_MEMORY = {"Function Scan", "CTE Scan", "WorkTable Scan", "Subquery Scan", "Bitmap Heap Scan"}
 
+OPEN = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'hookengine'"
+READ = """
+SELECT (seq_tup_read + idx_tup_fetch)::bigint AS n FROM pg_stat_user_tables
+WHERE relid = 'public.hook_revision'::regclass
+"""
+
 
 class Watched:
     """A store, what its connections were asked, and which steps its transactions took."""
@@ -136,6 +142,28 @@ async def test_what_happens_all_day_reads_no_whole_table_and_no_whole_index(
     assert busy.taken == set(transactions.STEPS)
     assert len(busy.asked) > 25
     assert await _wrong(postgres_database.url, busy.asked) == []
+
+
+@pytest.mark.parametrize("rows", ["there were never any", "they were deleted"])
+async def test_rows_of_many_hooks_are_read_once_though_there_were_none_when_it_was_planned(
+    postgres_database: SharedDatabase, rows: str
+) -> None:
+    """PostgreSQL keeps the plan of a statement that comes again, and what ANALYZE told of the tables."""
+    node = await PostgresStore.open(postgres_database.url, own_clock=False)
+    if rows == "they were deleted":
+        await define(node, Definitions(hooks=(make_hook(),)), "file", NOW)
+        postgres_database.rows("DELETE FROM hook_revision")
+        postgres_database.rows("DELETE FROM hook")
+    postgres_database.rows("ANALYZE")
+    await node.standing()
+    hooks = tuple(make_hook(id=f"hook_{number}") for number in range(500))
+    await define(node, Definitions(hooks=hooks), "file", NOW)
+    await node.close()
+
+    while postgres_database.rows(OPEN)[0]["n"]:  # what a connection has read is told when it ends
+        pass
+    (row,) = postgres_database.rows(READ)
+    assert len(hooks) <= row["n"] < 3 * len(hooks)
 
 
 async def _wrong(url: str, asked: dict[str, int]) -> list[str]:

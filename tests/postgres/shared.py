@@ -13,15 +13,21 @@ from tests.postgres.session import Session
 class SharedDatabase:
     """One migrated database for many tests: putting it back takes far less than copying one."""
 
-    # A long table is cut off at once; for a short one that takes longer than to delete its rows.
+    # A long table is cut off at once; for a short one that takes longer than to delete its rows. What ANALYZE found
+    # goes with them: plans of one test must not depend on another.
     _RESTORE = """
-    DO $$ DECLARE name text; BEGIN
+    DO $$ DECLARE name text; analyzed boolean; BEGIN
         PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid();
-        FOR name IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace
-            AND relkind = 'r'
+        FOR name, analyzed IN SELECT oid::regclass, reltuples >= 0 FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
         LOOP
-            EXECUTE CASE WHEN pg_relation_size(name) > 262144 THEN 'TRUNCATE ' ELSE 'DELETE FROM ' END || name;
+            IF analyzed OR pg_relation_size(name) > 262144 THEN
+                EXECUTE 'TRUNCATE ' || name;
+                DELETE FROM pg_statistic WHERE starelid = name::regclass;
+            ELSE
+                EXECUTE 'DELETE FROM ' || name;
+            END IF;
             EXECUTE format('INSERT INTO %s SELECT * FROM migrated.%s', name, name);
         END LOOP;
         PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';

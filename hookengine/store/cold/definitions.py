@@ -109,14 +109,12 @@ def _version(connection: Connection) -> int:
 
 
 def read(connection: Connection) -> Definitions:
-    running = (
-        select(HOOK.c.id, HOOK.c.revision, HOOK.c.state, HOOK_REVISION.c.document)
-        .join(
-            HOOK_REVISION,
-            (HOOK_REVISION.c.hook_id == HOOK.c.id) & (HOOK_REVISION.c.revision == HOOK.c.revision),
-        )
-        .where(~HOOK.c.deleted)
+    document = (  # no join: planned for empty tables, that reads all revisions for each hook
+        select(HOOK_REVISION.c.document)
+        .where(HOOK_REVISION.c.hook_id == HOOK.c.id, HOOK_REVISION.c.revision == HOOK.c.revision)
+        .scalar_subquery()
     )
+    running = select(HOOK.c.id, HOOK.c.revision, HOOK.c.state, document).where(~HOOK.c.deleted)
     of_pipelines = connection.execute(select(PIPELINE.c.id, PIPELINE.c.document))
     of_incoming = connection.execute(select(INCOMING_HOOK.c.id, INCOMING_HOOK.c.document))
     return Definitions(  # sorted here: databases differ in how they sort texts
