@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Final
 
 import click
@@ -13,6 +14,8 @@ WIDTH: Final = 100
 def pages(command: click.Command, parent: click.Context | None = None, name: str = "") -> Iterator[str]:
     """A section for the command and for each one under it, in the order they are listed."""
     own = name or command.name or ""
+    command = copy(command)
+    command._help_option = None  # click keeps that of the first call, which may have been one without parents
     settings = {**command.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
     context = click.Context(command, parent=parent, info_name=own, **settings)
     depth = 2 if parent is None else 2 + (parent.parent is not None)

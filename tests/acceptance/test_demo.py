@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -199,16 +199,17 @@ def test_a_file_with_nothing_to_play_proves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_ports_that_are_taken_are_changed_in_the_copy() -> None:
-    with closing(socket.socket()) as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # taken already: all the better
-            taken.bind(("127.0.0.1", PORTS["GitLab"]))
-            taken.listen()
-        async with set_up(examples() / "demo.yaml") as stage:
+async def test_ports_that_are_taken_are_changed_in_the_copy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as of_others:
+        taken = of_others.getsockname()[1]
+        config = changed(tmp_path, f"127.0.0.1:{PORTS['GitLab']}", f"127.0.0.1:{taken}")
+        monkeypatch.setitem(PORTS, "GitLab", taken)
+        async with set_up(Path(config)) as stage:
             urls = {host.name: url for url, host in stage.hosts.items()}
             text = stage.config.read_text(encoding="utf-8")
 
-    assert urls["GitLab"] != f"http://127.0.0.1:{PORTS['GitLab']}"
+    assert f"127.0.0.1:{taken}" not in text
     assert f"base_url: {urls['GitLab']}/api/v4" in text
     assert f"port: {stage.api.rpartition(':')[2]}" in text

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from hookengine.cli.main import COMMANDS, main
 from hookengine.cli.reference import page
@@ -66,6 +68,18 @@ def test_the_documents_have_every_command_as_its_help_is_now() -> None:
     """`python -m tests.unit.cli.test_completion` writes the page anew."""
     assert PAGE.read_text("utf-8") == page(main)
     assert all(f"hookengine {name}\n" in page(main) for name in COMMANDS)
+
+
+def test_the_page_is_the_same_after_a_command_was_called_on_its_own() -> None:
+    @click.group(context_settings=main.context_settings)
+    def parent() -> None: ...
+
+    @parent.command()
+    def child() -> None: ...
+
+    CliRunner().invoke(child)
+
+    assert page(parent).count("-h, --help") == 2
 
 
 if __name__ == "__main__":
