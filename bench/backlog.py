@@ -40,7 +40,7 @@ def fill(url: str, waiting: int, now: int) -> None:
             f"""INSERT INTO delivery (id, event_id, hook_id, hook_revision, lane_id, request_id, digest, host,
                 account, rate, number, first_seq, rank, seq, status, attempts, strikes, cancel_asked, doubt_until,
                 because, accepted_at)
-            {every} SELECT {_ID}, 'evt_' || (1000000000 + i), 'hook_1', 1, i % {lanes} + 1, {_ID},
+            {every} SELECT {_ID}, '1:evt_' || (1000000000 + i), 'hook_1', 1, i % {lanes} + 1, {_ID},
                 'digest of ' || i, {host}, {host} || ' token', '', NULL, i + 1, 2, i / {lanes} + 1, 'queued', 0, 0,
                 FALSE, 0, '', {now - waiting} + i FROM n""",
             f"""INSERT INTO lane (key, policy, head_id, due_at, not_before, next_seq, newest_first, newest_rank,

@@ -172,7 +172,7 @@ def make_vault(
 def make_delivery(delivery_id: str = "dlv_1", **changes: Any) -> Delivery:
     values: dict[str, Any] = {
         "id": delivery_id,
-        "event_id": f"evt_of_{delivery_id}",
+        "event_key": f"1:evt_of_{delivery_id}",
         "hook_id": "hook_1",
         "hook_revision": 1,
         "request_id": delivery_id,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from hookengine.cli.client import Client
 
 
+_of_pipeline = click.option(
+    "--pipeline", metavar="ID|NAME", help="Needed where several pipelines have an event of this ID."
+)
+
+
 @click.group()
 def events() -> None:
     """See what platforms told, and which hooks it matched."""
@@ -57,11 +62,12 @@ def list_events(client: Client, output: str, **wanted: Any) -> None:
 
 @events.command("show")
 @click.argument("event_id", metavar="ID")
+@_of_pipeline
 @output_option
 @asks_the_api
-def show_event(client: Client, event_id: str, output: str) -> None:
+def show_event(client: Client, event_id: str, pipeline: str | None, output: str) -> None:
     """Show an event's data and the deliveries it owes."""
-    event = client.get("/api/events/{}", identity=event_id)
+    event = client.get("/api/events/{}", {"pipeline": pipeline}, identity=event_id)
     if showing.as_data(event, output):
         return
     click.echo(f"{click.style(plain(event['id']), bold=True)}  {plain(event['type'])}")
@@ -77,16 +83,19 @@ def show_event(client: Client, event_id: str, output: str) -> None:
 @events.command("explain")
 @click.argument("event_id", metavar="ID", required=False)
 @click.option("-f", "--file", metavar="FILE", help="An event that was not sent, as JSON; - is stdin.")
+@_of_pipeline
 @output_option
 @asks_the_api
-def explain_event(client: Client, event_id: str | None, file: str | None, output: str) -> None:
+def explain_event(
+    client: Client, event_id: str | None, file: str | None, pipeline: str | None, output: str
+) -> None:
     """Tell which hooks an event matches, and what keeps the others from it."""
     if (event_id is None) == (file is None):
         raise Misused("give the ID of an event, or one that was not sent with --file")
     if file is not None:
         _, explained = client.post("/api/events/explain", text_of(file).encode())
     else:
-        explained = client.get("/api/events/{}/explain", identity=event_id or "")
+        explained = client.get("/api/events/{}/explain", {"pipeline": pipeline}, identity=event_id or "")
     if showing.as_data(explained, output):
         return
     for hook in explained["hooks"]:

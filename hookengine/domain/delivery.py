@@ -51,7 +51,7 @@ class Delivery:
     """
 
     id: str
-    event_id: str
+    event_key: str
     hook_id: str
     hook_revision: int
     request_id: str
@@ -95,7 +95,7 @@ def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
     """A repair: the same request at the same position, with a life of its own."""
     return Delivery(
         id=repair_id,
-        event_id=shown.event_id,
+        event_key=shown.event_key,
         hook_id=shown.hook_id,
         hook_revision=shown.hook_revision,
         request_id=shown.request_id,

@@ -248,6 +248,16 @@ class _Reading:
         return data
 
 
+def key_of(pipeline_id: int, event_id: str) -> str:
+    """Under which an event is kept: ids are each pipeline's own, so that nobody can take another's."""
+    return f"{pipeline_id}:{event_id}"
+
+
+def id_in(key: str) -> str:
+    """The event's id, as it was told."""
+    return key.partition(":")[2]
+
+
 def order_of(action: Mapping[str, Any]) -> int | None:
     """The platform's own order of an action, its number before its attempt; None if it has no number."""
     number, attempt = action.get("number"), action.get("attempt", 0)

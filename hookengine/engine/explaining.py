@@ -19,9 +19,9 @@ from hookengine.store.records import Told
 class Tells(Protocol):
     """What it needs of the records."""
 
-    async def told(self, event_id: str) -> Told: ...
+    async def told(self, event_id: str, pipeline: int | str | None = None) -> Told: ...
 
-    async def event(self, event_id: str) -> dict[str, Any]: ...
+    async def event(self, event_id: str, pipeline: int | str | None = None) -> dict[str, Any]: ...
 
 
 class Explainer:
@@ -33,10 +33,10 @@ class Explainer:
         self._secrets = secrets
         self._clock = clock
 
-    async def stored(self, event_id: str) -> dict[str, Any]:
+    async def stored(self, event_id: str, pipeline_id: int) -> dict[str, Any]:
         """Against the context the event was accepted with. Raises NotFound."""
-        told = await self._records.told(event_id)
-        shown = await self._records.event(event_id)
+        told = await self._records.told(event_id, pipeline_id)
+        shown = await self._records.event(event_id, pipeline_id)
         pipeline = self._catalogue.find_pipeline(told.pipeline_id)
         if pipeline is None:
             raise NotFound("pipeline", told.pipeline_id)

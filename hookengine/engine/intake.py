@@ -13,7 +13,7 @@ import orjson
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.context import Context
 from hookengine.domain.delivery import DeliveryStatus
-from hookengine.domain.event import Event, digest_of, order_of
+from hookengine.domain.event import Event, digest_of, key_of, order_of
 from hookengine.domain.event_list import at_index
 from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_id
@@ -82,6 +82,10 @@ class _Sorted:
     secrets: dict[str, str] = field(repr=False)
 
     @property
+    def key(self) -> str:
+        return key_of(self.pipeline.id, self.id)
+
+    @property
     def action(self) -> ActionKey:
         return self.pipeline.id, str(self.event.action_id)
 
@@ -129,7 +133,7 @@ class Intake:
     async def _accept(self, events: Sequence[_Sorted]) -> list[dict[str, Any]]:
         """Raises StaleContext when another event of one of the actions came in between."""
         remembered = await self._store.remember(
-            [event.id for event in events], [event.action for event in events]
+            [event.key for event in events], [event.action for event in events]
         )
         now = self._clock.now()
         owed = self._owe(events, remembered, now)
@@ -138,7 +142,7 @@ class Intake:
 
     def _owe(self, events: Sequence[_Sorted], remembered: Remembered, now: Millis) -> list[OwedEvent]:
         """Each event with its deliveries, rendered from the context that the events before it have left."""
-        known_ids, total = set(remembered.events), 0
+        known, total = set(remembered.events), 0
         contexts: dict[ActionKey, tuple[int, Context]] = {
             action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
         }
@@ -157,8 +161,8 @@ class Intake:
             text = taken.document
             deliveries: list[OwedDelivery] = []
             names: list[Hook] = []
-            if event.id not in known_ids:
-                known_ids.add(event.id)
+            if event.key not in known:
+                known.add(event.key)
                 total += len(text)
                 self._check_size(text, total, index, len(events))
                 contexts[event.action] = (revision + 1, taken.remembered)

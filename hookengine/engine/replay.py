@@ -26,7 +26,7 @@ from hookengine.store.records import Told
 class Remembers(Protocol):
     """What it needs of the records."""
 
-    async def told(self, event_id: str) -> Told: ...
+    async def told(self, event_id: str, pipeline: int | str | None = None) -> Told: ...
 
     async def delivery(self, delivery_id: str) -> dict[str, Any]: ...
 
@@ -93,7 +93,7 @@ class Replayer:
 
     async def _rendered(self, original: dict[str, Any], replay_id: str) -> OwedDelivery:
         hook = self.catalogue.find_hook(original["hook"]["id"])
-        told = await self.records.told(original["event"]["id"])
+        told = await self.records.told(original["event"]["id"], original["action"]["pipeline"]["id"])
         pipeline = self.catalogue.find_pipeline(told.pipeline_id)
         if hook is None or pipeline is None:
             raise ReplayRefused("its hook or its pipeline has been deleted")

@@ -21,7 +21,7 @@ from hookengine.engine.recalling import recalled
 from hookengine.engine.snapshot import snapshot
 from hookengine.errors import InvalidDefinition, NotFound, TooManyTrials
 from hookengine.guard.permissions import Permissions
-from hookengine.store.records import Told
+from hookengine.store.records import Seen, Told
 
 EVENT, EVENT_ID, SAMPLE = "event", "event_id", "sample"
 IGNORE: Final = "ignore_conditions"
@@ -33,7 +33,9 @@ MOST_AT_ONCE: Final = 16
 class Remembers(Protocol):
     """What it needs of the records."""
 
-    async def told(self, event_id: str) -> Told: ...
+    def seen_by(self, seen: Seen) -> Remembers: ...
+
+    async def told(self, event_id: str, pipeline: int | str | None = None) -> Told: ...
 
 
 class Sends(Protocol):
@@ -76,9 +78,10 @@ class Trials:
         self._permissions = permissions
         self._under_way = 0
 
-    async def occasion(self, hook: Hook, wanted: Mapping[str, Any]) -> Occasion:
+    async def occasion(self, hook: Hook, wanted: Mapping[str, Any], seen: Seen = None) -> Occasion:
         """`wanted` names an event that was sent (`event_id`), holds one (`event`), or says of which type a sample
-        is to be (`sample`); it may say nothing: a sample of what the hook wants.
+        is to be (`sample`); it may say nothing: a sample of what the hook wants. Of those that were sent only what
+        happened on the pipelines `seen` is found.
 
         Raises InvalidDefinition, InvalidEvent, NotFound.
         """
@@ -89,7 +92,7 @@ class Trials:
             if not isinstance(wanted.get(key, ""), str | None):
                 raise InvalidDefinition({key: ["Must be a text."]})
         if said == [EVENT_ID]:
-            return await self._stored(hook, wanted[EVENT_ID])
+            return await self._stored(hook, wanted[EVENT_ID], seen)
         if said == [EVENT]:
             return self._first(hook, Event.parse(wanted[EVENT]))
         document = sample_event(
@@ -130,8 +133,8 @@ class Trials:
             "detail": asdict(outcome),
         }
 
-    async def _stored(self, hook: Hook, event_id: str) -> Occasion:
-        told = await self._records.told(event_id)
+    async def _stored(self, hook: Hook, event_id: str, seen: Seen) -> Occasion:
+        told = await self._records.seen_by(seen).told(event_id, hook.pipeline_id)
         pipeline = self._catalogue.find_pipeline(told.pipeline_id)
         if pipeline is None:
             raise NotFound("event", event_id)

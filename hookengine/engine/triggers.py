@@ -11,7 +11,7 @@ import orjson
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import too_deep
-from hookengine.domain.event import DEEPEST, TRIGGER_ID, Event, Lifecycle
+from hookengine.domain.event import DEEPEST, TRIGGER_ID, Event, Lifecycle, key_of
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake
@@ -74,7 +74,7 @@ class Triggers:
             return Triggered(action_id=None, because=f"{failing.path} is not one of {accepted}")
         variables = hook.parse(document)
         event_id = _event_id(hook, headers)
-        started = await self._started_before(event_id)
+        started = await self._started_before(hook, event_id)
         if started is None:
             started = await self._start(hook, event_id, variables)
         return Triggered(action_id=started["action"]["id"], answer=started)
@@ -103,16 +103,17 @@ class Triggers:
         try:
             (answer,) = await self._intake.accept([replace(event, id=event_id)])
         except EventConflict:  # the same delivery came in twice at the same time; the other one was first
-            before = await self._started_before(event_id)
+            before = await self._started_before(hook, event_id)
             if before is None:
                 raise
             return before
         return answer
 
-    async def _started_before(self, event_id: str | None) -> dict[str, Any] | None:
+    async def _started_before(self, hook: IncomingHook, event_id: str | None) -> dict[str, Any] | None:
         if event_id is None:
             return None
-        known = (await self._store.remember([event_id], [])).events.get(event_id)
+        key = key_of(hook.pipeline_id, event_id)
+        known = (await self._store.remember([key], [])).events.get(key)
         return None if known is None else orjson.loads(known[1])
 
     async def _verify(self, hook: IncomingHook, body: bytes, headers: Mapping[str, str]) -> None:

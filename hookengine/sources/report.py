@@ -24,9 +24,6 @@ VARIABLES: Mapping[str, str] = {
 """What templates find in `action.triggered_from.hook_parsed_variables`, and which fact it is: the hooks that an
 incoming hook feeds work for sources as well."""
 
-SOURCES = ("github", "gitlab", "cloudevents", "ilert", "sei")
-"""Each begins the ids of the events that it comes to."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -83,11 +80,6 @@ class Heard:
 
     reports: tuple[Report, ...] = ()
     ignored: tuple[str, ...] = ()
-
-
-def is_of_a_source(event_id: str | None) -> bool:
-    """Whether reports have ids like this: who tells one first, tells what it was."""
-    return event_id is not None and event_id.startswith(tuple(f"{source}:" for source in SOURCES))
 
 
 def finished(kind: str, key: str, facts: Mapping[str, Any]) -> Heard:

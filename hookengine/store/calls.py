@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.clock import Millis
-from hookengine.domain.event import Event, Rank
+from hookengine.domain.event import Event, Rank, key_of
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Wait
 from hookengine.domain.request import RenderedRequest
@@ -53,13 +53,17 @@ class OwedEvent:
     secrets: Mapping[str, str] = field(default_factory=dict)  # path -> sealed
 
     @property
+    def key(self) -> str:
+        return key_of(self.pipeline_id, self.id)
+
+    @property
     def action(self) -> ActionKey:
         return self.pipeline_id, str(self.event.action_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """`events` maps known ids to (digest, answer), `actions` known actions to (revision, context)."""
+    """`events` maps known keys to (digest, answer), `actions` known actions to (revision, context)."""
 
     events: Mapping[str, tuple[str, str]]
     actions: Mapping[ActionKey, tuple[int, str]]

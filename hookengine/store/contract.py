@@ -75,7 +75,9 @@ class Store(Protocol):
         """Raises StoreError unless something can be written durably now."""
         ...
 
-    async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered: ...
+    async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
+        """`events` by their keys."""
+        ...
 
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
         """A fresh whole-number id for an action that an incoming hook starts."""

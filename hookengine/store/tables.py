@@ -121,7 +121,8 @@ class TokenRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """`answer` is what its sender was told, so that a repeated event is told the same.
+    """`id` is `PIPELINE:ID`: ids are each pipeline's own. `answer` is what its sender was told, so that a repeated
+    event is told the same. `revision` is the one that it brought its action to: the order of the action's events.
 
     `occurred_at` is what the event says of itself, else when it was accepted.
     """
@@ -134,6 +135,7 @@ class EventRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     type: str
     action_seq: int = _big(index=True)
+    revision: int = _big(server_default="0")
     digest: str
     document: str = _long()
     answer: str = _long()

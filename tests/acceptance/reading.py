@@ -52,7 +52,8 @@ async def a_world(folder: Path, database: str, **changes: Any) -> AsyncIterator[
     github = GitHub(tokens={TOKEN})
     async with serve([github]) as (address,):
         config = changes.pop("config", a_world_config)(address, database=database)
-        async with opened(folder, config, SystemClock(), **changes) as engine:  # type: ignore[arg-type]
+        clock = changes.pop("clock", SystemClock())
+        async with opened(folder, config, clock, **changes) as engine:
             transport = httpx.ASGITransport(app=engine.engine.web())
             async with httpx.AsyncClient(transport=transport, base_url="http://engine") as api:
                 yield World(engine, github, api)

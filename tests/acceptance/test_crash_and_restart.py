@@ -183,7 +183,9 @@ async def test_sigterm_lets_what_is_in_flight_end_and_leaves_no_lease(start_serv
 
     outcomes = server.rows("SELECT outcome FROM attempt")
     assert code == 0
-    assert server.rows("SELECT status, attempts FROM delivery WHERE event_id = 'evt1'") == [("delivered", 1)]
+    assert server.rows("SELECT status, attempts FROM delivery WHERE event_id = '1:evt1'") == [
+        ("delivered", 1)
+    ]
     assert outcomes == [("Answered",)] * len(github.received)
     assert server.rows("SELECT count(*) FROM delivery WHERE status NOT IN ('delivered', 'queued')") == [(0,)]
     assert server.rows("SELECT count(*) FROM lane WHERE token IS NOT NULL") == [(0,)]

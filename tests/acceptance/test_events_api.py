@@ -45,7 +45,7 @@ def test_a_list_is_answered_with_a_list(api: Server) -> None:
 
 def test_the_same_event_again_is_answered_the_same_and_owes_nothing_more(api: Server) -> None:
     first = api.post("/api/events", event("started", 4, id="again"))
-    deliveries = api.rows("SELECT count(*) FROM delivery WHERE event_id = 'again'")
+    deliveries = api.rows("SELECT count(*) FROM delivery WHERE event_id = '1:again'")
 
     second = api.post("/api/events", event("started", 4, id="again"))
     both = api.post("/api/events", [event("started", 4, id="again")] * 2)
@@ -53,7 +53,7 @@ def test_the_same_event_again_is_answered_the_same_and_owes_nothing_more(api: Se
     assert second.status_code == 202
     assert second.json() == first.json()
     assert both.json() == [first.json()] * 2
-    assert api.rows("SELECT count(*) FROM delivery WHERE event_id = 'again'") == deliveries == [(2,)]
+    assert api.rows("SELECT count(*) FROM delivery WHERE event_id = '1:again'") == deliveries == [(2,)]
 
 
 def test_a_known_id_with_another_body_is_a_conflict(api: Server) -> None:

@@ -13,6 +13,7 @@ from hookengine.errors import NotFound
 from hookengine.store.records import Around, Page, Wanted, WantedActions, WantedEvents
 from tests.acceptance.conftest import CONTEXT, event, sha_of
 from tests.acceptance.reading import World, a_world
+from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +165,46 @@ async def test_events_are_listed_and_told_with_their_data(world: World) -> None:
     assert [item["id"] for item in of_action["items"]] == ["evt/3"]
     await world.get("/api/events/none", 404)
     await world.get("/api/events", 422, before="nonsense")
+
+
+async def test_events_of_one_id_on_two_pipelines_are_told_apart(world: World) -> None:
+    started, elsewhere = (
+        event("started", 1, id="evt/1"),
+        event("started", 1, action={"pipeline": 2}, id="evt/1"),
+    )
+    owed = await world.tell(started)
+    await world.engine.accept(elsewhere)
+
+    ambiguous = await world.get("/api/events/evt%2F1", 422)
+    unexplained = await world.get("/api/events/evt%2F1/explain", 422)
+    of_docs = await world.get("/api/events/evt%2F1", pipeline="docs-deploy")
+    explained = await world.get("/api/events/evt%2F1/explain", pipeline=1)
+
+    assert ambiguous == unexplained
+    assert ambiguous["errors"] == {"pipeline": ["Several pipelines have an event evt/1: say which, of 1, 2."]}
+    assert (of_docs["action"]["pipeline"]["id"], of_docs["deliveries"]) == (2, [])
+    assert [hook["delivery"] for hook in explained["hooks"]] == [owed]
+    assert await world.listed(event="evt/1") == [owed]
+    assert await world.listed(event="evt/1", pipeline="2") == []
+    await world.get("/api/events/evt%2F1", 404, pipeline="3")
+
+
+async def test_events_of_one_moment_are_told_in_the_order_in_which_they_were_accepted(
+    tmp_path: Path, database: str, clock: Clock
+) -> None:
+    """Their ids say nothing about it."""
+    async with a_world(tmp_path, database, clock=clock) as world:
+        for name, kind in (("z", "queued"), ("y", "started"), ("a", "completed")):
+            await world.engine.accept(event(kind, 1, id=name))
+
+        action = await world.get("/api/actions/1")
+        page = await world.get("/api/events", limit=2)
+        rest = await world.get("/api/events", before=page["next"])
+        told = await world.engine.engine.parts.records.told("a")
+
+    assert [told["id"] for told in action["events"]] == ["z", "y", "a"]
+    assert [item["id"] for item in (*page["items"], *rest["items"])] == ["a", "y", "z"]
+    assert [before.id for before in told.before] == ["z", "y"]
 
 
 def conditioned(address: str, **changes: Any) -> Any:

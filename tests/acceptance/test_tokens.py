@@ -82,18 +82,30 @@ async def test_a_token_of_a_team_emits_for_its_own_pipelines_only(
     assert nobodys.json()["errors"] == {"action.pipeline": ["There is no pipeline 99."]}
 
 
-async def test_a_token_of_a_team_cannot_tell_before_a_source_does_what_that_will_report(
+async def test_nobody_takes_the_ids_of_anothers_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    early = {**event("started", 1), "id": "github:6dcb09b5b57875f334f61aebed695e2e4193db5e"}
+    """Nor learns by them that they are there."""
+    shops, tills = (
+        event("started", 1, id="taken"),
+        event("completed", 7, id="taken", action={"pipeline": "tills"}),
+    )
     async with serving(tmp_path, monkeypatch) as url, client(url, OPERATOR) as admin:
-        made = await admin.post("/api/tokens", json={"name": "bot", "scopes": ["emit"], "team": "shop"})
+        await admin.post("/api/pipelines", json={"name": "tills", "team": "till"})
+        ask = {"name": "bot", "scopes": ["emit", "deliveries:read", "hooks:read"], "team": "till"}
+        made = await admin.post("/api/tokens", json=ask)
+        first = await admin.post("/api/events", json=shops)
         async with client(url, made.json()["token"]) as bot:
-            refused = await bot.post("/api/events", json=early)
-            own = await bot.post("/api/events", json={**early, "id": "githubs-own"})
+            unseen = await bot.get("/api/events/taken")
+            theirs = await bot.post("/api/events", json=tills)
+            seen = await bot.get("/api/events/taken")
+            explained = await bot.get("/api/events/taken/explain")
+        again = await admin.post("/api/events", json=shops)
 
-    assert (refused.status_code, own.status_code) == (422, 202)
-    assert list(refused.json()["errors"]) == ["id"]
+    assert (unseen.status_code, theirs.status_code) == (404, 202)
+    assert again.json() == first.json()
+    assert seen.json()["action"]["id"] == 7
+    assert explained.json()["pipeline"]["name"] == "tills"
 
 
 @pytest.mark.parametrize(

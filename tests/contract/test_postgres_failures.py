@@ -135,7 +135,7 @@ async def test_a_connection_that_ended_between_two_calls_is_replaced_unnoticed(
     finished = await store.finish(delivered(leased, NOW + 1), NOW + 1, NO_LEASE)
 
     assert finished.status == "delivered"
-    assert (await store.remember(["evt_a"], [])).events.keys() == {"evt_a"}
+    assert (await store.remember(["1:evt_a"], [])).events.keys() == {"1:evt_a"}
     assert await store.next_due(NOW) is None
     look.check()
 
@@ -180,7 +180,7 @@ async def test_while_the_database_is_away_calls_fail_in_time_and_succeed_when_it
     calls = [
         store.accept([owed("a")], NOW, NO_LEASE),
         store.claim(NOW, terms()),
-        store.remember(["evt_a"], []),
+        store.remember(["1:evt_a"], []),
         store.next_due(NOW),
     ]
     async with asyncio.timeout(5):
@@ -198,7 +198,7 @@ async def test_a_short_absence_of_the_database_is_sat_out(
 ) -> None:
     proxy.cut()
     accepting = asyncio.create_task(store.accept([owed("a")], NOW, NO_LEASE))
-    remembering = asyncio.create_task(store.remember(["evt_a"], []))
+    remembering = asyncio.create_task(store.remember(["1:evt_a"], []))
     await asyncio.sleep(0)  # both have been asked
     proxy.let_pass()
 
@@ -408,12 +408,12 @@ async def test_one_questions_mistake_fails_alone(store: PostgresStore) -> None:
     await accept(store, owed("a"), now=NOW)
 
     told = await asyncio.gather(
-        *[store.remember([event], []) for event in ("evt_a", "no\0text", "evt_b")], return_exceptions=True
+        *[store.remember([event], []) for event in ("1:evt_a", "no\0text", "1:evt_b")], return_exceptions=True
     )
 
     assert [type(each) for each in told] == [Remembered, StoreError, Remembered]
     assert isinstance(told[0], Remembered)
-    assert told[0].events == {"evt_a": ("digest of a", '{"event":"a"}')}
+    assert told[0].events == {"1:evt_a": ("digest of a", '{"event":"a"}')}
 
 
 async def test_a_server_that_only_reads_is_left_until_it_writes_again(

@@ -121,7 +121,7 @@ async def happen(busy: Watched) -> None:
     (mixed,) = (await accept(store, event, now=NOW, terms=terms())).leased
     await accept(store, owed("again", action_id="two", lane_key="again"), now=NOW)
     await store.release(mixed.token, NOW, NO_LEASE)
-    await store.remember(["two"], [(1, "two")])
+    await store.remember(["1:evt_two"], [(1, "two")])
     known = await asyncio.gather(store.sealed(1, "a"), store.sealed(1, "b"), store.sealed_secret("", "chat"))
     assert known == ["sealed", None, None]
     lost, held = await busy.lease("lost"), await busy.lease("held")

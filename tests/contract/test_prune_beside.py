@@ -62,7 +62,7 @@ class Life:
         )
 
         assert waiting <= self.ids("SELECT id FROM delivery"), "something was deleted that had not ended"
-        young = {f"evt_{name}" for name, at in self.accepted.items() if at > self.now - KEPT}
+        young = {f"1:evt_{name}" for name, at in self.accepted.items() if at > self.now - KEPT}
         assert young <= self.ids("SELECT id FROM event"), "an event was forgotten too early"
         self.now += STEP
 

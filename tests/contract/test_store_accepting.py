@@ -8,7 +8,7 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.errors import EventConflict, StaleContext
 from hookengine.store.contract import Store
 from tests.conftest import NOW
-from tests.contract.conftest import LEASE, Look, accept, owed, owed_delivery, terms
+from tests.contract.conftest import LEASE, Database, Look, accept, owed, owed_delivery, terms
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +66,34 @@ async def test_a_list_is_accepted_whole_or_not_at_all(
     ]
 
 
+async def test_one_id_on_two_pipelines_is_two_events(store: Store, look: Look) -> None:
+    await accept(store, owed("a"), now=NOW)
+    another = owed("a", owed_delivery("dlv_b"), pipeline_id=2, digest="of another body", answer="{}")
+
+    of_both = await accept(store, another, owed("a"), now=NOW)
+
+    assert [(accepted.answer, accepted.fresh) for accepted in of_both.accepted] == [
+        ("{}", True),
+        ('{"event":"a"}', False),
+    ]
+    assert look.statuses().keys() == {"dlv_a", "dlv_b"}
+    remembered = await store.remember(["1:evt_a", "2:evt_a"], [])
+    assert {key: known[0] for key, known in remembered.events.items()} == {
+        "1:evt_a": "digest of a",
+        "2:evt_a": "of another body",
+    }
+
+
+async def test_events_of_an_action_have_the_order_in_which_they_were_accepted(
+    store: Store, database: Database
+) -> None:
+    await accept(store, owed("c"), owed("a"), now=NOW)
+    await accept(store, owed("b"), owed("c"), now=NOW)
+
+    rows = database.rows("SELECT id, revision FROM event ORDER BY revision")
+    assert [tuple(row.values()) for row in rows] == [("1:evt_c", 1), ("1:evt_a", 2), ("1:evt_b", 3)]
+
+
 async def test_an_event_rendered_with_an_outdated_context_is_refused(store: Store, look: Look) -> None:
     await accept(store, owed("a"), now=NOW)
 
@@ -78,9 +106,9 @@ async def test_an_event_rendered_with_an_outdated_context_is_refused(store: Stor
 async def test_a_context_is_remembered_with_its_revision(store: Store) -> None:
     await accept(store, owed("a", context='{"v":1}'), owed("b", context='{"v":2}'), now=NOW)
 
-    remembered = await store.remember(["evt_a", "evt_x"], [(1, "7"), (2, "7")])
+    remembered = await store.remember(["1:evt_a", "1:evt_x"], [(1, "7"), (2, "7")])
 
-    assert dict(remembered.events) == {"evt_a": ("digest of a", '{"event":"a"}')}
+    assert dict(remembered.events) == {"1:evt_a": ("digest of a", '{"event":"a"}')}
     assert dict(remembered.actions) == {(1, "7"): (2, '{"v":2}')}
 
 

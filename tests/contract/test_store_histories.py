@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hookengine.domain.event import Lifecycle
+from hookengine.domain.event import Lifecycle, id_in
 from hookengine.domain.hook import LanePolicy
 from hookengine.store.calls import Leased, Report
 from hookengine.store.contract import Store
@@ -174,7 +174,7 @@ class History:
             return
         same = self.look.same_position(self.look.lane()["newest_seq"])
         if not any(row["status"] in {"failed", "cancelled"} for row in same):
-            assert self.receiver.shown == self.states[same[0]["event_id"]]
+            assert self.receiver.shown == self.states[id_in(same[0]["event_id"])]
 
 
 @pytest.mark.parametrize("policy", [LanePolicy.LATEST, LanePolicy.ORDERED])

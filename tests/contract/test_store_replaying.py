@@ -54,7 +54,7 @@ async def test_the_newest_is_sent_again_at_once_as_a_delivery_of_its_own(store: 
     (leased,) = replayed.leased
     row = look.delivery("dlv_again")
     assert (leased.delivery_id, leased.request, leased.attempt) == ("dlv_again", make_request("dlv_a"), 1)
-    assert (row["replay_of"], row["event_id"], row["status"]) == ("dlv_a", "evt_a", "sending")
+    assert (row["replay_of"], row["event_id"], row["status"]) == ("dlv_a", "1:evt_a", "sending")
     assert look.delivery("dlv_a")["status"] == "failed"
     await store.finish(delivered(leased, NOW), NOW, NO_LEASE)
     assert look.lane()["shown_id"] == "dlv_again"

@@ -197,7 +197,7 @@ def test_an_event_whose_commit_was_not_answered_is_there_once(stage: Stage, prox
     assert [one.fate for one in told] == [Fate.ACKNOWLEDGED] * 2
     assert told[0].deliveries == told[1].deliveries
     assert len(node.heard("event.accepted")) == 1
-    assert [row["id"] for row in stage.rows("SELECT id FROM event")] == ["started-1"]
+    assert [row["id"] for row in stage.rows("SELECT id FROM event")] == ["1:started-1"]
     assert len(stage.target.received) == 1
     assert stage.judge().duplicates == ()
 

@@ -36,7 +36,7 @@ def test_an_event_that_nodes_die_of_fails_and_all_others_are_delivered(stage: St
 
     assert deaths(stage, "send.before_write:kill@started-5") == 3
 
-    (poison,) = stage.rows("SELECT * FROM delivery WHERE event_id = 'started-5'")
+    (poison,) = stage.rows("SELECT * FROM delivery WHERE event_id = :key", key="1:started-5")
     assert (poison["status"], poison["strikes"]) == ("failed", 3)
     assert poison["because"] == "the node died 3 times while sending it"
     assert stage.received("started-5") == []

@@ -28,7 +28,8 @@ def relieved(stage: Stage, failpoint: str) -> Node:
 def first_attempt(stage: Stage) -> dict[str, object]:
     (attempt,) = stage.rows(
         "SELECT a.* FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-        " WHERE d.event_id = 'started-1' AND a.number = 1"
+        " WHERE d.event_id = :key AND a.number = 1",
+        key="1:started-1",
     )
     return attempt
 

@@ -57,7 +57,7 @@ class Arrivals:
         events, actions = dict[str, tuple[str, str]](), dict[ActionKey, _Action]()
         fresh, accepted = [], []
         for owed in ask.events:
-            known = self.events.get(owed.id) or events.get(owed.id)
+            known = self.events.get(owed.key) or events.get(owed.key)
             if known is not None:
                 if known[0] != owed.digest:
                     return EventConflict(owed.id)
@@ -70,7 +70,7 @@ class Arrivals:
             if since is not None and (action is None or action.open_since != since):
                 return ActionMovedOn(f"action {owed.action} has moved on")
             actions[owed.action] = self._moved(action, owed)
-            events[owed.id] = owed.digest, owed.answer
+            events[owed.key] = owed.digest, owed.answer
             fresh.append(owed)
             accepted.append(Accepted(answer=owed.answer, fresh=True))
         self.events.update(events)
@@ -121,9 +121,10 @@ def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Pag
     event, now = owed.event, desk.now
     desk.write.events.append(
         EventRow(
-            owed.id,
+            owed.key,
             event.type,
             first_seq,
+            owed.known_revision + 1,
             owed.digest,
             owed.document,
             owed.answer,
@@ -151,7 +152,7 @@ def owe(desk: Desk, arrivals: Arrivals, owed: OwedEvent, pages: Mapping[str, Pag
 def _delivery(owed: OwedEvent, delivery: OwedDelivery, first_seq: int, now: Millis) -> Delivery:
     return Delivery(
         id=delivery.id,
-        event_id=owed.id,
+        event_key=owed.key,
         hook_id=delivery.hook_id,
         hook_revision=delivery.hook_revision,
         request_id=delivery.id,

@@ -84,7 +84,7 @@ def lane_changes(lane: Lane) -> tuple[Any, ...]:
 def delivery_from(row: Row) -> Delivery:
     return Delivery(
         id=row[0],
-        event_id=row[1],
+        event_key=row[1],
         hook_id=row[2],
         hook_revision=row[3],
         request_id=row[4],
@@ -125,7 +125,7 @@ def original_from(row: Row) -> Original:
 def delivery_values(row: Delivery, lane_id: int | None) -> tuple[Any, ...]:
     """In the order of DELIVERY, then the lane."""
     return (
-        *(row.id, row.event_id, row.hook_id, row.hook_revision, row.request_id, row.digest),
+        *(row.id, row.event_key, row.hook_id, row.hook_revision, row.request_id, row.digest),
         *(row.host, row.account, row.rate, row.number, row.first_seq, int(row.rank), row.seq),
         *(row.accepted_at, row.replay_of, row.repair_of, *_changes(row), lane_id),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery
+from hookengine.domain.event import id_in
 from hookengine.domain.gate import Gate, account_key, host_key
 from hookengine.domain.identity import new_id, new_token
 from hookengine.domain.lane import HookFacts, Lane, Terms, Wait
@@ -102,7 +103,7 @@ class Desk:
         return Leased(
             token=opened.token,
             delivery_id=head.id,
-            event_id=head.event_id,
+            event_id=id_in(head.event_key),
             hook_id=head.hook_id,
             hook_revision=head.hook_revision,
             attempt=head.attempts,

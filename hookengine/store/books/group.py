@@ -70,7 +70,7 @@ class _Group:
         """What the calls are about; new events and their actions."""
         accepts = [(index, ask) for index, ask in enumerate(self.asks) if isinstance(ask, Accept)]
         look = Look(
-            events={owed.id for _, ask in accepts for owed in ask.events},
+            events={owed.key for _, ask in accepts for owed in ask.events},
             tokens={_token(ask) for ask in self.asks if isinstance(ask, (Finish, Release))},
             deliveries={ask.delivery_id for ask in self.asks if isinstance(ask, Cancel)},
         )

@@ -32,7 +32,7 @@ def after_commit(asks: Sequence[Ask], desk: Desk, error: Error = StoreError) -> 
 
 def _reach_all(when: str, asks: Sequence[Ask], write: Write, error: Error) -> None:
     rows = [*write.changed_deliveries.values(), *(row for _, row in write.new_deliveries.values())]
-    ids = [event.id for event in write.events] + [name for row in rows for name in (row.id, row.event_id)]
+    ids = [event.id for event in write.events] + [name for row in rows for name in (row.id, row.event_key)]
     subject = " ".join(dict.fromkeys(ids))
     for name in dict.fromkeys(_happening(asks, write)):
         reach(f"{name}.{when}", subject, error)

@@ -35,7 +35,7 @@ class ActionFacts(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Events by id (digest, answer), attempts by token, and the lane (None: without) and status of deliveries."""
+    """Events by key (digest, answer), attempts by token, and the lane (None: without) and status of deliveries."""
 
     events: Mapping[str, tuple[str, str]]
     attempts: Mapping[int, AttemptFacts]
@@ -197,6 +197,7 @@ class EventRow(NamedTuple):
     id: str
     type: str
     action_seq: int
+    revision: int
     digest: str
     document: str
     answer: str

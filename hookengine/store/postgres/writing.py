@@ -78,7 +78,9 @@ def _update(table: str, changes: Sequence[str], key: str, also: str = "", **type
     return _Part.of(text, ", ".join((*changes, key)), **types)
 
 
-_EVENTS = _insert("event", "id, type, action_seq, digest, document, answer, accepted_at, occurred_at")
+_EVENTS = _insert(
+    "event", "id, type, action_seq, revision, digest, document, answer, accepted_at, occurred_at"
+)
 _REQUESTS = _insert("request", "id, document")
 _DELIVERIES = _insert("delivery", f"{DELIVERY}, lane_id")
 _SECRETS = _insert(

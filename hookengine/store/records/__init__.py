@@ -7,13 +7,14 @@ from hookengine.store.records.deployments import Around
 from hookengine.store.records.events import Told, WantedEvents
 from hookengine.store.records.records import Records
 from hookengine.store.records.search import FIELDS, parse_query
-from hookengine.store.records.wanted import Page, Wanted, moment
+from hookengine.store.records.wanted import Page, Seen, Wanted, moment
 
 __all__ = [
     "FIELDS",
     "Around",
     "Page",
     "Records",
+    "Seen",
     "Told",
     "Wanted",
     "WantedActions",

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from hookengine.domain.event import id_in
 from hookengine.domain.request import RenderedRequest
 from hookengine.errors import NotFound
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK_REVISION, LANE, REQUEST
@@ -98,7 +99,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "id": row.id,
         "status": row.status,
         "because": row.because,
-        "event": {"id": row.event_id, "type": row.type},
+        "event": {"id": id_in(row.event_id), "type": row.type},
         "action": answer.get("action"),
         "hook": {"id": row.hook_id, "name": hook, "revision": row.hook_revision},
         "host": row.host,

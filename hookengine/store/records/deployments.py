@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select, text
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.documents import pipeline_from_json
+from hookengine.domain.event import id_in
 from hookengine.domain.pipeline import Pipeline
 from hookengine.store.cold.tables import ACTION, EVENT, PIPELINE
 from hookengine.store.records.filtering import Condition, seen_by
@@ -99,7 +100,7 @@ def _shown(row: Row[Any], pipeline: Pipeline | None, at: Millis) -> dict[str, An
     action = context.get("action", {})
     of_pipeline = pipeline or Pipeline(id=row.pipeline_id, name="")
     return {
-        "event": {"id": row.id, "type": row.type},
+        "event": {"id": id_in(row.id), "type": row.type},
         "action": {
             "id": action.get("id", row.action_id),
             "type": action.get("type", of_pipeline.operation),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import Connection, Row, Select, select, tuple_
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.event import Event
+from hookengine.domain.event import Event, id_in
 from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT
 from hookengine.store.records import deliveries
-from hookengine.store.records.filtering import Condition, pipelines_called, seen_by
+from hookengine.store.records.filtering import Condition, event_keys, pipelines_called, seen_by, those_called
 from hookengine.store.records.values import time
 from hookengine.store.records.wanted import Page, Seen
 
 MOST_DELIVERIES = 500
 MOST_EVENTS = 1000
+
+_ORDER = (EVENT.c.accepted_at, EVENT.c.action_seq, EVENT.c.revision)
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,39 +66,36 @@ def listed(
     """Newest first. Ids are the platforms' own: what they are ordered by is when they were accepted."""
     query = _query().where(*wanted.conditions(), *seen_by(seen))
     if page.before is not None:
-        accepted_at, event_id = _place(page.before)
-        earlier = and_(EVENT.c.accepted_at == accepted_at, EVENT.c.id < event_id)
-        query = query.where(EVENT.c.accepted_at <= accepted_at).where(
-            or_(EVENT.c.accepted_at < accepted_at, earlier)
-        )
-    newest_first = query.order_by(EVENT.c.accepted_at.desc(), EVENT.c.id.desc()).limit(page.limit)
+        place = _place(page.before)
+        query = query.where(EVENT.c.accepted_at <= place[0], tuple_(*_ORDER) < place)
+    newest_first = query.order_by(*(column.desc() for column in _ORDER)).limit(page.limit)
     return [
-        {**shown(row), "place": f"{row.accepted_at}.{row.id}"} for row in connection.execute(newest_first)
+        {**shown(row), "place": f"{row.accepted_at}.{row.action_seq}.{row.revision}"}
+        for row in connection.execute(newest_first)
     ]
 
 
 def of_action(connection: Connection, first_seq: int) -> list[dict[str, Any]]:
     """In the order in which they were accepted."""
-    query = _query().where(EVENT.c.action_seq == first_seq).order_by(EVENT.c.accepted_at, EVENT.c.id)
+    query = _query().where(EVENT.c.action_seq == first_seq).order_by(EVENT.c.revision)
     return [shown(row) for row in connection.execute(query.limit(MOST_EVENTS))]
 
 
-def one(connection: Connection, event_id: str, seen: Seen = None) -> dict[str, Any]:
-    """With its data and the deliveries it owes. Raises NotFound."""
-    row = _row(connection, event_id, seen)
-    owed = deliveries.those(connection, DELIVERY.c.event_id == event_id, limit=MOST_DELIVERIES)
+def one(
+    connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen = None
+) -> dict[str, Any]:
+    """With its data and the deliveries it owes. Raises NotFound, and InvalidQuery where several pipelines have one
+    of this id."""
+    row = _row(connection, event_id, pipeline, seen)
+    owed = deliveries.those(connection, DELIVERY.c.event_id == row.id, limit=MOST_DELIVERIES)
     return {**shown(row), "data": json.loads(row.document), "deliveries": owed}
 
 
-def told(connection: Connection, event_id: str, seen: Seen = None) -> Told:
-    """Raises NotFound."""
-    row = _row(connection, event_id, seen)
-    earlier = or_(
-        EVENT.c.accepted_at < row.accepted_at,
-        and_(EVENT.c.accepted_at == row.accepted_at, EVENT.c.id < row.id),
-    )
-    query = _query().where(EVENT.c.action_seq == row.action_seq, earlier)
-    before = connection.execute(query.order_by(EVENT.c.accepted_at, EVENT.c.id).limit(MOST_EVENTS)).all()
+def told(connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen = None) -> Told:
+    """Raises NotFound, and InvalidQuery where several pipelines have one of this id."""
+    row = _row(connection, event_id, pipeline, seen)
+    query = _query().where(EVENT.c.action_seq == row.action_seq, EVENT.c.revision < row.revision)
+    before = connection.execute(query.order_by(EVENT.c.revision).limit(MOST_EVENTS)).all()
     return Told(
         event=_event(row),
         accepted_at=row.accepted_at,
@@ -106,7 +107,7 @@ def told(connection: Connection, event_id: str, seen: Seen = None) -> Told:
 def shown(row: Row[Any]) -> dict[str, Any]:
     answer = json.loads(row.answer)
     return {
-        "id": row.id,
+        "id": id_in(row.id),
         "type": row.type,
         "action": answer.get("action"),
         "occurred_at": time(row.occurred_at),
@@ -121,17 +122,24 @@ def _query() -> Select[Any]:
     )
 
 
-def _row(connection: Connection, event_id: str, seen: Seen) -> Row[Any]:
-    row = connection.execute(_query().where(EVENT.c.id == event_id, *seen_by(seen))).one_or_none()
-    if row is None:
+def _row(connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen) -> Row[Any]:
+    pipelines = seen if pipeline is None else those_called(connection, pipeline)
+    keys = event_keys(connection, [event_id], pipelines)
+    rows = connection.execute(_query().where(EVENT.c.id.in_(keys), *seen_by(seen))).all()
+    if not rows:
         raise NotFound("event", event_id)
-    return row
+    if len(rows) > 1:
+        ids = ", ".join(str(row.pipeline_id) for row in sorted(rows, key=lambda row: row.pipeline_id))
+        raise InvalidQuery(
+            {"pipeline": [f"Several pipelines have an event {event_id}: say which, of {ids}."]}
+        )
+    return rows[0]
 
 
 def _event(row: Row[Any]) -> Event:
     data = json.loads(row.document)
     return Event(
-        id=row.id,
+        id=id_in(row.id),
         type=row.type,
         occurred_at=row.occurred_at,
         action_id=data.get("action", {}).get("id", row.action_id),
@@ -141,8 +149,9 @@ def _event(row: Row[Any]) -> Event:
     )
 
 
-def _place(before: str) -> tuple[Millis, str]:
-    accepted_at, _, event_id = before.partition(".")
-    if not (accepted_at.isascii() and accepted_at.isdigit() and len(accepted_at) < 16 and event_id):
+def _place(before: str) -> tuple[int, ...]:
+    """As one stands in `_ORDER`."""
+    numbers = before.split(".")
+    if len(numbers) != len(_ORDER) or not all(map(_NUMBER.fullmatch, numbers)):
         raise InvalidQuery({"before": ["This is not where a list has ended: give the `next` of one."]})
-    return int(accepted_at), event_id
+    return tuple(map(int, numbers))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, func, or_, select
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.event import key_of
 from hookengine.domain.retry import HOUR
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK, HOOK_REVISION, LANE, PIPELINE
 from hookengine.store.records.values import inside
@@ -43,6 +44,34 @@ def seen_by(seen: Seen) -> list[Condition]:
 def id_at(instant: Millis) -> str:
     """The lowest id a delivery can have that is made then."""
     return f"dlv_{max(0, min(instant, (1 << 48) - 1)):012x}"
+
+
+def those_called(connection: Connection, reference: int | str) -> set[int]:
+    """The ids of the pipelines of this id or name; a number may be that of one that was deleted."""
+    if isinstance(reference, int):
+        return {reference}
+    number = (
+        {int(reference)} if reference.isascii() and reference.isdigit() and len(reference) < 19 else set()
+    )
+    return number | set(connection.scalars(pipelines_called([reference])))
+
+
+def event_keys(
+    connection: Connection, event_ids: Sequence[str], pipelines: Collection[int] | None = None
+) -> list[str]:
+    """The keys of events of these ids, on these pipelines or, None, on all that ever had one."""
+    if pipelines is not None:
+        return [key_of(pipeline_id, event_id) for pipeline_id in pipelines for event_id in event_ids]
+    return [key for event_id in event_ids for key in connection.scalars(_keys(event_id)) if key is not None]
+
+
+def _keys(event_id: str) -> Select[Any]:
+    """One look into the index for each pipeline: what is selected, no database turns into a join."""
+    first = select(func.min(ACTION.c.pipeline_id).label("id")).cte("had", recursive=True)
+    after = select(func.min(ACTION.c.pipeline_id)).where(ACTION.c.pipeline_id > first.c.id)
+    had = first.union_all(select(after.scalar_subquery()).where(first.c.id.is_not(None)))
+    key = cast(had.c.id, String).concat(f":{event_id}")
+    return select(select(EVENT.c.id).where(EVENT.c.id == key).scalar_subquery()).select_from(had)
 
 
 def pipelines_called(values: Sequence[str]) -> Any:
@@ -102,6 +131,10 @@ def _action(connection: Connection, values: Sequence[str]) -> Condition:
     return DELIVERY.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.action_seq.in_(actions)))
 
 
+def _event(connection: Connection, values: Sequence[str]) -> Condition:
+    return DELIVERY.c.event_id.in_(event_keys(connection, values))
+
+
 def _lane(connection: Connection, values: Sequence[str]) -> Condition:
     return DELIVERY.c.lane_id.in_(select(LANE.c.id).where(LANE.c.key.in_(values)))
 
@@ -146,7 +179,7 @@ _FIELDS: Final[Mapping[str, Callable[[Connection, Sequence[str]], Condition]]] =
     "sha": _sha,
     "code": _code,
     "outcome": _outcome,
-    "event": _in(DELIVERY.c.event_id),
+    "event": _event,
     "type": _in(EVENT.c.type),
     "action": _action,
     "replay_of": _in(DELIVERY.c.replay_of),

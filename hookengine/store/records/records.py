@@ -66,13 +66,15 @@ class Records:
         """Newest first; the `place` of each is where a list can go on."""
         return await self._ask(lambda connection: events.listed(connection, wanted, page, self._seen))
 
-    async def event(self, event_id: str) -> dict[str, Any]:
-        """With its data and the deliveries it owes. Raises NotFound."""
-        return await self._ask(lambda connection: events.one(connection, event_id, self._seen))
+    async def event(self, event_id: str, pipeline: int | str | None = None) -> dict[str, Any]:
+        """With its data and the deliveries it owes. Raises NotFound, and InvalidQuery where several pipelines have
+        an event of this id."""
+        return await self._ask(lambda connection: events.one(connection, event_id, pipeline, self._seen))
 
-    async def told(self, event_id: str) -> Told:
-        """The event as it was told, with those of its action before it. Raises NotFound."""
-        return await self._ask(lambda connection: events.told(connection, event_id, self._seen))
+    async def told(self, event_id: str, pipeline: int | str | None = None) -> Told:
+        """The event as it was told, with those of its action before it. Raises NotFound, and InvalidQuery where
+        several pipelines have an event of this id."""
+        return await self._ask(lambda connection: events.told(connection, event_id, pipeline, self._seen))
 
     async def commit(self, sha: str) -> dict[str, Any]:
         """What is told of a commit, by its hash or how that begins. Raises NotFound."""

@@ -227,8 +227,8 @@ def load_requests(connection: sqlite3.Connection, step: steps.LoadRequests) -> d
 def write(connection: sqlite3.Connection, step: steps.Write) -> None:
     many = connection.executemany
     many(
-        "INSERT INTO event (id, type, action_seq, digest, document, answer, accepted_at, occurred_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO event (id, type, action_seq, revision, digest, document, answer, accepted_at,"
+        " occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         step.events,
     )
     many("INSERT INTO request (id, document) VALUES (?, ?)", step.requests)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.event import Event
@@ -19,11 +19,12 @@ from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen,
 
 
 class Explains(Protocol):
-    async def stored(self, event_id: str) -> dict[str, Any]: ...
+    async def stored(self, event_id: str, pipeline_id: int) -> dict[str, Any]: ...
 
     async def unsent(self, event: Event) -> dict[str, Any]: ...
 
 
+OfPipeline = Annotated[Text, Query(description="Its pipeline, by id or name: ids are each pipeline's own")]
 Check = Callable[[Request, Event], None]
 """Raises InvalidEvent for a pipeline that is not the caller's."""
 
@@ -77,19 +78,22 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         operation_id="explain_event",
         responses={200: json_answer("Each hook", examples.EXPLAINED), **failures(404, 422)},
     )
-    async def explain_event(request: Request, event_id: Identity) -> dict[str, Any]:
+    async def explain_event(
+        request: Request, event_id: Identity, pipeline: OfPipeline = None
+    ) -> dict[str, Any]:
         """Each hook as it is now, whether it matches, and if not the first thing that keeps it from it."""
-        await seen(request).told(event_id)
-        return await explainer.stored(event_id)
+        told = await seen(request).told(event_id, pipeline)
+        return await explainer.stored(event_id, told.pipeline_id)
 
     @router.get(
         "/{event_id:path}",
         operation_id="get_event",
         responses={200: json_answer("The event", examples.EVENT), **failures(404, 422)},
     )
-    async def get_event(request: Request, event_id: Identity) -> dict[str, Any]:
-        """With its data, secrets taken out, and the deliveries it owes."""
-        return await seen(request).event(event_id)
+    async def get_event(request: Request, event_id: Identity, pipeline: OfPipeline = None) -> dict[str, Any]:
+        """With its data, secrets taken out, and the deliveries it owes. 422 where several pipelines have an event
+        of this id and none is named."""
+        return await seen(request).event(event_id, pipeline)
 
     return router
 

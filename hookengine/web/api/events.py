@@ -10,9 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hookengine.domain.event import Event
-from hookengine.domain.event_list import at_index, parse_all
-from hookengine.errors import HookEngineError, InvalidEvent
-from hookengine.sources.report import is_of_a_source
+from hookengine.domain.event_list import parse_all
+from hookengine.errors import HookEngineError
 from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import json_body
 from hookengine.web.callers import Pipelines, caller_of, check_events
@@ -24,7 +23,10 @@ EVENT_SCHEMA: Final[dict[str, Any]] = {
     "description": "What happened to an action. What else it says is context for templates.",
     "required": ["type", "action"],
     "properties": {
-        "id": {"type": "string", "description": "Made if absent; the same again changes nothing"},
+        "id": {
+            "type": "string",
+            "description": "Made if absent; each pipeline's own; again it changes nothing",
+        },
         "type": {"type": "string", "examples": ["action.started"]},
         "occurred_at": {"type": "string", "description": "RFC 3339"},
         "action": {
@@ -74,27 +76,12 @@ def events_route(intake: Accepts, pipelines: Pipelines) -> Route:
         try:
             events = parse_all(document if isinstance(document, list) else [document])
             check_events(caller_of(request), events, pipelines)
-            if caller_of(request).is_bound:
-                _check_ids(events)
             answers = await intake.accept(events)
             return _accepted(answers if isinstance(document, list) else answers[0])
         except HookEngineError as error:
             return told(error)
 
     return Route(PATH, accept, methods=["POST"], name="accept_events")
-
-
-def _check_ids(events: list[Event]) -> None:
-    """Ids are of all pipelines together, and what is told first counts: nobody tells before a source does what it
-    will say of another pipeline. Raises InvalidEvent."""
-    wrong: dict[str, list[str]] = {}
-    for index, event in enumerate(events):
-        if is_of_a_source(event.id):
-            wrong.update(
-                at_index({"id": ["Ids that begin like this are those of sources."]}, index, len(events))
-            )
-    if wrong:
-        raise InvalidEvent(wrong)
 
 
 def _accepted(answer: Any) -> Response:

@@ -11,13 +11,13 @@ from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
 from hookengine.engine.preview import Preview
 from hookengine.engine.trials import EVENT, EVENT_ID, IGNORE, SAMPLE, Trials
-from hookengine.errors import InvalidDefinition, NotFound
+from hookengine.errors import InvalidDefinition
 from hookengine.web.api import devopness_examples as examples
 from hookengine.web.api.answers import failures, json_answer, json_body
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import CREATE, HOOK_SCHEMA, pipeline_named
-from hookengine.web.callers import check_events
+from hookengine.web.callers import check_events, pipelines_of
 
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.HOOK_ID])]
 
@@ -135,9 +135,7 @@ class _Rendering:
             raise InvalidDefinition({IGNORE: ["Must be true or false."]})
         if said.get(EVENT) is not None:
             check_events(editor.caller, [Event.parse(said[EVENT])], editor.desk.known)
-        occasion = await self._trials.occasion(hook, said)
-        if not editor.caller.covers(occasion.pipeline):
-            raise NotFound("event", said.get(EVENT_ID, "of another pipeline"))
+        occasion = await self._trials.occasion(hook, said, pipelines_of(editor.caller, editor.desk.known))
         return self._trials.preview(hook, occasion, ignore_conditions=ignore)
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
+from hookengine.domain.event import id_in
 from tests.faults.history import Rows
 
 TABLES = ("event", "delivery", "attempt", "lane", "action", "hook", "gate")
@@ -40,7 +41,12 @@ class SqliteFile:
 
 
 def tables(database: Database) -> Rows:
-    return Rows(**{name: database.rows(f"SELECT * FROM {name}") for name in TABLES})
+    """With the ids of events as they were told."""
+    rows = Rows(**{name: database.rows(f"SELECT * FROM {name}") for name in TABLES})
+    for table, column in ((rows.event, "id"), (rows.delivery, "event_id")):
+        for row in table:
+            row[column] = id_in(row[column])
+    return rows
 
 
 def is_quiet(database: Database) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from hookengine.domain.event import id_in, key_of
 from tests.faults.history import Emitted, Fate, History, Ledger, Limits, Received, check, summarise
 from tests.faults.stage import script
 from tests.faults.stage.database import Database, SqliteFile, is_quiet, tables
@@ -103,7 +104,7 @@ class Stage:
 
     def received(self, event_id: str) -> list[Received]:
         """All requests about an event, repairs included."""
-        rows = self.rows("SELECT id FROM delivery WHERE event_id = :event_id", event_id=event_id)
+        rows = self.rows("SELECT id FROM delivery WHERE event_id = :key", key=key_of(1, event_id))
         ids = {row["id"] for row in rows}
         return [one for one in self.target.received if one.delivery in ids]
 
@@ -113,7 +114,7 @@ class Stage:
     def statuses(self) -> dict[str, str]:
         """The status of each event's delivery; of repairs, and of several hooks, that of the last."""
         rows = self.rows("SELECT event_id, status FROM delivery ORDER BY accepted_at, id")
-        return {row["event_id"]: row["status"] for row in rows}
+        return {id_in(row["event_id"]): row["status"] for row in rows}
 
     def wait_until(self, holds: Callable[[], bool], wanted: str, seconds: float = PATIENCE) -> None:
         """Asked again whenever a node says something."""

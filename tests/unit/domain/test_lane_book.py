@@ -777,7 +777,7 @@ def test_a_repair_begins_a_life_of_its_own(latest: OneLane) -> None:
 
     assert repair == make_delivery(
         repair.id,
-        event_id=shown.event_id,
+        event_key=shown.event_key,
         request_id=shown.request_id,
         digest=shown.digest,
         seq=shown.seq,

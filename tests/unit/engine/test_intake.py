@@ -141,7 +141,7 @@ async def test_another_body_under_the_same_id_is_refused_with_all_that_came_alon
     with pytest.raises(EventConflict):
         await stage.accept(started("evt_2"), started("evt_1", branch="other"))
 
-    assert (await stage.store.remember(["evt_2"], [])).events == {}
+    assert (await stage.store.remember(["1:evt_2"], [])).events == {}
 
 
 async def test_secrets_are_sealed_beside_and_not_part_of_the_event(stage: Stage) -> None:

@@ -39,7 +39,7 @@ PLANS = {
     "sqlite": ("EXPLAIN QUERY PLAN ", re.compile(r"SCAN (\w+)")),
     "postgresql": ("EXPLAIN ", re.compile(r"Seq Scan on (\w+)")),
 }
-COUNTED = {"queued", "retrying", "CONSTANT"}
+COUNTED = {"queued", "retrying", "CONSTANT", "had"}
 """What SQLite calls rows found already."""
 
 
@@ -87,7 +87,7 @@ DONE = {
     ),
     "action": lambda connection: missing(lambda: actions_read.one(connection, "1", None)),
     "events": lambda connection: events.listed(connection, events.WantedEvents(since=NOW), Page()),
-    "event": lambda connection: missing(lambda: events.told(connection, "evt_1")),
+    "event": lambda connection: missing(lambda: events.told(connection, "evt_1", None)),
     "commit": lambda connection: missing(lambda: commits.one(connection, "6dcb09b5")),
     "lanes": lambda connection: lanes.described(connection, LANE.c.id.in_([1, 2])),
     "deployments": lambda connection: deployments.around(

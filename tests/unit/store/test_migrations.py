@@ -26,8 +26,14 @@ POSTGRES_SCHEMA = """
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT 'sequence ' || seqrelid::regclass, seqtypid::regtype::text FROM pg_sequence
 """
-ALLOWED: dict[tuple[str, str], object] = {("delivery", "status"): "delivered"}
+ALLOWED: dict[tuple[str, str], object] = {
+    ("delivery", "status"): "delivered",
+    ("delivery", "event_id"): "id",
+}
 """Values for columns that do not take just any."""
+
+CHANGED = {("event", "id"): "7:id", ("delivery", "event_id"): "7:id"}
+"""Values that a migration means to change: ids of events are each pipeline's own."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -116,10 +122,29 @@ def test_an_upgrade_leaves_the_rows_that_are_there(url: str) -> None:
     assert len(written) == 11
     for table, row in written.items():
         (kept,) = found[table]
-        assert {name: value for name, value in row.items() if name in kept} == {
+        assert {name: CHANGED.get((table, name), value) for name, value in row.items() if name in kept} == {
             name: value for name, value in kept.items() if name in row
         }
     connected(url, _read_as_this_version_does)
+
+
+def test_events_of_one_action_are_put_in_the_order_of_their_times(url: str) -> None:
+    upgrade(url, "0006")
+    told = {"evt_b": 17, "evt_a": 18, "evt_c": 18}
+    event = "INSERT INTO event (id, type, action_seq, digest, document, answer, accepted_at)"
+
+    def fill(connection: Connection) -> None:
+        for event_id, at in told.items():
+            values = "VALUES (:id, 'action.started', 1, '', '{}', '{}', :at)"
+            connection.execute(text(f"{event} {values}"), {"id": event_id, "at": at})
+
+    connected(url, fill, writes=True)
+
+    upgrade(url)
+
+    query = text("SELECT revision, id FROM event ORDER BY revision")
+    rows = connected(url, lambda connection: [tuple(row) for row in connection.execute(query)])
+    assert rows == [(1, "0:evt_b"), (2, "0:evt_a"), (3, "0:evt_c")]
 
 
 def test_what_a_downgrade_undoes_can_be_done_again(url: str) -> None:
