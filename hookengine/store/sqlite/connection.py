@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,10 +42,13 @@ class SharedConnection(sqlite3.Connection):
             raise
 
 
-def connect(path: Path) -> SharedConnection:
-    """Transactions are begun by hand: a transaction that reads before it writes cannot be made to wait."""
+def connect(path: Path, timeout: float = BUSY_TIMEOUT) -> SharedConnection:
+    """Transactions are begun by hand: a transaction that reads before it writes cannot be made to wait.
+
+    `timeout`: how many seconds a statement waits for another process.
+    """
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False, factory=SharedConnection
+        path, isolation_level=None, timeout=timeout, check_same_thread=False, factory=SharedConnection
     )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -52,6 +56,16 @@ def connect(path: Path) -> SharedConnection:
     connection.execute("PRAGMA temp_store = MEMORY")  # savepoints keep their undo pages there
     connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
     return connection
+
+
+@contextmanager
+def patient(connection: sqlite3.Connection) -> Iterator[None]:
+    """A connection that else waits for nobody waits for other processes here."""
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA busy_timeout = 0")
 
 
 def empty_log(connection: SharedConnection) -> None:

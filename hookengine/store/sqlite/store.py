@@ -1,10 +1,11 @@
-"""The store of one process: one thread that writes, two that read, one file."""
+"""The store of one process: one connection that writes, three that read, one file."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,7 @@ from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import CommitListener
 from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import questions
-from hookengine.store.sqlite.connection import connect, empty_log
+from hookengine.store.sqlite.connection import SharedConnection, connect, empty_log
 from hookengine.store.sqlite.reader import Reader
 from hookengine.store.sqlite.writer import GroupWriter
 from hookengine.store.standing import Changes, Standing
@@ -86,6 +87,7 @@ class SqliteStore:
         self.path = path
         self._lock = lock
         self._writer = GroupWriter(lambda: connect(path))
+        self._here: SharedConnection | None = None
         self._reader = Reader(lambda: connect(path), "hookengine-reader")
         self._aside = Reader(lambda: connect(path), "hookengine-aside")
 
@@ -106,10 +108,12 @@ class SqliteStore:
         await self._writer.close()
         await self._reader.close()
         await self._aside.close()
+        if self._here is not None:
+            self._here.close()
         self._lock.close()
 
     def on_commit(self, listener: CommitListener) -> None:
-        """It is told of every transaction, from the writer's thread."""
+        """It is told of every transaction."""
         self._writer.on_commit = listener
 
     async def writable(self) -> None:
@@ -117,7 +121,7 @@ class SqliteStore:
         await asyncio.get_running_loop().run_in_executor(None, _find_room, self.path)
 
     async def remember(self, events: Sequence[str], actions: Sequence[ActionKey]) -> Remembered:
-        return await self._reader.ask(lambda connection: questions.remember(connection, events, actions))
+        return await self._read_here(lambda connection: questions.remember(connection, events, actions))
 
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
         return await self._write(lambda connection: actions.new_action(connection, pipeline_id, now))
@@ -159,13 +163,13 @@ class SqliteStore:
         await self._write(lambda connection: replays.switch(connection, replay_id, state, now))
 
     async def next_due(self, now: Millis) -> Millis | None:
-        return await self._reader.ask(lambda connection: questions.next_due(connection, now))
+        return await self._read_here(lambda connection: questions.next_due(connection, now))
 
     async def expire_leases(self, now: Millis) -> int:
         return await self._write(lambda connection: upkeep.expire_leases(connection, now))
 
     async def sealed(self, pipeline_id: int, path: str) -> str | None:
-        return await self._reader.ask(lambda connection: questions.sealed(connection, pipeline_id, path))
+        return await self._read_here(lambda connection: questions.sealed(connection, pipeline_id, path))
 
     async def keep_secret(self, secret: StoredSecret, sealed: str) -> None:
         await self._write(lambda connection: secrets.keep(connection, secret, sealed))
@@ -246,6 +250,15 @@ class SqliteStore:
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         return await self._writer.run(lambda shared: shared.lend(work))
+
+    async def _read_here(self, question: Callable[[SharedConnection], T]) -> T:
+        """In the loop: what is found by its key is found sooner than a thread would wake."""
+        try:
+            if self._here is None:
+                self._here = connect(self.path, timeout=0)
+            return question(self._here)
+        except sqlite3.Error:  # the reader can wait for what is in the way
+            return await self._reader.ask(question)
 
     async def _read(self, question: Callable[[Connection], T]) -> T:
         return await self._reader.ask(lambda shared: shared.lend(question))

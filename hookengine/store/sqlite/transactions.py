@@ -1,11 +1,11 @@
-"""Running a group of calls as one transaction, and alone each one that a shared transaction fails with."""
+"""A group of calls as one transaction: decided, then committed; and alone each one that fails the others."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hookengine.domain.retry import HOUR
@@ -18,53 +18,79 @@ from hookengine.store.calls import Claimed
 from hookengine.store.sqlite.rows import STEPS
 
 
-def run_group(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[Any]:
-    """A result or an exception for each call. Raises sqlite3.Error or StoreError when the database itself fails."""
-    claimed: list[int] = []
-    try:
-        return _transaction(connection, asks, claimed)
-    except (sqlite3.OperationalError, StoreError):
-        raise  # disk full, locked: none of them would do better alone
-    except Exception as error:  # noqa: BLE001  one call's mistake must not fail its neighbours
-        if len(asks) == 1:
-            return [_alone(connection, asks[0], error, claimed)]
-    return [result for ask in asks for result in run_group(connection, [ask])]
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Written, but not committed: a result or an exception for each call."""
+
+    asks: Sequence[Ask]
+    desk: Desk
+    results: list[Any]
 
 
-def _transaction(connection: sqlite3.Connection, asks: Sequence[Ask], claimed: list[int]) -> list[Any]:
-    """If this raises, `claimed` holds the lanes that were looked at."""
-    now = max(ask.now for ask in asks)
-    desk = Desk(now, asks[0].terms)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+def decide(
+    connection: sqlite3.Connection, asks: Sequence[Ask], looked_at: list[int] | None = None
+) -> Decided:
+    """Begins a transaction, and leaves it open. If this raises, it is undone, and `looked_at` has its lanes."""
+    desk = Desk(max(ask.now for ask in asks), asks[0].terms)
+    with _undoing(connection, desk, looked_at):
+        connection.execute("BEGIN IMMEDIATE")
         conversation = converse(asks, desk)
         try:
             step = next(conversation)
             while True:
                 step = conversation.send(STEPS[type(step)](connection, step))
         except StopIteration as ended:
-            results: list[Any] = ended.value
-        before_commit(asks, desk)
+            return Decided(asks, desk, ended.value)
+
+
+def commit(connection: sqlite3.Connection, decided: Decided) -> None:
+    """If this raises, it is undone, unless what raised came after the commit."""
+    with _undoing(connection, decided.desk):
+        before_commit(decided.asks, decided.desk)
         connection.execute("COMMIT")
-        after_commit(asks, desk)
+        after_commit(decided.asks, decided.desk)
+
+
+def run_group(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[Any]:
+    """A result or an exception for each call. Raises sqlite3.Error or StoreError when the database itself fails."""
+    looked_at: list[int] = []
+    try:
+        decided = decide(connection, asks, looked_at)
+        commit(connection, decided)
+    except (sqlite3.OperationalError, StoreError):
+        raise  # disk full, locked: none of them would do better alone
+    except Exception as error:  # noqa: BLE001  one call's mistake must not fail its neighbours
+        if len(asks) == 1:
+            return [_alone(connection, asks[0], error, looked_at)]
+    else:
+        return decided.results
+    return [result for ask in asks for result in run_group(connection, [ask])]
+
+
+@contextmanager
+def _undoing(
+    connection: sqlite3.Connection, desk: Desk, looked_at: list[int] | None = None
+) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
-        claimed += desk.pages
+        if looked_at is not None:
+            looked_at += desk.pages
         desk.give_back()
         if connection.in_transaction:
             with suppress(sqlite3.Error):  # the first error counts
                 connection.execute("ROLLBACK")
         raise
-    return results
 
 
-def _alone(connection: sqlite3.Connection, ask: Ask, error: Exception, claimed: Sequence[int]) -> Any:
+def _alone(connection: sqlite3.Connection, ask: Ask, error: Exception, looked_at: Sequence[int]) -> Any:
     """A claim goes on with the lanes that can be claimed; any other call is told what went wrong."""
     if not isinstance(ask, Claim):
         return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
     if not ask.alone:
         return run_group(connection, [replace(ask, alone=True)])[0]
-    if not claimed:
+    if not looked_at:
         return error
-    (lane_id,) = claimed
+    (lane_id,) = looked_at
     connection.execute("UPDATE lane SET waits_for = NULL, due_at = ? WHERE id = ?", (ask.now + HOUR, lane_id))
     return Claimed(stuck=(lane_id,), more=True)

@@ -1,73 +1,75 @@
-"""Group commit: calls that arrive while a commit runs share the next one."""
+"""Group commit: calls that come while the loop is busy, or while a commit runs, share the next one."""
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
 from hookengine.store.contract import CommitListener
-from hookengine.store.sqlite.connection import SharedConnection
-from hookengine.store.sqlite.telling import tell
-from hookengine.store.sqlite.transactions import run_group
+from hookengine.store.sqlite.connection import SharedConnection, patient
+from hookengine.store.sqlite.transactions import Decided, commit, decide, run_group
 
 T = TypeVar("T")
 Work = Callable[[SharedConnection], Any]
 Result = Any
 """What came of a call; an exception is raised where it was called."""
 
-LARGEST_GROUP = 256
+LARGEST_GROUP: Final = 128
+CALM: Final = 2  # turns of the loop in which nobody asked for anything
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     work: Ask | Work
     future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
 
 
 class GroupWriter:
-    """One thread with the one connection that writes.
+    """The one connection that writes. To be used in the loop that opened it.
 
-    The thread never lingers for more: it takes what is there. Calls next to each other share a transaction;
-    other work has one of its own. Nothing that goes wrong ends the thread: a connection whose transaction
-    cannot be undone is given up for a new one.
+    Calls are decided in the loop: between threads that both want the interpreter, each statement would wait
+    for its turn. A commit waits for the disk, so it has a thread, as has all that may take long or wait for
+    others. Nothing lingers by the clock: a group is what there is once the loop has nothing else to do.
+    Calls next to each other share a transaction; other work has one of its own. Nothing that goes wrong ends
+    the writer: a connection whose transaction cannot be undone is given up for a new one.
     """
 
     def __init__(self, connect: Callable[[], SharedConnection]) -> None:
         self.on_commit: CommitListener = lambda seconds, calls: None
         self._connect = connect
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hookengine-writer")
         self._connection: SharedConnection | None = None
-        self._left: _Task | None = None
-        self._ended = False
+        self._waiting: deque[_Task] = deque()
+        self._serving: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = ""
 
     async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        opened = loop.create_future()
-        self._thread = threading.Thread(target=self._live, args=(loop, opened), name="hookengine-writer")
-        self._thread.start()
+        self._loop = asyncio.get_running_loop()
         try:
-            await opened
-        except BaseException:
-            self._tasks.put(None)  # nobody will close it
-            raise
+            await self._aside(self._connected)
+        except BaseException as error:
+            self._end("the store's writer has stopped")
+            raise _translated(error) from error
 
     async def close(self) -> None:
         """What was asked before is still written."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._tasks.put(None)
-            await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        if self._closed:
+            return
+        self._closed = "the store is closed"
+        if self._serving is not None:
+            await asyncio.shield(self._serving)
+        self._end(self._closed)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
     async def ask(self, ask: Ask) -> Any:
         """What came of the call, once it is durable. A caller that is cancelled does not stop it."""
@@ -79,29 +81,72 @@ class GroupWriter:
         return result
 
     async def _do(self, work: Ask | Work) -> Any:
-        if self._thread is None:
-            raise StoreError("the store is closed")
+        if self._closed:
+            raise StoreError(self._closed)
         loop = asyncio.get_running_loop()
-        task = _Task(work, loop.create_future(), loop)
-        self._tasks.put(task)
-        if self._ended:  # the thread has looked for the last time
-            task.future.cancel()
-            raise StoreError("the store's writer has stopped; start the process again")
+        if loop is not self._loop:
+            raise StoreError("the store was opened in another event loop: call it there")
+        task = _Task(work, loop.create_future())
+        self._waiting.append(task)
+        if self._serving is None:
+            self._serving = loop.create_task(self._serve(), name="hookengine-writer")
         return await task.future
 
-    def _live(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
+    async def _serve(self) -> None:
         try:
-            self._connected()
-        except BaseException as error:  # noqa: BLE001  whatever it is, who opens is waiting
-            self._ended = True
-            tell([(opened, _translated(error))], loop)
-            return
-        tell([(opened, None)], loop)
-        try:
-            while (group := self._next_group()) is not None:
-                self._write(group)
+            while self._waiting:
+                await self._calm()
+                await self._write(self._next_group())
         finally:
-            self._end()
+            self._serving = None
+            while self._waiting:
+                self._waiting.popleft().future.set_exception(StoreError("the store's writer has stopped"))
+
+    async def _calm(self) -> None:
+        """Until nothing that the loop is at leads to another call."""
+        seen = turns = 0
+        while turns < CALM and len(self._waiting) < LARGEST_GROUP:
+            turns = turns + 1 if len(self._waiting) == seen else 0
+            seen = len(self._waiting)
+            await asyncio.sleep(0)
+
+    def _next_group(self) -> list[_Task]:
+        """What is there, up to the first work that wants a transaction of its own."""
+        group = [self._waiting.popleft()]
+        if not callable(group[0].work):
+            while self._waiting and len(group) < LARGEST_GROUP and not callable(self._waiting[0].work):
+                group.append(self._waiting.popleft())
+        return group
+
+    async def _write(self, group: Sequence[_Task]) -> None:
+        started = time.perf_counter()
+        try:
+            results = await self._results([task.work for task in group])
+        except asyncio.CancelledError:
+            self._waiting.extendleft(reversed(group))
+            raise
+        except BaseException as error:  # noqa: BLE001  its callers are told, the writer goes on
+            failure = StoreError(f"SQLite: {error}" if isinstance(error, sqlite3.Error) else repr(error))
+            failure.__cause__ = error
+            results = [failure] * len(group)
+        self.on_commit(time.perf_counter() - started, len(group))
+        for task, result in zip(group, results, strict=True):
+            _settle(task.future, result)
+
+    async def _results(self, works: Sequence[Ask | Work]) -> Sequence[Result]:
+        first = works[0]
+        if callable(first):
+            return [await self._aside(lambda: _run(self._connected(), first))]
+        asks: Sequence[Ask] = works  # type: ignore[assignment]
+        connection = self._connection
+        decided = None if connection is None or connection.in_transaction else _at_once(connection, asks)
+        if connection is None or decided is None:
+            return await self._aside(lambda: _patiently(self._connected(), asks))
+        await self._aside(lambda: commit(connection, decided))
+        return decided.results
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _connected(self) -> SharedConnection:
         if self._connection is not None and self._connection.in_transaction:
@@ -109,72 +154,55 @@ class GroupWriter:
             broken.close()
         if self._connection is None:
             self._connection = self._connect()
+            self._connection.execute("PRAGMA busy_timeout = 0")  # the loop does not wait for other processes
         return self._connection
 
-    def _write(self, group: Sequence[_Task]) -> None:
-        started = time.perf_counter()
-        try:
-            results = _results(self._connected(), [task.work for task in group])
-        except BaseException as error:  # noqa: BLE001  its callers are told, the thread goes on
-            failure = StoreError(f"SQLite: {error}" if isinstance(error, sqlite3.Error) else repr(error))
-            failure.__cause__ = error
-            results = [failure] * len(group)
-        self.on_commit(time.perf_counter() - started, len(group))
-        told = [(task.future, result) for task, result in zip(group, results, strict=True)]
-        tell(told, group[0].loop)
+    def _end(self, because: str) -> None:
+        """The connection is closed, and the thread ends, after what it is at."""
+        self._closed = because
+        self._thread.submit(self._disconnect)
+        self._thread.shutdown(wait=False)
 
-    def _end(self) -> None:
-        self._ended = True
-        with suppress(queue.Empty):
-            while True:
-                task = self._tasks.get_nowait()
-                if task is not None:
-                    tell([(task.future, StoreError("the store's writer has stopped"))], task.loop)
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
 
-    def _next_group(self) -> list[_Task] | None:
-        """What is there, up to the first work that wants a transaction of its own."""
-        first = self._left or self._tasks.get()
-        self._left = None
-        if first is None:
-            return None
-        group = [first]
-        while callable(first.work) is False and len(group) < LARGEST_GROUP:
-            try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                break
-            if task is None:
-                self._tasks.put(None)
-                break
-            if callable(task.work):
-                self._left = task
-                break
-            group.append(task)
-        return group
+
+def _at_once(connection: SharedConnection, asks: Sequence[Ask]) -> Decided | None:
+    """None if anything is in the way: that is met again in the thread, which may take its time."""
+    with suppress(Exception):
+        return decide(connection, asks)
+    return None
 
 
-def _results(connection: SharedConnection, works: Sequence[Ask | Work]) -> list[Result]:
-    first = works[0]
-    if callable(first):
-        return [_run(connection, first)]
-    return run_group(connection, works)  # type: ignore[arg-type]
+def _patiently(connection: SharedConnection, asks: Sequence[Ask]) -> list[Result]:
+    with patient(connection):
+        return run_group(connection, asks)
 
 
 def _run(connection: SharedConnection, work: Work) -> Result:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    except BaseException as error:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error counts
-                connection.execute("ROLLBACK")
-        if isinstance(error, Exception):
-            return _translated(error)
-        raise
-    return result
+    with patient(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):  # the first error counts
+                    connection.execute("ROLLBACK")
+            if isinstance(error, Exception):
+                return _translated(error)
+            raise
+        return result
+
+
+def _settle(future: asyncio.Future[Any], result: Result) -> None:
+    if future.done():
+        return  # its caller was cancelled meanwhile
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _translated(error: BaseException) -> BaseException:

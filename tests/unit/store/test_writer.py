@@ -184,6 +184,44 @@ async def test_calls_next_to_each_other_share_a_transaction(calls: GroupWriter) 
     assert results[2] == "work"
 
 
+async def test_calls_that_follow_from_one_another_share_a_transaction(calls: GroupWriter) -> None:
+    """Each is made a turn of the loop after the one before, as by tasks that wake one another."""
+    sizes: list[int] = []
+    calls.on_commit = lambda seconds, shared: sizes.append(shared)
+
+    async with asyncio.TaskGroup() as group:
+        for name in "abcdefgh":
+            group.create_task(calls.ask(_accept(name)))
+            await asyncio.sleep(0)
+
+    assert sizes == [8]
+
+
+async def test_only_the_thread_waits_for_another_process(database: Path) -> None:
+    began: list[tuple[bool, int]] = []
+
+    class Watched(SharedConnection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if sql == "BEGIN IMMEDIATE":
+                patience = super().execute("PRAGMA busy_timeout").fetchone()[0]
+                began.append((threading.current_thread() is threading.main_thread(), patience))
+                in_the_way.execute("ROLLBACK") if len(began) == 2 else None
+            return super().execute(sql, *arguments)
+
+    in_the_way = connect(database)
+    writer = GroupWriter(
+        lambda: sqlite3.connect(database, factory=Watched, isolation_level=None, check_same_thread=False)
+    )
+    await writer.open()
+    in_the_way.execute("BEGIN IMMEDIATE")
+    accepted = (await writer.ask(_accept("a"))).accepted
+    await writer.close()
+    in_the_way.close()
+
+    assert began == [(True, 0), (False, 5000)]
+    assert accepted[0].fresh
+
+
 async def test_a_call_that_makes_a_mistake_fails_alone_and_keeps_no_seat(
     calls: GroupWriter, database: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The writer's thread outlives what goes wrong, and nobody waits for one that has ended."""
+"""The writer outlives what goes wrong, and nobody waits for one that has ended."""
 
 from __future__ import annotations
 
@@ -90,24 +90,9 @@ async def test_nothing_that_work_raises_ends_the_writer(writer: GroupWriter, err
     assert await writer.run(_note) == 1
 
 
-async def test_a_caller_whose_loop_is_closed_does_not_end_the_writer(writer: GroupWriter) -> None:
-    entered, closed = threading.Event(), threading.Event()
-
-    def work(connection: sqlite3.Connection) -> None:
-        entered.set()
-        closed.wait(10)
-
-    def ask_and_leave() -> None:
-        loop = asyncio.new_event_loop()
-        asking = loop.create_task(writer.run(work))
-        loop.run_until_complete(asyncio.sleep(0))
-        entered.wait(10)
-        asking.cancel()
-        loop.run_until_complete(asyncio.gather(asking, return_exceptions=True))
-        loop.close()
-        closed.set()
-
-    await asyncio.to_thread(ask_and_leave)
+async def test_a_call_from_another_loop_is_refused(writer: GroupWriter) -> None:
+    with pytest.raises(StoreError, match="another event loop"):
+        await asyncio.to_thread(asyncio.run, writer.run(_note))
 
     assert await writer.run(_note) == 1
 
@@ -136,7 +121,7 @@ async def test_opening_that_is_cancelled_leaves_no_thread(tmp_path: Path) -> Non
     before = set(threading.enumerate())
     opening = asyncio.ensure_future(writer.open())
     await held.begun()
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "hookengine-writer"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "hookengine-writer_0"]
 
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -162,9 +147,7 @@ async def test_a_writer_that_could_not_be_opened_lets_nobody_wait() -> None:
         await writer.run(_note)
 
 
-async def test_what_is_asked_of_a_thread_that_ends_is_told_so(
-    writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_waits_for_a_writer_that_is_stopped_is_told_so(writer: GroupWriter) -> None:
     entered, go = threading.Event(), threading.Event()
 
     def gate(connection: sqlite3.Connection) -> None:
@@ -175,11 +158,10 @@ async def test_what_is_asked_of_a_thread_that_ends_is_told_so(
     await asyncio.to_thread(entered.wait, 10)
     asked = asyncio.ensure_future(writer.run(_note))
     await asyncio.sleep(0)
-    monkeypatch.setattr(GroupWriter, "_next_group", lambda _: None)
+    (serving,) = [task for task in asyncio.all_tasks() if task.get_name() == "hookengine-writer"]
+    serving.cancel()
+    told = await asyncio.gather(held, asked, return_exceptions=True)
     go.set()
-    await held
 
-    with pytest.raises(StoreError, match="stopped"):
-        await asked
-    with pytest.raises(StoreError, match="stopped"):
-        await writer.run(_note)
+    assert [str(error) for error in told] == ["the store's writer has stopped"] * 2
+    assert await writer.run(_note) == 1
