@@ -34,9 +34,8 @@ from hookengine.web.api.editor import Editor
 from hookengine.web.app import Doors, create_web
 
 GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
-ROUND_EVERY = (
-    60.0  # seconds after which a loop that is well has gone round again, whether something is due or not
-)
+ROUND_EVERY = 1.0
+"""Seconds after which a loop that is well has gone round again, and has seen what commands wrote beside it."""
 
 
 class HookEngine:
@@ -85,6 +84,23 @@ class HookEngine:
             if deliver:
                 await stack.enter_async_context(engine._delivering(clock))
             yield engine
+
+    @classmethod
+    @asynccontextmanager
+    async def beside(
+        cls, settings: Settings, *, environ: Mapping[str, str] | None = None
+    ) -> AsyncIterator[HookEngine]:
+        """For a command, in the database of nodes, whether one runs or not: nothing is delivered or applied here, and
+        nodes notice within a second what was written. Whoever may open the database may do everything.
+
+        Raises ConfigError, StoreError, and StoreBusy if a node runs that knows older tables only.
+        """
+        chosen = os.environ if environ is None else environ
+        everybody = settings.model_copy(update={"auth": settings.auth.model_copy(update={"enabled": False})})
+        signals = Signals()
+        async with contextlib.AsyncExitStack() as stack:
+            parts = await assemble(everybody, None, SystemClock(), signals, stack, chosen, beside=True)
+            yield cls(parts, signals, everybody, chosen)
 
     async def accept(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """What was accepted and which hooks matched, once it is durable. Raises InvalidEvent, EventConflict."""

@@ -101,9 +101,12 @@ async def assemble(
     signals: Signals,
     stack: AsyncExitStack,
     environ: Mapping[str, str],
+    *,
+    beside: bool = False,
 ) -> Parts:
-    """Closed with the stack. The manifest is applied; without one, what is defined already counts."""
-    memory = await open_memory(settings, stack)
+    """Closed with the stack. The manifest is applied; without one, what is defined already counts. With `beside` the
+    database may be another process's, and files to apply come from where it is."""
+    memory = await open_memory(settings, stack, own=not beside)
     store = memory.store
     seal = seal_of(settings)
     shelf = Shelf(seal, store.sealed_secret)
@@ -168,10 +171,10 @@ async def assemble(
         upkeep=Upkeep(store, signals, clock, _retention(settings), settings.delivery.settle),
         watchdog=Watchdog(store, intake, signals, clock, settings.watchdog.after),
         reloader=reloader,
-        applier=Applier(store, reloader, settings, environ, clock),
+        applier=Applier(store, reloader, settings, environ, clock, at_home=beside),
         shared=memory.shared,
         vault=vault,
-        secrets=SecretDesk(store, seal, reloader, clock),
+        secrets=SecretDesk(store, seal, reloader, clock, _elsewhere(settings)),
         token_ring=token_ring,
         tokens=TokenDesk(store, reloader, clock),
         definitions=DefinitionDesk(store, catalogue, reloader, seal, clock),
@@ -270,6 +273,11 @@ def _setups(settings: Settings) -> dict[str, Setup]:
     return {
         name: Setup(**said.model_dump(exclude={"enabled"})) for name, said in settings.sources if said.enabled
     }
+
+
+def _elsewhere(settings: Settings) -> frozenset[str]:
+    """Secrets that are not kept in the database."""
+    return frozenset(name for name, source in settings.secrets.named.items() if not source.stored)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -25,8 +25,8 @@ class Memory:
     shared: bool
 
 
-async def open_memory(settings: Settings, stack: AsyncExitStack) -> Memory:
-    """Closed with the stack. Raises StoreBusy, StoreError."""
+async def open_memory(settings: Settings, stack: AsyncExitStack, *, own: bool = True) -> Memory:
+    """Closed with the stack. Without `own` a SQLite file may be another process's. Raises StoreBusy, StoreError."""
     url = settings.database
     store: Store
     if is_postgres(url):
@@ -37,7 +37,7 @@ async def open_memory(settings: Settings, stack: AsyncExitStack) -> Memory:
         records = Records(postgres_engine(url, hide_parameters=True))
     else:
         path = database_path(settings)
-        store = await SqliteStore.open(path)
+        store = await SqliteStore.open(path, own=own)
         records = Records.of_sqlite(path)
     stack.push_async_callback(store.close)
     stack.push_async_callback(records.close)

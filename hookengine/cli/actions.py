@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hookengine.cli import showing
-from hookengine.cli.options import asks_the_api, output_option
+from hookengine.cli.asking import asks_the_api
+from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
 
 if TYPE_CHECKING:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hookengine.cli import showing
+from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import NO, AnswerIsNo, Misused
 from hookengine.cli.files import NamedText, read_files
-from hookengine.cli.options import database_or_server, output_option
+from hookengine.cli.options import output_option
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -41,7 +40,7 @@ def _about_files(command: Callable[..., None]) -> Callable[..., None]:
 @_about_files
 @click.option("--exit-code/--no-exit-code", default=True, help="Whether a difference is exit code 1.")
 @output_option
-@database_or_server
+@asks_the_api
 @click.pass_context
 def diff(
     ctx: click.Context,
@@ -50,14 +49,13 @@ def diff(
     prune: bool,
     exit_code: bool,
     output: str,
-    client: Client | None,
-    config: Path,
+    client: Client,
 ) -> None:
     """Show what `apply` would change. Files count as one; without any it is the configuration.
 
     Exit code 0: nothing, 1: something, 2 and more: trouble.
     """
-    plan = _asked(client, config, names, selector=selector, prune=prune, dry_run=True)
+    plan = _ask(client, read_files(names), selector=selector, prune=prune, dry_run=True)
     _show(plan, output)
     if plan["changed"] and exit_code:
         ctx.exit(NO)
@@ -68,7 +66,7 @@ def diff(
 @click.option("--dry-run", is_flag=True, help="Change nothing, and show the same.")
 @click.option("--yes", is_flag=True, help="Do not ask before something is deleted.")
 @output_option
-@database_or_server
+@asks_the_api
 def apply(
     names: Sequence[str],
     selector: str,
@@ -76,8 +74,7 @@ def apply(
     dry_run: bool,
     yes: bool,
     output: str,
-    client: Client | None,
-    config: Path,
+    client: Client,
 ) -> None:
     """Make what is defined what the files say, in one transaction. Applied again, they change nothing.
 
@@ -87,40 +84,21 @@ def apply(
     """
     files = read_files(names)
     if prune and not dry_run and not yes and sys.stdin.isatty():
-        planned = _ask(client, config, files, selector=selector, prune=True, dry_run=True)
+        planned = _ask(client, files, selector=selector, prune=True, dry_run=True)
         if planned["summary"]["delete"]:
             _show(planned, "table")
             click.confirm(f"Delete {planned['summary']['delete']}?", abort=True, err=True)
-    _show(_ask(client, config, files, selector=selector, prune=prune, dry_run=dry_run), output)
+    _show(_ask(client, files, selector=selector, prune=prune, dry_run=dry_run), output)
 
 
-def _asked(client: Client | None, config: Path, names: Sequence[str], **how: Any) -> dict[str, Any]:
-    return _ask(client, config, read_files(names), **how)
-
-
-def _ask(client: Client | None, config: Path, files: Sequence[NamedText], **how: Any) -> dict[str, Any]:
+def _ask(client: Client, files: Sequence[NamedText], **how: Any) -> dict[str, Any]:
     """The plan. Files that are wrong are a wrong usage."""
-    if client is None:
-        return _in_the_database(config, files, **how)
     order = {"files": [{"name": file.name, "text": file.text} for file in files], **how}
     try:
         _, plan = client.post("/api/apply", json.dumps(order).encode())
     except AnswerIsNo as error:
         raise Misused(line.removeprefix("  ") for line in error.lines) from error
     return dict(plan)
-
-
-def _in_the_database(config: Path, files: Sequence[NamedText], **how: Any) -> dict[str, Any]:
-    from hookengine.app.applying import apply_beside
-    from hookengine.cli.checking import newest_database
-    from hookengine.config import load_settings
-    from hookengine.manifest.applying import File, Order
-
-    settings = load_settings(config, os.environ)
-    order = Order(
-        files=tuple(File(name=file.name, text=file.text, folder=file.folder) for file in files), **how
-    )
-    return apply_beside(order, settings, newest_database(settings), os.environ)
 
 
 def _show(plan: dict[str, Any], output: str) -> None:

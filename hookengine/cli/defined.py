@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hookengine.cli import showing
+from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import AnswerIsNo, Misused
-from hookengine.cli.options import database_or_server, output_option
-from hookengine.cli.places import Place, place_of
+from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
 
+_HOOKS: Final = "/api/hooks"
+_PIPELINES: Final = "/api/pipelines"
 _COLOURS: Final[dict[str, dict[str, Any]]] = {
     "active": {"fg": "green"},
     "paused": {"fg": "yellow"},
@@ -33,17 +35,14 @@ def hooks() -> None:
 @click.option("--pipeline", metavar="NAME|ID", help="Only those of this pipeline.")
 @click.option("--state", type=click.Choice(list(_COLOURS)), metavar="STATE", help=f"{', '.join(_COLOURS)}.")
 @output_option
-@database_or_server
-def list_hooks(
-    pipeline: str | None, state: str | None, output: str, client: Client | None, config: Path
-) -> None:
+@asks_the_api
+def list_hooks(pipeline: str | None, state: str | None, output: str, client: Client) -> None:
     """List hooks, by their ids."""
-    place = place_of(client, config)
-    names = _names(place)
+    names = _names(client)
     wanted = None if pipeline is None else _pipeline(pipeline, names)
     found = [
         hook
-        for hook in place.hooks()
+        for hook in client.all(_HOOKS)
         if state in (None, hook["state"]) and (pipeline is None or hook["pipeline"] == wanted)
     ]
     if showing.as_data({"items": found}, output):
@@ -67,45 +66,45 @@ def _row(hook: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
 @hooks.command("show")
 @click.argument("name", metavar="NAME|ID")
 @output_option
-@database_or_server
-def show_hook(name: str, output: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def show_hook(name: str, output: str, client: Client) -> None:
     """Show one hook: what it wants, and the request it makes."""
-    hook = _hook(place_of(client, config), name)
+    hook = _hook(client, name)
     if not showing.as_data(hook, output):
         showing.as_data(hook, "yaml")
 
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID")
-@database_or_server
-def enable(name: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def enable(name: str, client: Client) -> None:
     """Switch a hook on; what it owed while it was paused is delivered."""
-    _switch(client, config, name, "active", "")
+    _switch(client, name, "enable")
 
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID")
 @click.argument("reason")
-@database_or_server
-def disable(name: str, reason: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def disable(name: str, reason: str, client: Client) -> None:
     """Switch a hook off: it wants nothing new, and what it owed is cancelled."""
-    _switch(client, config, name, "disabled", reason)
+    _switch(client, name, "disable", reason)
 
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID")
 @click.argument("reason")
-@database_or_server
-def pause(name: str, reason: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def pause(name: str, reason: str, client: Client) -> None:
     """Let what a hook owes wait, until it is enabled again."""
-    _switch(client, config, name, "paused", reason)
+    _switch(client, name, "pause", reason)
 
 
-def _switch(client: Client | None, config: Path, name: str, state: str, reason: str) -> None:
-    place = place_of(client, config)
-    hook = _hook(place, name)
-    place.switch(hook["id"], state, reason)
-    click.echo(f"hook {plain(hook['name'])} is {state}")
+def _switch(client: Client, name: str, verb: str, reason: str = "") -> None:
+    hook = _hook(client, name)
+    body = json.dumps({"reason": reason} if reason else {}).encode()
+    _, switched = client.post(f"{_HOOKS}/{{}}/{verb}", body, identity=hook["id"])
+    click.echo(f"hook {plain(hook['name'])} is {switched['state']}")
 
 
 @click.group()
@@ -115,10 +114,10 @@ def pipelines() -> None:
 
 @pipelines.command("list")
 @output_option
-@database_or_server
-def list_pipelines(output: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def list_pipelines(output: str, client: Client) -> None:
     """List pipelines, by their ids."""
-    found = place_of(client, config).pipelines()
+    found = client.all(_PIPELINES)
     if showing.as_data({"items": found}, output):
         return
     headings = ("ID", "NAME", "OPERATION", "TEAM", "APPLICATION", "ENVIRONMENT", "MANAGED BY")
@@ -130,18 +129,18 @@ def list_pipelines(output: str, client: Client | None, config: Path) -> None:
 @pipelines.command("show")
 @click.argument("name", metavar="NAME|ID")
 @output_option
-@database_or_server
-def show_pipeline(name: str, output: str, client: Client | None, config: Path) -> None:
+@asks_the_api
+def show_pipeline(name: str, output: str, client: Client) -> None:
     """Show one pipeline."""
-    found = place_of(client, config).pipelines()
+    found = client.all(_PIPELINES)
     wanted = _pipeline(name, {pipeline["id"]: pipeline["name"] for pipeline in found})
     (pipeline,) = [pipeline for pipeline in found if pipeline["id"] == wanted]
     if not showing.as_data(pipeline, output):
         showing.as_data(pipeline, "yaml")
 
 
-def _hook(place: Place, name: str) -> dict[str, Any]:
-    known = place.hooks()
+def _hook(client: Client, name: str) -> dict[str, Any]:
+    known = client.all(_HOOKS)
     found = [hook for hook in known if hook["id"] == name] or [hook for hook in known if hook["name"] == name]
     if len(found) > 1:
         ids = ", ".join(hook["id"] for hook in found)
@@ -151,8 +150,8 @@ def _hook(place: Place, name: str) -> dict[str, Any]:
     return found[0]
 
 
-def _names(place: Place) -> dict[int, str]:
-    return {pipeline["id"]: pipeline["name"] for pipeline in place.pipelines()}
+def _names(client: Client) -> dict[int, str]:
+    return {pipeline["id"]: pipeline["name"] for pipeline in client.all(_PIPELINES)}
 
 
 def _pipeline(reference: str, names: dict[int, str]) -> int:

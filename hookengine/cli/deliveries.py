@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hookengine.cli import showing
-from hookengine.cli.options import asks_the_api, output_option
+from hookengine.cli.asking import asks_the_api
+from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
 from hookengine.domain.delivery import DeliveryStatus
 

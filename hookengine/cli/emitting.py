@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hookengine.cli import showing
+from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import AnswerIsNo
-from hookengine.cli.options import json_of, output_option, talks_to_a_server, text_of
+from hookengine.cli.options import json_of, output_option, text_of
 from hookengine.cli.showing import plain
 from hookengine.domain.context import merge
 from hookengine.domain.event import Lifecycle
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--id", "event_id", help="The event's id; the same one again changes nothing.")
 @click.option("--file", "source", metavar="FILE|-", help="Whole events: one, or a list of them.")
 @output_option
-@talks_to_a_server
+@asks_the_api
 def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
     """Tell the engine what happened to an action, and see which hooks want to know.
 
@@ -63,7 +64,7 @@ def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
 @click.argument("hook_id")
 @click.option("--data", metavar="@FILE|JSON|-", help="The body of the request.")
 @output_option
-@talks_to_a_server
+@asks_the_api
 def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None:
     """Post to an incoming hook, which starts an action of its pipeline.
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hookengine.cli import showing
+from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import Misused
-from hookengine.cli.options import asks_the_api, output_option, text_of
+from hookengine.cli.options import output_option, text_of
 from hookengine.cli.showing import plain, relative
 
 if TYPE_CHECKING:

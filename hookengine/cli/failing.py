@@ -15,8 +15,8 @@ Exit codes:
   0    ok
   1    the answer is no
   2    wrong usage or configuration
-  3    the server cannot be reached, or failed
-  4    the server does not accept the token
+  3    the server or the database cannot be reached, or failed
+  4    the server does not accept the token, or not for this
   130  interrupted"""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from hookengine import __version__
+from hookengine.cli.asking import PLACES
 from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, Bug, Misused
 from hookengine.errors import ConfigError, HookEngineError
 
@@ -112,7 +113,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
-    epilog=EXIT_CODES,
+    epilog=f"{PLACES}\n\n{EXIT_CODES}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="hookengine %(version)s")

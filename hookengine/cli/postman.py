@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hookengine.cli.options import talks_to_a_server
+from hookengine.cli.asking import asks_the_api
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -20,7 +20,7 @@ _JSON: Final = "application/json"
 
 
 @click.command()
-@talks_to_a_server
+@asks_the_api
 def postman(client: Client) -> None:
     """Write the server's API as a collection for Postman, Insomnia, Bruno or Hoppscotch.
 

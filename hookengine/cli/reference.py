@@ -10,6 +10,29 @@ import click
 
 WIDTH: Final = 100
 
+HEAD: Final = """\
+# Commands
+
+Every command with its options, as `--help` shows them.
+
+## Whom they ask
+
+Commands with `--server` and `--config` ask the API, and do the same wherever it is: they write the same, and
+end with the same exit code. They ask one place, the first of these that is there:
+
+- `--server URL`: that server, with the token of `--token-file FILE` or `$HOOKENGINE_TOKEN`
+- `--config FILE`: the database of that configuration, in the command's own process
+- `$HOOKENGINE_SERVER`: that server
+- `$HOOKENGINE_CONFIG`, or `./config.yaml` if it is there: its database
+- the server at `http://127.0.0.1:8730`
+
+A database needs no token: whoever may open it and its key file may do everything. It is asked beside the nodes
+that run, which notice within a second; what is to be sent, a node sends.
+
+Data goes to stdout, everything else to stderr. `-o json` and `-o yaml` write what the API said. `NO_COLOR` takes
+colours away.
+"""
+
 
 def pages(command: click.Command, parent: click.Context | None = None, name: str = "") -> Iterator[str]:
     """A section for the command and for each one under it, in the order they are listed."""
@@ -28,5 +51,4 @@ def pages(command: click.Command, parent: click.Context | None = None, name: str
 
 
 def page(command: click.Command) -> str:
-    head = "# Commands\n\nEvery command with its options, as `--help` shows them.\n"
-    return "\n".join([head, *pages(command, name="hookengine")])
+    return "\n".join([HEAD, *pages(command, name="hookengine")])

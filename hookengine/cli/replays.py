@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hookengine.cli import showing
+from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import NO
-from hookengine.cli.options import asks_the_api, output_option
+from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
 
 if TYPE_CHECKING:

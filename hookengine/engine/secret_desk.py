@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.secret import (
@@ -14,18 +14,28 @@ from hookengine.domain.secret import (
     own_hosts,
 )
 from hookengine.engine.reloading import Reloader
-from hookengine.errors import NotFound
+from hookengine.errors import InvalidSecret, NotFound
 from hookengine.guard.vault import Seal
 from hookengine.store.care import Definitions
 from hookengine.store.contract import Store
 
 
 class SecretDesk:
-    def __init__(self, store: Store, seal: Seal, reloader: Reloader, clock: Clock) -> None:
+    """`elsewhere` are the names of everyone's secrets that are read from where the configuration says."""
+
+    def __init__(
+        self,
+        store: Store,
+        seal: Seal,
+        reloader: Reloader,
+        clock: Clock,
+        elsewhere: Collection[str] = frozenset(),
+    ) -> None:
         self._store = store
         self._seal = seal
         self._reloader = reloader
         self._clock = clock
+        self._elsewhere = elsewhere
 
     async def set(
         self, name: str, value: str, *, hosts: Iterable[str] | None = None, owner: str = EVERYONES
@@ -35,6 +45,10 @@ class SecretDesk:
 
         Raises InvalidSecret, NotFound for an owner that is not there, StoreError.
         """
+        if owner == EVERYONES and name in self._elsewhere:
+            raise InvalidSecret(
+                "name", f"stands in the configuration, which says where secrets.{name} is read from"
+            )
         if hosts is None:
             hosts = default_hosts(await self._definitions(), owner)
         secret = new_secret(owner, name, hosts, self._clock.now())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from hookengine.domain.clock import Millis
@@ -20,11 +19,10 @@ TRIES: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """`name` is what mistakes in it are told under; relative paths in it are counted from `folder`."""
+    """`name` is what mistakes in it are told under."""
 
     name: str
     text: str
-    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

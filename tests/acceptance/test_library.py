@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from hookengine.app import HookEngine
+from hookengine.config import load_settings
 from hookengine.errors import ConfigError, EventConflict, InvalidEvent, StoreBusy
 from hookengine.guard.key_file import new_key_file
 from hookengine.simulators import GitHub, serve
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 OPEN_AGAIN = """
 import asyncio
+import os
 from hookengine.app import HookEngine
 from hookengine.errors import StoreBusy
 
@@ -100,6 +103,16 @@ async def test_an_engine_that_only_accepts_leaves_delivering_to_the_next(tmp_pat
 
     assert (queued["status"], queued["attempts_made"]) == ("queued", 0)
     assert (ended["status"], ended["attempts_made"]) == ("delivered", 1)
+
+
+async def test_what_a_command_accepts_beside_a_node_is_delivered_by_that_node(tmp_path: Path) -> None:
+    github = GitHub(tokens={TOKEN})
+    async with serve([github]) as (address,), opened(tmp_path, a_config(GITHUB.preset_hook(address))) as node:
+        async with HookEngine.beside(load_settings(tmp_path / "config.yaml", os.environ)) as beside:
+            answer = await beside.accept(event("completed", 1))
+        ended = await node.ended(answer["hooks"][0]["delivery"])
+
+    assert ended["status"] == "delivered"
 
 
 async def test_the_api_is_an_application_that_another_program_can_mount(tmp_path: Path) -> None:

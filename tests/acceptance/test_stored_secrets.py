@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hookengine import InvalidSecret, NotFound
-from hookengine.app.secret_keeping import drop_old_keys, rotate, set_secret
+from hookengine.app import HookEngine
+from hookengine.app.key_keeping import drop_old_keys, rotate
 from hookengine.config import load_settings
 from hookengine.guard.key_file import read_keys
 from hookengine.guard.keys import id_of
@@ -113,10 +114,8 @@ async def test_what_a_command_sets_beside_the_engine_is_used_as_soon_as_it_is_no
         await engine.engine.secrets.set("kept", FIRST, hosts=["127.0.0.1"])
         (one,) = await engine.accept(event("completed", 1))
         await engine.ended(one)
-        settings = load_settings(tmp_path / "config.yaml", os.environ)
-        url = f"sqlite:///{tmp_path / 'hookengine.db'}"
-
-        await asyncio.to_thread(set_secret, settings, url, "", "kept", SECOND, ["127.0.0.1"])
+        async with HookEngine.beside(load_settings(tmp_path / "config.yaml", os.environ)) as beside:
+            await beside.secrets.set("kept", SECOND, hosts=["127.0.0.1"])
         await engine.engine.parts.reloader.keep_up()
 
         (two,) = await engine.accept(event("completed", 2))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +18,7 @@ from hookengine.domain.replay import Replay as ReplayOfMany
 from hookengine.domain.replay import ReplayState, ReplayStep
 from hookengine.domain.secret import StoredSecret
 from hookengine.domain.token import Token
-from hookengine.errors import StoreBusy, StoreError
+from hookengine.errors import StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.calls import (
     ActionKey,
@@ -62,9 +60,9 @@ from hookengine.store.cold import (
 )
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import CommitListener
-from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import questions
 from hookengine.store.sqlite.connection import SharedConnection, connect, empty_log
+from hookengine.store.sqlite.owning import beside, owned
 from hookengine.store.sqlite.reader import Reader
 from hookengine.store.sqlite.writer import GroupWriter
 from hookengine.store.standing import Changes, Standing
@@ -83,7 +81,7 @@ class SqliteStore:
     What may take long to read is read aside, so that events and deliveries never wait for it.
     """
 
-    def __init__(self, path: Path, lock: TextIO) -> None:
+    def __init__(self, path: Path, lock: TextIO | None) -> None:
         self.path = path
         self._lock = lock
         self._writer = GroupWriter(lambda: connect(path))
@@ -92,15 +90,16 @@ class SqliteStore:
         self._aside = Reader(lambda: connect(path), "hookengine-aside")
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
-        """Migrated to the newest tables. Raises StoreBusy while another process has it open."""
-        lock = _own(path)
+    async def open(cls, path: Path, *, own: bool = True) -> SqliteStore:
+        """Migrated to the newest tables. Raises StoreBusy while another process owns it; without `own`, only if
+        there is something to migrate."""
+        lock = await asyncio.get_running_loop().run_in_executor(None, owned if own else beside, path)
         try:
-            await asyncio.get_running_loop().run_in_executor(None, upgrade, f"sqlite:///{path}")
             store = cls(path, lock)
             await store._writer.open()
         except BaseException:
-            lock.close()
+            if lock is not None:
+                lock.close()
             raise
         return store
 
@@ -110,7 +109,8 @@ class SqliteStore:
         await self._aside.close()
         if self._here is not None:
             self._here.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def on_commit(self, listener: CommitListener) -> None:
         """It is told of every transaction."""
@@ -276,30 +276,3 @@ def _find_room(path: Path) -> None:
         raise StoreError(f"{path} has no room to grow: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _own(path: Path) -> TextIO:
-    """Held until the process ends, however it ends. The database file itself may not be locked: SQLite does."""
-    beside = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = beside.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"{beside} cannot be made: {error.strerror or error}; "
-            f"give {path} a place in a folder this process may write to"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read().strip()
-        lock.close()
-        raise StoreBusy(
-            f"{path} is in use by process {owner or 'unknown'}; one process owns a SQLite database: "
-            "talk to that one over HTTP, or stop it first"
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock

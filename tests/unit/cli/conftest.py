@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from hookengine.cli.client import Answer
 from hookengine.cli.main import main
+from hookengine.cli.server import Server
 
 PATIENCE = 30.0  # seconds after which a server that says nothing is killed, so that no test hangs
 
@@ -85,17 +87,40 @@ def run() -> Run:
     return run_it
 
 
+class Canned:
+    """A server that answers what it is told to, the last answer again and again; `asked` is what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self._answers: list[Answer] = []
+
+    def answers(self, document: Any, status: int = 200) -> None:
+        self._answers.append(Answer(status, json.dumps(document).encode()))
+
+    def ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        self.asked.append((method, path, None if body is None else json.loads(body)))
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+@pytest.fixture
+def canned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Canned:
+    there = Canned()
+    monkeypatch.setenv("HOOKENGINE_SERVER", "http://canned.example")
+    monkeypatch.setattr(Server, "ask", lambda server, *asked: there.ask(*asked))
+    return there
+
+
 class Serving:
     """`hookengine serve` in a process of its own."""
 
-    def __init__(self, config: Path, *arguments: str) -> None:
+    def __init__(self, config: Path, *arguments: str, patience: float = PATIENCE) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hookengine", "serve", "--config", str(config), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._guard = threading.Timer(PATIENCE, self.process.kill)
+        self._guard = threading.Timer(patience, self.process.kill)
         self._guard.start()
         self.greeting = self._line(self.process.stdout)
         self.url = next(word for word in self.greeting.split() if word.startswith("http"))

@@ -92,9 +92,9 @@ def test_a_delivery_that_does_not_exist_is_a_no(server: Any, run: Any) -> None:
     ],
 )
 def test_every_outcome_is_told_in_words_and_steers_no_terminal(
-    outcome: str, detail: dict[str, Any], said: str, run: Any, httpx_mock: Any
+    outcome: str, detail: dict[str, Any], said: str, run: Any, canned: Any
 ) -> None:
-    httpx_mock.add_response(json=_document(outcome, detail))
+    canned.answers(_document(outcome, detail))
 
     shown = run("deliveries", "show", "dlv_1").stdout
 
@@ -103,10 +103,10 @@ def test_every_outcome_is_told_in_words_and_steers_no_terminal(
     assert "\x1b" not in shown
 
 
-def test_an_attempt_under_way_is_told_as_such(run: Any, httpx_mock: Any) -> None:
+def test_an_attempt_under_way_is_told_as_such(run: Any, canned: Any) -> None:
     document = _document(None, None)
     document["attempts"][0].update(finished_at=None, verdict=None, because=None, next_attempt_at=None)
-    httpx_mock.add_response(json=document)
+    canned.answers(document)
 
     assert "attempt 1  is under way since " in run("deliveries", "show", "dlv_1").stdout
 
@@ -185,20 +185,6 @@ def test_a_delivery_is_sent_again_and_one_that_has_ended_is_not_cancelled(
     server.logged("delivery.ended")
     again = run("deliveries", "replay", delivery, "--mode", "render").stdout
     assert again.endswith(f" is a replay of {delivery}\n")
-
-
-def test_without_a_server_the_database_of_a_configuration_is_asked(
-    delivery: str, run: Any, server: Any, config: Any
-) -> None:
-    busy = run("deliveries", "list", "--config", str(config))
-    server.stop(15)
-
-    listed = run("deliveries", "list", "--config", str(config), "-o", "yaml")
-    replayed = run("deliveries", "replay", delivery, "--config", str(config))
-
-    assert (busy.exit_code, "is in use by process" in busy.stderr) == (2, True)
-    assert f"- id: {delivery}\n" in listed.stdout
-    assert replayed.stdout.endswith(f" is a replay of {delivery}\n")
 
 
 def test_without_any_server_and_without_the_right_token_the_exit_code_says_so(server: Any, run: Any) -> None:

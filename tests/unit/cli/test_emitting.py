@@ -11,16 +11,16 @@ import pytest
 HEAD = "action.triggered_from.hook_parsed_variables"
 
 
-def sent(httpx_mock: Any) -> Any:
-    return json.loads(httpx_mock.get_request().content)
+def sent(canned: Any) -> Any:
+    return canned.asked[-1][2]
 
 
 @pytest.fixture
-def accepting(httpx_mock: Any, folder: Path) -> Any:
+def accepting(canned: Any) -> Any:
     """A server that accepts anything; `sent` has what it was sent."""
     answer = {"id": "e", "type": "t.t", "action": {"id": 1, "pipeline": {"id": 1, "name": "p"}}, "hooks": []}
-    httpx_mock.add_response(status_code=202, json=answer)
-    return httpx_mock
+    canned.answers(answer, 202)
+    return canned
 
 
 def test_an_event_is_made_of_options(accepting: Any, run: Any) -> None:

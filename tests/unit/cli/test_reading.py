@@ -63,7 +63,7 @@ def test_a_commit_that_nobody_told_of_is_a_no(server: Any, run: Any) -> None:
     assert (result.exit_code, result.stderr) == (1, "no commit '6dcb09b5'\n")
 
 
-def test_a_commit_is_told_with_its_states_and_its_warnings(run: Any, httpx_mock: Any) -> None:
+def test_a_commit_is_told_with_its_states_and_its_warnings(run: Any, canned: Any) -> None:
     sent = {
         "id": "dlv_1",
         "status": "delivered",
@@ -80,7 +80,7 @@ def test_a_commit_is_told_with_its_states_and_its_warnings(run: Any, httpx_mock:
         "why": "success (dlv_1) was delivered",
         "sent": [sent],
     }
-    httpx_mock.add_response(json={"sha": "6dcb09b5", "statuses": [status], "warnings": ["two contexts"]})
+    canned.answers({"sha": "6dcb09b5", "statuses": [status], "warnings": ["two contexts"]})
 
     shown = run("status", "6dcb09b5")
 
@@ -114,7 +114,7 @@ def test_a_replay_that_has_ended_cannot_be_held(event: str, run: Any) -> None:
     assert run("replays", "start").exit_code == 1
 
 
-def test_one_that_is_out_of_date_makes_the_answer_no(run: Any, httpx_mock: Any) -> None:
+def test_one_that_is_out_of_date_makes_the_answer_no(run: Any, canned: Any) -> None:
     replay = {
         "id": "rpl_1",
         "state": "finished",
@@ -123,7 +123,7 @@ def test_one_that_is_out_of_date_makes_the_answer_no(run: Any, httpx_mock: Any) 
         "total": 1,
         "problems": ["dlv_1: a newer state of the same thing was accepted after it"],
     }
-    httpx_mock.add_response(json=replay, status_code=202)
+    canned.answers(replay, 202)
 
     done = run("replays", "start", "--since", "1h", "--wait")
 

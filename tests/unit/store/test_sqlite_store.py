@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookengine.errors import StoreBusy, StoreError
+from hookengine.store.migrations import downgrade, pending
 from hookengine.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +63,29 @@ async def test_a_second_store_in_the_same_process_is_refused(path: Path) -> None
 
     assert await store.next_due(0) is None
     await store.close()
+
+
+async def test_others_may_read_and_write_beside_the_owner(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    beside = await SqliteStore.open(path, own=False)
+
+    first, second = await store.new_action(1, 0), await beside.new_action(1, 0)
+    await beside.close()
+    await store.close()
+
+    assert first != second
+
+
+async def test_nobody_migrates_under_an_owner(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    downgrade(f"sqlite:///{path}", "0005")
+
+    with pytest.raises(StoreBusy):
+        await SqliteStore.open(path, own=False)
+
+    await store.close()
+    await (await SqliteStore.open(path, own=False)).close()
+    assert pending(f"sqlite:///{path}") == []
 
 
 async def test_the_files_are_readable_by_their_owner_only(path: Path) -> None:

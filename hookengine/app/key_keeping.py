@@ -1,27 +1,23 @@
-"""Secrets and their keys, cared for by a command beside the nodes: over a connection of its own, in short
+"""The key that seals secrets, replaced by a command beside the nodes: over a connection of its own, in short
 transactions. These functions block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
-from hookengine.app.secret_sources import seal_of
 from hookengine.config import Settings
-from hookengine.domain.clock import SystemClock
-from hookengine.domain.secret import StoredSecret, belongs_to, checked_value, new_secret
-from hookengine.engine.secret_desk import default_hosts
+from hookengine.domain.secret import belongs_to
 from hookengine.errors import ConfigError, Problem, StoreError
 from hookengine.failpoints import reach
 from hookengine.guard.key_file import open_ring, read_keys, replace_keys
 from hookengine.guard.keys import KeyRing, id_of, new_key
 from hookengine.guard.vault.context import belongs_to as context_belongs_to
-from hookengine.store.care import Definitions
-from hookengine.store.cold import changes, definitions, resealing, secrets
+from hookengine.store.cold import changes, resealing
 from hookengine.store.migrations import connected
 
 BATCH: Final = 500
@@ -38,28 +34,6 @@ class Rotation:
     resealed: int
     unreadable: int
     old_keys: int
-
-
-def set_secret(
-    settings: Settings, url: str, owner: str, name: str, value: str, hosts: Iterable[str] | None
-) -> StoredSecret:
-    """As SecretDesk.set. Raises ConfigError, InvalidSecret, NotFound, StoreError."""
-    seal = seal_of(settings)
-    if hosts is None:
-        hosts = default_hosts(connected(url, _defined), owner)
-    secret = new_secret(owner, name, hosts, SystemClock().now())
-    sealed = seal.seal(checked_value(value), secret.belongs_to)
-    connected(url, lambda connection: secrets.keep(connection, secret, sealed), writes=True)
-    return secret
-
-
-def list_secrets(url: str) -> tuple[StoredSecret, ...]:
-    return connected(url, secrets.listed)
-
-
-def delete_secret(url: str, owner: str, name: str) -> None:
-    """Raises NotFound, StoreError."""
-    connected(url, lambda connection: secrets.drop(connection, owner, name), writes=True)
 
 
 def rotate(settings: Settings, url: str) -> Rotation:
@@ -102,10 +76,6 @@ def drop_old_keys(settings: Settings, url: str) -> int:
     if old:
         replace_keys(path, [first])
     return len(old)
-
-
-def _defined(connection: Connection) -> Definitions:
-    return definitions.definitions(connection, 0)[1] or Definitions()
 
 
 def _reseal(url: str, ring: KeyRing, table: Table) -> int:
