@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -150,6 +151,7 @@ def writes_statuses(hook: Hook) -> bool:
     return _known(hook.method, path) is not None
 
 
+@lru_cache(maxsize=4096)
 def _known(method: str, path: str) -> tuple[_Shape, re.Match[str]] | None:
     if method != "POST":
         return None

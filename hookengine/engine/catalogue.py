@@ -35,6 +35,9 @@ class Catalogue:
             for hook in definitions.hooks
         }
         self._hooks = {hook.id: hook for hook in definitions.hooks}
+        self._hook_ids: dict[int | None, list[str]] = {}  # by pipeline; None: those of all pipelines
+        for hook in definitions.hooks:
+            self._hook_ids.setdefault(hook.pipeline_id, []).append(hook.id)
         self._pipelines = {pipeline.id: pipeline for pipeline in definitions.pipelines}
         self._names = {pipeline.name: pipeline for pipeline in definitions.pipelines}
         self._keys = {
@@ -92,7 +95,8 @@ class Catalogue:
 
     def hooks_of(self, pipeline: Pipeline) -> list[Hook]:
         """Its own and those of all pipelines, in the order of their ids."""
-        return [hook for hook in self._hooks.values() if hook.pipeline_id in (None, pipeline.id)]
+        own, everyones = self._hook_ids.get(pipeline.id, []), self._hook_ids.get(None, [])
+        return [self._hooks[hook_id] for hook_id in (sorted(own + everyones) if everyones else own)]
 
     def _try(self, hook: Hook) -> PreparedHook | TemplateError:
         try:

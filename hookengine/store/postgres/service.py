@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from hookengine.errors import StoreError
+from hookengine.store.calm import calm
 from hookengine.store.postgres.connecting import leave
-from hookengine.store.postgres.waiting import Call, Waiting, settle
+from hookengine.store.postgres.waiting import LARGEST_GROUP, Call, Waiting, settle
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds until connecting is tried again
 
@@ -22,7 +23,7 @@ Told = Callable[[BaseException], BaseException]
 
 
 class Service(ABC):
-    """It never lingers for more: calls that arrive while a group is served are the next one.
+    """Calls that come while a group is served, or while the loop is busy, are the next one.
 
     No call is cancelled on its way; its caller may go. A connection that is lost is given up for a new one.
     """
@@ -73,6 +74,7 @@ class Service(ABC):
                     self._arrived.clear()
                     await self._arrived.wait()
                     continue
+                await calm(self._waiting, LARGEST_GROUP)
                 connection = await self._connected()
                 if connection is not None:
                     await self._serve_all(connection, self._waiting.take_group())

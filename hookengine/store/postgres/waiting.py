@@ -43,8 +43,8 @@ class Waiting:
         self._calls: deque[Call] = deque()
         self._loop = asyncio.get_running_loop()
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
+    def __len__(self) -> int:
+        return len(self._calls)
 
     def add(self, ask: Any) -> Call:
         call = Call(ask, self._loop.create_future(), self._loop.time() + PATIENCE)

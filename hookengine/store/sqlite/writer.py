@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
+from hookengine.store.calm import calm
 from hookengine.store.contract import CommitListener
 from hookengine.store.sqlite.connection import SharedConnection, patient
 from hookengine.store.sqlite.transactions import Decided, commit, decide, run_group
@@ -24,7 +25,6 @@ Result = Any
 """What came of a call; an exception is raised where it was called."""
 
 LARGEST_GROUP: Final = 128
-CALM: Final = 2  # turns of the loop in which nobody asked for anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +95,12 @@ class GroupWriter:
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                await self._calm()
+                await calm(self._waiting, LARGEST_GROUP)
                 await self._write(self._next_group())
         finally:
             self._serving = None
             while self._waiting:
                 self._waiting.popleft().future.set_exception(StoreError("the store's writer has stopped"))
-
-    async def _calm(self) -> None:
-        """Until nothing that the loop is at leads to another call."""
-        seen = turns = 0
-        while turns < CALM and len(self._waiting) < LARGEST_GROUP:
-            turns = turns + 1 if len(self._waiting) == seen else 0
-            seen = len(self._waiting)
-            await asyncio.sleep(0)
 
     def _next_group(self) -> list[_Task]:
         """What is there, up to the first work that wants a transaction of its own."""
