@@ -39,6 +39,7 @@ bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/wire.py
 	@$(BIN)/python bench/store.py
 	@$(BIN)/python bench/endtoend.py
+	@$(BIN)/python bench/startup.py
 
 soak: $(READY) ## nodes that are killed and cut off for half an hour, and thousands of runs on every host: nothing is lost, all is true
 	@$(BIN)/python -m tests.faults.soak

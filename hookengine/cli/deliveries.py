@@ -12,14 +12,13 @@ from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
-from hookengine.domain.delivery import DeliveryStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hookengine.cli.client import Client
 
-STATUSES: Final = [str(status) for status in DeliveryStatus]
+STATUSES: Final = ("queued", "sending", "retrying", "delivered", "failed", "superseded", "cancelled")
 FIELDS: Final = {
     "hook": "A hook's id or name.",
     "pipeline": "A pipeline's id or name.",

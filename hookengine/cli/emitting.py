@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +13,6 @@ from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import AnswerIsNo
 from hookengine.cli.options import json_of, output_option, text_of
 from hookengine.cli.showing import plain
-from hookengine.domain.context import merge
-from hookengine.domain.event import Lifecycle
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -89,6 +86,8 @@ def _event(
     event_id: str | None,
 ) -> dict[str, Any]:
     """What `--data` holds, under what the options say, under what `--set` says."""
+    from hookengine.domain.context import merge
+
     document = {} if data is None else _data(data)
     if not isinstance(document, dict):
         raise click.UsageError("--data must hold a JSON object")
@@ -134,6 +133,10 @@ def _nested(steps: list[str], value: Any) -> dict[str, Any]:
 
 def _meant(event_type: str) -> str:
     """The lifecycle type that this one looks like, if it is none itself."""
+    from difflib import get_close_matches
+
+    from hookengine.domain.event import Lifecycle
+
     known = sorted(Lifecycle.values())
     return "" if event_type in known else next(iter(get_close_matches(event_type, known, 1, 0.8)), "")
 

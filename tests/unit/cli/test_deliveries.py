@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from hookengine.cli.deliveries import FIELDS
+from hookengine.cli.deliveries import FIELDS, STATUSES
 from hookengine.cli.one_delivery import OUTCOMES, VERDICTS
 from hookengine.domain.attempt import Outcome, Verdict
+from hookengine.domain.delivery import DeliveryStatus
 
 HEAD = "action.triggered_from.hook_parsed_variables"
 
@@ -161,6 +162,10 @@ def test_the_list_is_narrowed_by_every_field_and_by_a_query(delivery: str, run: 
 
     refused = run("deliveries", "list", "-q", "stat:failed")
     assert (refused.exit_code, "Did you mean status?" in refused.stderr) == (1, True)
+
+
+def test_every_status_may_be_asked_for() -> None:
+    assert set(STATUSES) == set(DeliveryStatus)
 
 
 def test_every_field_of_a_search_is_an_option() -> None:
