@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -30,6 +32,14 @@ class Retention:
 
     delivered: Millis = 30 * DAY
     failed: Millis = 90 * DAY
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That a job is cut off is what stopping the scheduler comes to, not a mistake."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+logging.getLogger("apscheduler.executors.default").addFilter(_is_news)
 
 
 def new_scheduler() -> AsyncIOScheduler:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,6 +114,27 @@ class Bell:
 
 def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(NOW / 1000 + seconds, UTC)
+
+
+async def test_a_job_that_is_cut_off_by_the_end_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def job() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    scheduler = new_scheduler()
+    scheduler.add_job(job)
+    scheduler.start()
+    await begun.wait()
+    scheduler.shutdown(wait=False)
+    await ended.wait()
+    await asyncio.sleep(0)
+
+    assert caplog.records == []
 
 
 def test_an_alarm_for_now_rings_at_once(clock: Clock) -> None:
