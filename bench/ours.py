@@ -24,6 +24,7 @@ import job
 import uvloop
 
 from hookengine.app import HookEngine
+from hookengine.app.serving import settle_down
 from hookengine.engine.signals import DELIVERY_ENDED
 from hookengine.web.server import answering, listening
 
@@ -126,6 +127,7 @@ async def run(config: Path, warm: int, count: int, mode: str, figure: float) -> 
     result = Result()
     numbers = range(warm, warm + count)
     async with HookEngine.open(config, environ=job.ENVIRON) as engine:
+        settle_down()
         progress = Progress(engine)
         if mode == "http":
             async with over_http(engine):

@@ -31,7 +31,7 @@ async def serve(
         ) as engine:
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            _settle_down()
+            settle_down()
             async with answering(engine.web(api=role is not Role.WORKER), listener):
                 for because in await engine.parts.vault.missing():
                     signals.announce(SECRET_MISSING, because=because)
@@ -39,9 +39,12 @@ async def serve(
                 await told_to_stop()
 
 
-def _settle_down() -> None:
-    """What was made so far stays: the collector need not look at it again, nor at every few hundred new objects,
-    nearly all of which are freed without it."""
+def settle_down() -> None:
+    """For a process that is an engine and little else, once it is open.
+
+    What was made so far stays: the collector need not look at it again, nor at every few hundred new objects,
+    nearly all of which are freed without it.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
