@@ -47,7 +47,8 @@ class Delivery:
     accepted), `seq` its place in the order of acceptance within the lane. `strikes` counts attempts
     during which the node died. `doubt_until` is when it will have been settled whether a doubtful
     attempt had an effect; 0 if none was doubtful. `host` is whom its request goes to, `account` whose
-    credential it carries there, `rate` what that one allows.
+    credential it carries there, `rate` what that one allows. `part` is which of its hook's requests it is.
+    `provides` are the names of captures, parted by blanks, that it need not be sent for once all are known.
     """
 
     id: str
@@ -63,6 +64,8 @@ class Delivery:
     host: str = ""
     account: str = ""
     rate: str = ""
+    part: int = 0
+    provides: str = ""
     seq: int = 0
     status: DeliveryStatus = DeliveryStatus.QUEUED
     attempts: int = 0
@@ -106,6 +109,8 @@ def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
         host=shown.host,
         account=shown.account,
         rate=shown.rate,
+        part=shown.part,
+        provides=shown.provides,
         seq=shown.seq,
         accepted_at=now,
         repair_of=shown.id,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from hookengine.domain.capture import Capture
 from hookengine.domain.hook import (
     Condition,
     Hook,
+    HookRequest,
     HookState,
     LanePolicy,
     LaneSpec,
@@ -39,7 +41,9 @@ def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) 
         revision=revision,
         state=state,
         events=tuple(values.pop("events")),
-        headers=tuple((name, value) for name, value in values.pop("headers")),
+        headers=_headers(values.pop("headers")),
+        before=tuple(_request(request) for request in values.pop("before", ())),
+        captures=_captures(values.pop("captures", ())),
         conditions=_conditions(values.pop("conditions")),
         lane=None if lane is None else LaneSpec(policy=LanePolicy(lane["policy"]), key=lane["key"]),
         retry=RetryPolicy(**{**retry, "waits": tuple(retry["waits"])}),
@@ -81,6 +85,19 @@ def _text(values: Mapping[str, Any]) -> str:
 def _fields(value: Any) -> dict[str, Any]:
     """Nothing is copied, as `asdict` would: tens of thousands of hooks may be compared at a time."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _headers(values: Iterable[Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in values)
+
+
+def _captures(values: Iterable[Any]) -> tuple[Capture, ...]:
+    return tuple(Capture(**value) for value in values)
+
+
+def _request(values: dict[str, Any]) -> HookRequest:
+    headers, captures = values.pop("headers"), values.pop("captures")
+    return HookRequest(headers=_headers(headers), captures=_captures(captures), **values)
 
 
 def _conditions(values: list[dict[str, Any]]) -> tuple[Condition, ...]:

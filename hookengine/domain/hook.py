@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hookengine.domain.capture import Capture
 from hookengine.domain.context import MISSING, Context, lookup
 from hookengine.domain.event import STATUS_CHANGED, Lifecycle
 from hookengine.domain.response import ResponseRule
@@ -76,10 +77,27 @@ class HookState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookRequest:
+    """One of the requests that a hook makes for an event, in the order in which they are sent.
+
+    `name` is for people. `once_per_lane`: not sent where all that it captures is known already.
+    """
+
+    target_url: str
+    name: str = ""
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    captures: tuple[Capture, ...] = ()
+    once_per_lane: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
     """An outgoing hook, checked. Texts in `target_url`, `headers`, `body` and `lane.key` are templates.
 
     `body` is a tree of JSON values with templates in its strings, or one template text, or None.
+    `before` are the requests that go before this one, which is the last; `captures` is what this one takes.
     `params` are the values of a preset's blanks; its templates see them as `params.NAME`.
     """
 
@@ -93,6 +111,8 @@ class Hook:
     action_type: str | None = None  # None: any
     headers: tuple[tuple[str, str], ...] = ()
     body: Any = None
+    before: tuple[HookRequest, ...] = ()
+    captures: tuple[Capture, ...] = ()
     conditions: tuple[Condition, ...] = ()
     lane: LaneSpec | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -111,16 +131,40 @@ class Hook:
         return STATUS_CHANGED in self.events and event_type in Lifecycle.values()
 
     @property
+    def requests(self) -> tuple[HookRequest, ...]:
+        """All of them, its own last."""
+        own = HookRequest(
+            target_url=self.target_url,
+            method=self.method,
+            headers=self.headers,
+            body=self.body,
+            captures=self.captures,
+        )
+        return *self.before, own
+
+    @property
     def filled_url(self) -> str:
         """The template of the URL, with the literal values of a preset's blanks in their places."""
-        return _BLANK.sub(lambda blank: str(self.params.get(blank[1], blank[0])), self.target_url)
+        return _filled(self.target_url, self.params)
 
     @property
     def target(self) -> str:
         """Scheme, host and port of the URL as far as they are literal: where its own secrets may go."""
-        url = self.filled_url
-        found = _ORIGIN.match(url)
-        return found[0].lower() if found else url
+        return _origin_of(self.filled_url)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The same of all its requests: where what is signed goes."""
+        return tuple(_origin_of(_filled(request.target_url, self.params)) for request in self.requests)
 
     def first_failing(self, context: Context) -> Condition | None:
         return next((condition for condition in self.conditions if not condition.holds(context)), None)
+
+
+def _filled(url: str, params: Mapping[str, Any]) -> str:
+    return _BLANK.sub(lambda blank: str(params.get(blank[1], blank[0])), url)
+
+
+def _origin_of(url: str) -> str:
+    found = _ORIGIN.match(url)
+    return found[0].lower() if found else url

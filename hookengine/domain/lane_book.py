@@ -11,7 +11,7 @@ has settled (a repair).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
 from hookengine.domain.clock import Millis
@@ -29,10 +29,17 @@ _UNKNOWN_HOOK = HookFacts()
 class LaneBook:
     """`deliveries` must hold the head, what waits (in an `ordered` lane at least the next one), and,
     while a doubt is open, the shown delivery and those in doubt. `complete`: all that wait are there.
+    `captured` are the captures that are known, by action and name, if any delivery here provides some.
     """
 
     def __init__(
-        self, lane: Lane, deliveries: Mapping[str, Delivery], terms: Terms, *, complete: bool = True
+        self,
+        lane: Lane,
+        deliveries: Mapping[str, Delivery],
+        terms: Terms,
+        *,
+        complete: bool = True,
+        captured: Collection[tuple[int, str]] = (),
     ) -> None:
         self.lane = lane
         self.deliveries = dict(deliveries)
@@ -41,6 +48,7 @@ class LaneBook:
         self.contested = False  # numbers of another pipeline ended ordering by number just now
         self._terms = terms
         self._complete = complete
+        self._captured = captured
 
     # What happens to a lane
 
@@ -238,11 +246,13 @@ class LaneBook:
         self._settle()
 
     def _skips(self, head: Delivery) -> bool:
-        return self._is_off(head) or self._is_unchanged(head)
+        return self._is_off(head) or self._is_unchanged(head) or self._is_known(head)
 
     def _skip(self, head: Delivery) -> None:
         if self._is_off(head):
             self._end(head, DeliveryStatus.CANCELLED, "its hook was switched off")
+        elif self._is_known(head):
+            self._end(head, DeliveryStatus.SUPERSEDED, f"not needed: {head.provides} is known already")
         else:
             self._end(head, DeliveryStatus.SUPERSEDED, "unchanged: the target already shows this")
             self.lane.shown_id = head.id
@@ -262,6 +272,14 @@ class LaneBook:
             and head.attempts == 0
             and head.replay_of is None
             and head.repair_of is None
+        )
+
+    def _is_known(self, head: Delivery) -> bool:
+        """What a person asks for again goes out all the same."""
+        return (
+            head.provides != ""
+            and head.replay_of is None
+            and all((head.first_seq, name) in self._captured for name in head.provides.split())
         )
 
     def _is_worth_more(self, head: Delivery) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import orjson
+
+from hookengine.domain.capture import Capture, Captured, CaptureRef, Capturing, fill_url
 
 Form = Literal["plain", "base64", "json"]
 
@@ -32,19 +34,23 @@ def as_json(secret: SecretRef) -> SecretRef:
     return replace(secret, form="json") if secret.form == "plain" else secret
 
 
-Part = str | SecretRef
+Hole = SecretRef | CaptureRef
+Part = str | Hole
 Text = tuple[Part, ...]
 """Literal text and holes in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedRequest:
-    """Method, URL, headers and body with nothing left to fill in but named holes. The URL has none."""
+    """Method, URL, headers and body with nothing left to fill in but named holes. The URL has none for secrets;
+    those for captures stand in it as their texts. `capturing` is None where nothing is captured.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, Text], ...] = ()
     body: Text | None = None
+    capturing: Capturing | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -52,9 +58,20 @@ class RenderedRequest:
         texts = [value for _, value in self.headers]
         if self.body is not None:
             texts.append(self.body)
-        return frozenset([part.name for text in texts for part in text if not isinstance(part, str)])
+        return frozenset([part.name for text in texts for part in text if isinstance(part, SecretRef)])
 
-    def filled(self, fill: Callable[[SecretRef], str]) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    def with_captured(self, captured: Captured) -> RenderedRequest:
+        """The same with its holes for captures filled. Raises CaptureMissing."""
+        if self.capturing is None:
+            return self
+        return replace(
+            self,
+            url=fill_url(self.url, captured),
+            headers=tuple((name, _with_captured(value, captured)) for name, value in self.headers),
+            body=None if self.body is None else _with_captured(self.body, captured),
+        )
+
+    def filled(self, fill: Callable[[Hole], str]) -> tuple[tuple[tuple[str, str], ...], bytes]:
         """Headers and body as they go out, with every hole given to `fill`."""
         headers = tuple([(name, fill_text(value, fill)) for name, value in self.headers])
         return headers, fill_text(self.body or (), fill).encode()
@@ -72,28 +89,48 @@ class RenderedRequest:
         """Equal requests have equal texts, whatever their secrets are by the time they are sent."""
         headers = [[name, _parts_out(value)] for name, value in self.headers]
         body = None if self.body is None else _parts_out(self.body)
-        return orjson.dumps([self.method, self.url, headers, body]).decode()
+        more = [] if self.capturing is None else [asdict(self.capturing)]
+        return orjson.dumps([self.method, self.url, headers, body, *more]).decode()
 
     @classmethod
     def from_json(cls, text: str) -> RenderedRequest:
-        method, url, headers, body = orjson.loads(text)
+        method, url, headers, body, *more = orjson.loads(text)
         return cls(
             method=method,
             url=url,
             headers=tuple((name, _parts_in(value)) for name, value in headers),
             body=None if body is None else _parts_in(body),
+            capturing=_capturing(more[0]) if more else None,
         )
 
 
-def fill_text(text: Text, fill: Callable[[SecretRef], str]) -> str:
+def fill_text(text: Text, fill: Callable[[Hole], str]) -> str:
     if len(text) == 1 and isinstance(text[0], str):
         return text[0]
     return "".join([part if isinstance(part, str) else fill(part) for part in text])
 
 
 def _parts_out(text: Text) -> list[Any]:
-    return [part if isinstance(part, str) else [part.name, part.form, part.prefix] for part in text]
+    return [part if isinstance(part, str) else _hole_out(part) for part in text]
 
 
 def _parts_in(parts: list[Any]) -> Text:
-    return tuple(part if isinstance(part, str) else SecretRef(*part) for part in parts)
+    return tuple(part if isinstance(part, str) else _hole_in(part) for part in parts)
+
+
+def _hole_out(hole: Hole) -> Any:
+    return [hole.name, hole.form, hole.prefix] if isinstance(hole, SecretRef) else asdict(hole)
+
+
+def _hole_in(hole: Any) -> Hole:
+    return SecretRef(*hole) if isinstance(hole, list) else CaptureRef(**hole)
+
+
+def _capturing(values: dict[str, Any]) -> Capturing:
+    return Capturing(
+        takes=tuple(Capture(**capture) for capture in values["takes"]), uses=tuple(values["uses"])
+    )
+
+
+def _with_captured(text: Text, captured: Captured) -> Text:
+    return tuple(part.filled(captured) if isinstance(part, CaptureRef) else part for part in text)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hookengine.domain.capture import CaptureMissing, CaptureRef
 from hookengine.domain.clock import Clock
 from hookengine.domain.hook import Hook
-from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.request import Hole, RenderedRequest
 from hookengine.domain.status_call import family
 from hookengine.errors import StoreError
 from hookengine.guard.signing import Headers, bare, signature_headers
@@ -51,7 +52,9 @@ class Binder:
         values = await self._secrets.values(request, host)
         secrets = set(values.values())
 
-        def filled(ref: SecretRef) -> str:
+        def filled(ref: Hole) -> str:
+            if isinstance(ref, CaptureRef):
+                raise CaptureMissing(f"captured.{ref.name} is not filled in")
             value = fill(ref, values)
             secrets.add(value)
             return value

@@ -38,6 +38,10 @@ LARGEST_TOTAL = (
 RENDER_AGAIN = 20  # times, when other nodes' events of the same action keep coming in between
 
 
+_Owing = tuple[Hook, tuple[OwedDelivery, ...]]
+"""A hook that matched, and what the event owes by it: one delivery for each of its requests, its own last."""
+
+
 class Seals(Protocol):
     """What intake needs of the vault."""
 
@@ -147,6 +151,7 @@ class Intake:
             action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
         }
         owed = []
+        ids = iter(lambda: new_id("dlv", now), None)
         for index, event in enumerate(events):
             revision, context = contexts.get(event.action, (0, {}))
             taken = snapshot(
@@ -159,20 +164,19 @@ class Intake:
                 now=now,
             )
             text = taken.document
-            deliveries: list[OwedDelivery] = []
-            names: list[Hook] = []
+            owing: list[_Owing] = []
             if event.key not in known:
                 known.add(event.key)
                 total += len(text)
                 self._check_size(text, total, index, len(events))
                 contexts[event.action] = (revision + 1, taken.remembered)
-                names = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
-                deliveries = [
-                    owe(self._catalogue, self._seals, hook, taken.view, event.action, new_id("dlv", now))
-                    for hook in names
+                hooks = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
+                owing = [
+                    (hook, owe(self._catalogue, self._seals, hook, taken.view, event.action, ids))
+                    for hook in hooks
                 ]
             order = order_of(taken.remembered["action"])
-            owed.append(_owed(event, names, deliveries, text, order, revision, self._seals.seal))
+            owed.append(_owed(event, owing, text, order, revision, self._seals.seal))
         return owed
 
     async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
@@ -254,8 +258,7 @@ def _unrenderable(deliveries: Sequence[OwedDelivery]) -> list[Ending]:
 
 def _owed(
     sorted_event: _Sorted,
-    hooks: Sequence[Hook],
-    deliveries: Sequence[OwedDelivery],
+    owing: Sequence[_Owing],
     context: bytes,
     order: int | None,
     revision: int,
@@ -268,15 +271,15 @@ def _owed(
         pipeline_id=pipeline.id,
         digest=digest_of(sorted_event.data, event),
         document=orjson.dumps(sorted_event.data).decode(),
-        answer=orjson.dumps(_answer(sorted_event, hooks, deliveries)).decode(),
+        answer=orjson.dumps(_answer(sorted_event, owing)).decode(),
         context=context.decode(),
         known_revision=revision,
-        deliveries=tuple(deliveries),
+        deliveries=tuple([delivery for _, deliveries in owing for delivery in deliveries]),
         secrets={path: seal(pipeline.id, path, value) for path, value in sorted_event.secrets.items()},
     )
 
 
-def _answer(event: _Sorted, hooks: Sequence[Hook], deliveries: Sequence[OwedDelivery]) -> dict[str, Any]:
+def _answer(event: _Sorted, owing: Sequence[_Owing]) -> dict[str, Any]:
     """What the sender is told, now and whenever it sends the same event again."""
     return {
         "id": event.id,
@@ -289,9 +292,10 @@ def _answer(event: _Sorted, hooks: Sequence[Hook], deliveries: Sequence[OwedDeli
             {
                 "id": hook.id,
                 "name": hook.name,
-                "delivery": delivery.id,
-                **({"problem": delivery.unrenderable} if delivery.request is None else {}),
+                "delivery": deliveries[-1].id,
+                **({"before": [delivery.id for delivery in deliveries[:-1]]} if len(deliveries) > 1 else {}),
+                **({"problem": deliveries[-1].unrenderable} if deliveries[-1].request is None else {}),
             }
-            for hook, delivery in zip(hooks, deliveries, strict=True)
+            for hook, deliveries in owing
         ],
     }

@@ -14,6 +14,7 @@ Tree = Any
 """Of dicts, lists and scalars; in it Holes, Spliced holes, and leaves of text with holes."""
 
 MAX_DEPTH: Final = 40
+CAPTURED: Final = "captured"
 
 _IN_STRING, _ALONE, _END = "\ue000", "\ue001", "\ue002"
 _FORGED = re.compile(r"[\ue000-\ue002]|\\u[eE]00[0-2]")
@@ -24,6 +25,13 @@ _QUOTE = re.compile(r'["\\]')
 @dataclass(frozen=True, slots=True)
 class Spliced:
     """A hole outside the strings of a JSON text: what `tojson` made goes in as the JSON it is."""
+
+    hole: Hole
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A captured value that is a whole member of an object; such members come last in it."""
 
     hole: Hole
 
@@ -42,20 +50,33 @@ def tree_of(value: Any, field: str, leaf: Callable[[str, str], Leaf], depth: int
     if isinstance(value, str):
         return _leaf_tree(leaf(field, value))
     if isinstance(value, Mapping):
-        return {
+        tree = {
             _literal_key(key, f"{field}.{key}", leaf): tree_of(member, f"{field}.{key}", leaf, depth + 1)
             for key, member in value.items()
         }
+        if len(tree) > 1 and all(isinstance(member, Late) for member in tree.values()):
+            raise leaf(field, "").source.error(
+                Refusal(
+                    "an object of several captured values needs another member",
+                    'add one, such as "via": "hook"',
+                )
+            )
+        return tree
     if isinstance(value, list | tuple):
         return [tree_of(member, f"{field}[{index}]", leaf, depth + 1) for index, member in enumerate(value)]
     return value
+
+
+def is_captured(path: str) -> bool:
+    """Whether a variable of this dotted path is one of the captures."""
+    return path == CAPTURED or path.startswith(f"{CAPTURED}.")
 
 
 def _leaf_tree(leaf: Leaf) -> Tree:
     if leaf.recording is not None:
         return leaf
     if leaf.hole is not None:
-        return leaf.hole
+        return Late(leaf.hole) if any(is_captured(read.path) for read in leaf.reads) else leaf.hole
     literal = all(isinstance(part, str) for part in leaf.parts)
     return "".join(map(str, leaf.parts)) if literal else Mixed(leaf.parts)
 

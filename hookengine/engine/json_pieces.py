@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.encoder import encode_basestring as quoted
 from typing import Any, Protocol
 
 import orjson
 
+from hookengine.domain.capture import CaptureRef
 from hookengine.domain.request import Part as RequestPart
 from hookengine.domain.request import SecretRef, Text, as_json
-from hookengine.engine.json_body import Mixed, Spliced, Tree
+from hookengine.engine.json_body import Late, Mixed, Spliced, Tree
 from hookengine.engine.secret_use import MayHold
 from hookengine.guard.sandbox import Hole, JsonText, Leaf, Refusal, Run, secret_refusal, text, weigh
 
@@ -44,12 +45,30 @@ class Alone:
     def _put(self, run: Run, value: Any, out: list[RequestPart], may_hold: MayHold) -> None:
         if isinstance(value, SecretRef):
             out += ('"', _held(value, may_hold), '"')
+        elif isinstance(value, CaptureRef):
+            out.append(replace(value, place="value"))
         elif self.spliced and isinstance(value, JsonText):
             run.emit(len(value))
             out.append(str.__str__(value))
         else:
             run.emit(weigh(run, value))
             out.append(serialised(value))
+
+
+@dataclass(frozen=True, slots=True)
+class LateMember:
+    """A captured value with its key and the comma before it: both are left out while it need not be known."""
+
+    key: str
+    hole: Hole
+
+    def put(self, run: Run, out: list[RequestPart], may_hold: MayHold) -> None:
+        value = run.values[self.hole.slot]
+        if isinstance(value, CaptureRef) and value.optional:
+            out.append(replace(value, place="member", before=self.key))
+            return
+        out.append(self.key)
+        Alone(self.hole).put(run, out, may_hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,9 @@ class Inside:
         try:
             if isinstance(value, SecretRef):
                 out.append(_held(value, may_hold))
+                return
+            if isinstance(value, CaptureRef):
+                out.append(replace(value, place="string"))
                 return
             words = value if type(value) is str else text(run, value)
             run.emit(len(words))
@@ -103,10 +125,7 @@ def pieces_of(tree: Tree) -> tuple[Piece, ...]:
 
 def _written(tree: Tree) -> Iterator[Piece]:
     if isinstance(tree, dict):
-        for number, (key, member) in enumerate(tree.items()):
-            yield f"{',' if number else '{'}{quoted(key)}:"
-            yield from _written(member)
-        yield "}" if tree else "{}"
+        yield from _object(tree)
     elif isinstance(tree, list):
         for number, member in enumerate(tree):
             yield "," if number else "["
@@ -120,10 +139,24 @@ def _written(tree: Tree) -> Iterator[Piece]:
         yield Said(tree)
     elif isinstance(tree, Hole):
         yield Alone(tree)
+    elif isinstance(tree, Late):
+        yield Alone(tree.hole)
     elif isinstance(tree, Spliced):
         yield Alone(tree.hole, spliced=True)
     else:
         yield serialised(tree)
+
+
+def _object(tree: Mapping[str, Tree]) -> Iterator[Piece]:
+    late = {key: member for key, member in tree.items() if isinstance(member, Late)}
+    for number, key in enumerate([key for key in tree if key not in late]):
+        yield f"{',' if number else '{'}{quoted(key)}:"
+        yield from _written(tree[key])
+    if len(late) == len(tree):
+        yield "{"
+    for key, member in late.items():
+        yield LateMember(f"{'' if len(tree) == 1 else ','}{quoted(key)}:", member.hole)
+    yield "}"
 
 
 def fill(run: Run, pieces: Sequence[Piece], may_hold: MayHold) -> Text:

@@ -22,14 +22,15 @@ _LONGEST: Final = 500
 def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str) -> Lane:
     """What the hook says, else the status a commit-status call writes, else the hook's own line per action.
 
-    A lane has one policy for good, so no hook with another one may come into the lane a status has usually.
+    Several requests of a hook go one after another, whatever each is. A lane has one policy for good, so no hook
+    with another one may come into the lane a status has usually.
     """
     policy = hook.lane.policy if hook.lane else None
     if policy is LanePolicy.NONE:
         return f"delivery:{delivery_id}", LanePolicy.NONE
     if policy is not None and rendered.lane_key is not None:
         return _storable(f"named:{policy}:{rendered.lane_key}"), policy
-    call = recognise(rendered.request)
+    call = None if hook.before else recognise(rendered.request)
     if call is not None:
         if policy in (None, LanePolicy.LATEST):
             return _storable(call.lane_key), LanePolicy.LATEST

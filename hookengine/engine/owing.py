@@ -1,8 +1,8 @@
-"""A hook and what templates see become a delivery that is owed."""
+"""A hook and what templates see become the deliveries that are owed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from hookengine.domain.context import Context
@@ -10,6 +10,7 @@ from hookengine.domain.hook import Hook
 from hookengine.domain.request import SecretRef
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import account_of, host_of, lane_of
+from hookengine.engine.rendering import Rendered
 from hookengine.errors import TemplateError
 from hookengine.store.calls import ActionKey, OwedDelivery
 
@@ -26,24 +27,61 @@ def owe(
     hook: Hook,
     view: Context,
     action: ActionKey,
-    delivery_id: str,
-) -> OwedDelivery:
-    """A hook whose templates cannot be rendered does not fail the event: the failure is what is owed."""
+    delivery_ids: Iterator[str],
+) -> tuple[OwedDelivery, ...]:
+    """One for each of its requests, in order. A hook whose templates cannot be rendered does not fail the event:
+    the failure is what is owed, and nothing else.
+    """
     if own := secrets.refs_of(hook.id):
         view = {**view, "secrets": {**view["secrets"], **own}}
-    owed = {"id": delivery_id, "hook_id": hook.id, "hook_revision": hook.revision}
+    parts = range(len(hook.before) + 1)
     try:
-        rendered = catalogue.prepared(hook).render(view)
+        prepared = catalogue.prepared(hook)
+        rendered = [prepared.render_part(part, view) for part in parts]
     except TemplateError as error:
-        return OwedDelivery(**owed, unrenderable=str(error))  # type: ignore[arg-type]
+        return (
+            OwedDelivery(
+                id=next(delivery_ids),
+                hook_id=hook.id,
+                hook_revision=hook.revision,
+                part=parts[-1],
+                unrenderable=str(error),
+            ),
+        )
+    return tuple([_owed(hook, part, rendered[part], action, next(delivery_ids)) for part in parts])
+
+
+def owe_part(
+    catalogue: Catalogue,
+    secrets: OwnSecrets,
+    hook: Hook,
+    part: int,
+    view: Context,
+    action: ActionKey,
+    delivery_id: str,
+) -> OwedDelivery:
+    """One of them, once more; if the hook has it no longer, its last. Raises TemplateError."""
+    if own := secrets.refs_of(hook.id):
+        view = {**view, "secrets": {**view["secrets"], **own}}
+    part = min(part, len(hook.before))
+    rendered = catalogue.prepared(hook).render_part(part, view)
+    return _owed(hook, part, rendered, action, delivery_id)
+
+
+def _owed(hook: Hook, part: int, rendered: Rendered, action: ActionKey, delivery_id: str) -> OwedDelivery:
     key, policy = lane_of(hook, rendered, action, delivery_id)
     host = host_of(rendered.request.url)
+    once = part < len(hook.before) and hook.before[part].once_per_lane
     return OwedDelivery(
-        **owed,  # type: ignore[arg-type]
+        id=delivery_id,
+        hook_id=hook.id,
+        hook_revision=hook.revision,
         lane_key=key,
         policy=policy,
         request=rendered.request,
         host=host,
         account=account_of(rendered.request, host, hook.id),
         rate=hook.rate,
+        part=part,
+        provides=" ".join([capture.name for capture in hook.before[part].captures]) if once else "",
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from hookengine.domain.hook import Hook
+from hookengine.domain.hook import Hook, HookRequest
 from hookengine.domain.request import Text
 from hookengine.engine import json_body
+from hookengine.engine.capture_use import CaptureUse, capturing, refs_of
 from hookengine.engine.json_pieces import fill, pieces_of
-from hookengine.engine.rendering import Fill, PreparedHook
+from hookengine.engine.rendering import Fill, PreparedHook, PreparedRequest
 from hookengine.engine.secret_use import MayHold, SecretUse
 from hookengine.engine.skeleton import literal_header, text_of
 from hookengine.engine.url_shape import UrlTemplate
@@ -38,13 +40,18 @@ _RESERVED: Final = frozenset(
         "hookengine-position",
     }
 )
+_HEADERS: Final = "settings.request_headers"
+_BODY: Final = "settings.request_body"
 _JSON_HEADER: Final[tuple[str, Text]] = ("content-type", ("application/json",))
 
 
 def prepare(hook: Hook, permissions: Permissions = Permissions()) -> PreparedHook:  # noqa: B008  frozen
     """Raises TemplateError for what no render could make right: also a host or a secret that is not permitted."""
     try:
-        return _prepared(hook, permissions)
+        requests = hook.requests
+        return PreparedHook(
+            hook, tuple([_prepared(hook, requests, number, permissions) for number in range(len(requests))])
+        )
     except TemplateError:
         raise
     except Refusal as refusal:
@@ -53,31 +60,66 @@ def prepare(hook: Hook, permissions: Permissions = Permissions()) -> PreparedHoo
         raise TemplateError(f"the templates cannot be prepared: {type(error).__name__}") from None
 
 
-def _prepared(hook: Hook, permissions: Permissions) -> PreparedHook:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """What makes the text of a body; its templates, and those that are whole members of an object of it."""
+
+    fill: Fill | None = None
+    leaves: Sequence[Leaf] = ()
+    members: Sequence[Leaf] = ()
+    is_json: bool = False
+
+
+def _prepared(
+    hook: Hook, requests: Sequence[HookRequest], number: int, permissions: Permissions
+) -> PreparedRequest:
+    request, at = requests[number], f"requests[{number}]." if len(requests) > 1 else ""
     unit = Unit(hook.params)
-    url_leaf = unit.leaf("target_url", hook.target_url)
-    headers = [_header(unit, index, *header) for index, header in enumerate(hook.headers)]
+    url_leaf = unit.leaf(f"{at}target_url", request.target_url)
+    headers = [
+        _header(unit, f"{at}{_HEADERS}[{index}]", *named) for index, named in enumerate(request.headers)
+    ]
     lane_key = unit.leaf("lane.key", hook.lane.key) if hook.lane and hook.lane.key else None
     may_hold = _body_secrets(hook, permissions)
-    body, body_leaves, is_json = _body(unit, hook.body, _content_type(headers), may_hold)
+    body = _body(unit, request.body, f"{at}{_BODY}", _content_type(headers), may_hold)
     url = UrlTemplate(url_leaf, permissions)
+    header_leaves = [leaf for _, leaf in headers]
+    json_leaves, text_leaves = (body.leaves, ()) if body.is_json else ((), body.leaves)
     SecretUse(
         host=url.host,
-        headers=[leaf for _, leaf in headers],
-        json_body=body_leaves if is_json else (),
-        elsewhere=_where_no_secret_stands(url_leaf, lane_key, () if is_json else body_leaves),
+        headers=header_leaves,
+        json_body=json_leaves,
+        elsewhere=_where_no_secret_stands(url_leaf, lane_key, text_leaves),
     ).check(permissions, may_hold)
+    uses = CaptureUse(
+        anywhere=[url_leaf, *header_leaves, *(leaf for leaf in json_leaves if leaf not in body.members)],
+        members=body.members,
+        elsewhere=_where_nothing_late_stands(lane_key, text_leaves),
+    ).check(requests, number)
     values = [(name, literal_header(leaf) or leaf) for name, leaf in headers]
-    if is_json and not any(name.lower() == "content-type" for name, _ in headers):
+    if body.is_json and not any(name.lower() == "content-type" for name, _ in headers):
         values.append(_JSON_HEADER)
-    return PreparedHook(hook, unit.compile(), url, tuple(values), body, lane_key)
+    return PreparedRequest(
+        method=request.method,
+        program=unit.compile(),
+        url=url,
+        headers=tuple(values),
+        body=body.fill,
+        lane_key=lane_key,
+        capturing=capturing(request, uses),
+        captured=refs_of(requests, number) if uses else {},
+    )
+
+
+def _where_nothing_late_stands(lane_key: Leaf | None, text_body: Sequence[Leaf]) -> list[tuple[str, Leaf]]:
+    key = [] if lane_key is None else [("the key of a lane", lane_key)]
+    return [*key, *(("a body that is not JSON", leaf) for leaf in text_body)]
 
 
 def _where_no_secret_stands(
     url: Leaf, lane_key: Leaf | None, text_body: Sequence[Leaf]
 ) -> list[tuple[str, Leaf]]:
-    key = [] if lane_key is None else [("the key of a lane", lane_key)]
-    return [("a URL", url), *key, *(("a body that is not JSON", leaf) for leaf in text_body)]
+    return [("a URL", url), *_where_nothing_late_stands(lane_key, text_body)]
 
 
 def _body_secrets(hook: Hook, permissions: Permissions) -> MayHold:
@@ -85,8 +127,7 @@ def _body_secrets(hook: Hook, permissions: Permissions) -> MayHold:
     return lambda name: hook.secrets_in_body or name in names
 
 
-def _header(unit: Unit, index: int, name: str, template: str) -> tuple[str, Leaf]:
-    field = f"settings.request_headers[{index}]"
+def _header(unit: Unit, field: str, name: str, template: str) -> tuple[str, Leaf]:
     if not _TOKEN.fullmatch(name):
         raise TemplateError("the name of a header is a literal word", field=f"{field}.name")
     if name.lower() in _RESERVED or name.lower().startswith("proxy-"):
@@ -107,26 +148,30 @@ def _content_type(headers: Sequence[tuple[str, Leaf]]) -> str | None:
     return "".join(map(str, parts)).partition(";")[0].strip().lower()
 
 
-def _body(
-    unit: Unit, body: Any, content_type: str | None, may_hold: MayHold
-) -> tuple[Fill | None, Sequence[Leaf], bool]:
-    """What makes the text of the body, its templates, and whether it is JSON."""
-    field = "settings.request_body"
+def _body(unit: Unit, body: Any, field: str, content_type: str | None, may_hold: MayHold) -> _Body:
     if body is None or body == "":
-        return None, (), False
+        return _Body()
     if not isinstance(body, str):
-        leaves: list[Leaf] = []
-
-        def leaf_of(field: str, template: str) -> Leaf:
-            leaves.append(unit.leaf(field, template))
-            return leaves[-1]
-
-        pieces = pieces_of(json_body.tree_of(body, field, leaf_of))
-        return lambda run: fill(run, pieces, may_hold), leaves, True
+        return _tree_body(unit, body, field, may_hold)
     leaf = unit.leaf(field, body)
     if content_type is None or not (content_type == "application/json" or content_type.endswith("+json")):
-        return lambda run: (text_of(run, leaf.parts_in(run)),), (leaf,), False
-    return _json_text(leaf, may_hold), (leaf,), True
+        return _Body(fill=lambda run: (text_of(run, leaf.parts_in(run)),), leaves=(leaf,))
+    return _Body(fill=_json_text(leaf, may_hold), leaves=(leaf,), is_json=True)
+
+
+def _tree_body(unit: Unit, body: Any, field: str, may_hold: MayHold) -> _Body:
+    leaves: list[Leaf] = []
+    members: list[Leaf] = []
+
+    def leaf_of(field: str, template: str) -> Leaf:
+        leaf = unit.leaf(field, template)
+        leaves.append(leaf)
+        if leaf.hole is not None and not field.endswith("]"):
+            members.append(leaf)
+        return leaf
+
+    pieces = pieces_of(json_body.tree_of(body, field, leaf_of))
+    return _Body(fill=lambda run: fill(run, pieces, may_hold), leaves=leaves, members=members, is_json=True)
 
 
 def _json_text(leaf: Leaf, may_hold: MayHold) -> Fill:

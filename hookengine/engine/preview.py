@@ -35,11 +35,15 @@ class TakesSecrets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """`why_not` is None if the hook matches. Without a request either it does not match, or `error` says why."""
+    """`why_not` is None if the hook matches. Without a request either it does not match, or `error` says why.
+
+    `before` are the requests that go before it.
+    """
 
     hook: Hook
     why_not: str | None
     request: RenderedRequest | None = None
+    before: tuple[RenderedRequest, ...] = ()
     lane: tuple[str, LanePolicy] | None = None
     error: TemplateError | None = None
 
@@ -50,6 +54,7 @@ class Preview:
             "hook": {"id": self.hook.id, "name": self.hook.name},
             "matches": self.why_not is None,
             "why_not": self.why_not,
+            "before": [request.shown() for request in self.before],
             "request": None if self.request is None else self.request.shown(),
             "lane": None if self.lane is None else {"key": self.lane[0], "policy": self.lane[1].value},
             "error": None
@@ -96,11 +101,13 @@ def preview_in(
     if reason is not None and not ignore_conditions:
         return Preview(hook=hook, why_not=reason)
     try:
-        rendered = prepare(hook, permissions).render(view)
+        prepared = prepare(hook, permissions)
+        before = tuple([prepared.render_part(part, view).request for part in range(len(hook.before))])
+        rendered = prepared.render(view)
     except TemplateError as error:
         return Preview(hook=hook, why_not=reason, error=error)
     lane = lane_of(hook, rendered, (pipeline.id, str(event.action_id)), _DELIVERY)
-    return Preview(hook=hook, why_not=reason, request=rendered.request, lane=lane)
+    return Preview(hook=hook, why_not=reason, request=rendered.request, before=before, lane=lane)
 
 
 def why_not_here(hook: Hook, pipeline: Pipeline, event: Event, view: Context) -> str | None:

@@ -9,7 +9,18 @@ from typing import TypeVar
 
 import tenacity
 
-from hookengine.domain.attempt import Outcome, certainty_of, describe, host_failed, kind_of
+from hookengine.domain.attempt import (
+    Accept,
+    Answered,
+    GiveUp,
+    Outcome,
+    Verdict,
+    certainty_of,
+    describe,
+    host_failed,
+    kind_of,
+)
+from hookengine.domain.capture import Captured, take
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import ENDED
 from hookengine.domain.hook import Hook, HookState
@@ -80,13 +91,16 @@ class Recorder:
         rules = (*hook.responses, *self._status_rules.get(family(leased.request) or "", ()))
         trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=leased.rank, now=now)
         verdict = judge(outcome, trial, hook.retry, rules)
+        certainty = certainty_of(outcome, verdict)
+        captured, problem = _captured(leased, outcome, verdict)
         return Report(
             token=leased.token,
             outcome=outcome,
-            certainty=certainty_of(outcome, verdict),
-            verdict=verdict,
+            certainty=certainty,
+            verdict=GiveUp(because=f"{verdict.because}, but {problem}") if problem else verdict,
             finished_at=now,
             host_failed=host_failed(outcome),
+            captured=captured,
         )
 
     async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
@@ -148,3 +162,11 @@ class Recorder:
             self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
         self._signals.announce_endings(finished.endings)
         self._signals.announce_notices(finished.notices)
+
+
+def _captured(leased: Leased, outcome: Outcome, verdict: Verdict) -> tuple[Captured, str]:
+    """What a successful answer tells that is to be kept; and why it cannot have been a success, if so."""
+    capturing = leased.request.capturing
+    if capturing is None or not isinstance(outcome, Answered) or not isinstance(verdict, Accept):
+        return {}, ""
+    return take(capturing.takes, outcome.body)

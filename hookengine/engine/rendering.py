@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import orjson
 
+from hookengine.domain.capture import CaptureRef, Capturing
 from hookengine.domain.context import Context
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import RenderedRequest, Text
+from hookengine.engine.json_body import CAPTURED
 from hookengine.engine.skeleton import header_value, text_of
 from hookengine.engine.url_shape import UrlTemplate
 from hookengine.errors import TemplateError
@@ -33,27 +35,42 @@ class Rendered:
     lane_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
 class PreparedHook:
     """A hook whose templates are checked and compiled. Safe to use from many threads and tasks at once."""
 
-    def __init__(
-        self,
-        hook: Hook,
-        program: Program,
-        url: UrlTemplate,
-        headers: tuple[Header, ...],
-        body: Fill | None,
-        lane_key: Leaf | None,
-    ) -> None:
-        self.hook = hook
-        self._program, self._url, self._headers = program, url, headers
-        self._body, self._lane_key = body, lane_key
+    hook: Hook
+    requests: tuple[PreparedRequest, ...]
+
+    def render(self, context: Context) -> Rendered:
+        """Its own request, the last. Raises TemplateError, and nothing else."""
+        return self.requests[-1].render(context)
+
+    def render_part(self, part: int, context: Context) -> Rendered:
+        """The request of this number; of one that it does not have any more, its own. Raises the same."""
+        return self.requests[min(part, len(self.requests) - 1)].render(context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRequest:
+    """One of its requests. `captured` is what templates see under this name, if they look."""
+
+    method: str
+    program: Program
+    url: UrlTemplate
+    headers: tuple[Header, ...]
+    body: Fill | None
+    lane_key: Leaf | None
+    capturing: Capturing | None
+    captured: Mapping[str, CaptureRef]
 
     def render(self, context: Context) -> Rendered:
         """Raises TemplateError, and nothing else."""
         try:
             _check_size(context)
-            return self._rendered(self._program.run(context))
+            if self.captured:
+                context = {**context, CAPTURED: self.captured}
+            return self._rendered(self.program.run(context))
         except TemplateError:
             raise
         except Refusal as refusal:
@@ -65,16 +82,17 @@ class PreparedHook:
         headers = tuple(
             [
                 (name, header_value(run, value) if isinstance(value, Leaf) else value)
-                for name, value in self._headers
+                for name, value in self.headers
             ]
         )
         request = RenderedRequest(
-            method=self.hook.method,
-            url=self._url.fill(run),
+            method=self.method,
+            url=self.url.fill(run),
             headers=headers,
-            body=None if self._body is None else _fitting(self._body(run)),
+            body=None if self.body is None else _fitting(self.body(run)),
+            capturing=self.capturing,
         )
-        return Rendered(request, None if self._lane_key is None else self._lane(run, self._lane_key))
+        return Rendered(request, None if self.lane_key is None else self._lane(run, self.lane_key))
 
     def _lane(self, run: Run, leaf: Leaf) -> str:
         key = text_of(run, leaf.parts_in(run))

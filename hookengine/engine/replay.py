@@ -13,11 +13,11 @@ from hookengine.domain.replay import ReplayMode
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Hands
-from hookengine.engine.owing import OwnSecrets, owe
+from hookengine.engine.owing import OwnSecrets, owe_part
 from hookengine.engine.preview import TakesSecrets
 from hookengine.engine.recalling import recalled
 from hookengine.engine.signals import Signals
-from hookengine.errors import ReplayRefused, StoreError
+from hookengine.errors import ReplayRefused, StoreError, TemplateError
 from hookengine.store.calls import OwedDelivery, OwedReplay, Replayed
 from hookengine.store.contract import Store
 from hookengine.store.records import Told
@@ -99,10 +99,11 @@ class Replayer:
             raise ReplayRefused("its hook or its pipeline has been deleted")
         view = recalled(told, pipeline, self.secrets.refs(pipeline.id))
         action = pipeline.id, str(told.event.action_id)
-        owed = owe(self.catalogue, self.secrets, hook, view, action, replay_id)
-        if owed.request is None:
-            raise ReplayRefused(f"it cannot be rendered: {owed.unrenderable}")
-        return owed
+        part = len(hook.before) if original["part"] is None else original["part"]["number"] - 1
+        try:
+            return owe_part(self.catalogue, self.secrets, hook, part, view, action, replay_id)
+        except TemplateError as error:
+            raise ReplayRefused(f"it cannot be rendered: {error}") from error
 
     async def _write(self, owed: OwedReplay) -> Replayed:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""

@@ -10,6 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
+from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import RenderedRequest
@@ -76,7 +77,7 @@ class Sender:
             message = message_of(
                 request.method, target, [*self._usual_headers(bound.headers), *bound.headers], bound.body
             )
-        except (Refused, SecretRefused, UnfitError) as error:
+        except (Refused, SecretRefused, UnfitError, CaptureMissing) as error:
             return Blocked(reason=str(error))
         except (SecretMissing, UnfitSecret, StoreError) as error:
             return Blocked(reason=str(error), passing=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from hookengine.domain.capture import CaptureRef
 from hookengine.domain.request import Part as RequestPart
 from hookengine.domain.request import SecretRef, Text
 from hookengine.guard.sandbox import Hole, Leaf, Part, Refusal, Run, text
@@ -48,7 +49,7 @@ def header_value(run: Run, leaf: Leaf) -> Text:
             entered = part if leaf.recording is None else printable(part, leaf)
         else:
             value = values[part.slot]
-            if type(value) is SecretRef:
+            if type(value) is SecretRef or type(value) is CaptureRef:
                 pieces += (words, value)
                 words = ""
                 continue

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
-from hookengine.domain.attempt import Outcome, describe
+from hookengine.domain.attempt import Blocked, Outcome, describe
+from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import Context
 from hookengine.domain.event import STATUS_CHANGED, Event, Lifecycle
@@ -123,7 +124,10 @@ class Trials:
             raise TooManyTrials(f"{MOST_AT_ONCE} hooks are being tried out just now; try again")
         self._under_way += 1
         try:
-            outcome = await self._sender.send(shown.request, headers, hook.timeout, hook=hook)
+            request = shown.request.with_captured({})
+            outcome = await self._sender.send(request, headers, hook.timeout, hook=hook)
+        except CaptureMissing as error:
+            outcome = Blocked(reason=str(error))
         finally:
             self._under_way -= 1
         return {

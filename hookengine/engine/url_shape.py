@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from hookengine.domain.capture import CaptureRef, without_captures
+from hookengine.engine.json_body import is_captured
 from hookengine.engine.skeleton import enter
 from hookengine.errors import TemplateError
 from hookengine.guard.hostname import Refused
@@ -34,6 +36,8 @@ _SENT_AS_IT_IS = re.compile(r"/[!$-;=?-\[\]^_a-z|~]*")
 
 def _encoded(run: Run, value: Any) -> str:
     """One path segment, or the value of a query parameter."""
+    if isinstance(value, CaptureRef):
+        return str(value)
     if isinstance(value, EncodedText):
         encoded = str.__str__(value)
     else:
@@ -95,6 +99,7 @@ class UrlTemplate:
 
     def __init__(self, leaf: Leaf, permissions: Permissions) -> None:
         self._leaf, self._permissions = leaf, permissions
+        self._captures = any(is_captured(read.path) for read in leaf.reads)
         self._url = self._parsed(leaf.parts)
         if leaf.recording is not None and not (self._url.path or self._url.query):
             raise leaf.source.error(
@@ -115,12 +120,23 @@ class UrlTemplate:
         """Judged once more as a whole; what was literal and fine when it was prepared is not read again."""
         url = self._url if self._leaf.recording is None else self._parsed(self._leaf.parts_in(run))
         rest = url.path_and_query(run)
+        if self._captures:
+            return self._with_captures(url.origin, rest)
         if url.origin is not None and _SENT_AS_IT_IS.fullmatch(rest) and "/." not in rest:
             filled = url.origin + rest
             if len(filled) > MAX_URL:
                 raise self._wrong("the URL becomes longer than 8 KiB")
             return filled
         return self._judged(self._origin_in(run, url) + rest).url
+
+    def _with_captures(self, origin: str | None, rest: str) -> str:
+        """Its holes stand in it until it is sent, and nothing else that would have to be encoded."""
+        filled = without_captures(rest)
+        if origin is None or not _SENT_AS_IT_IS.fullmatch(filled) or "/." in filled:
+            raise self._wrong("a URL with captured values must be literal and encoded up to them")
+        if len(origin + filled) > MAX_URL:
+            raise self._wrong("the URL becomes longer than 8 KiB")
+        return origin + rest
 
     def _origin_in(self, run: Run, url: Url) -> str:
         if url.origin is not None:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hookengine.domain.attempt import Outcome
+from hookengine.domain.attempt import Blocked, Outcome
+from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.gate import SUSPECTS, hook_key, host_key
 from hookengine.domain.hook import Hook
@@ -218,7 +219,10 @@ class Worker:
         self._sending.add(task)
         try:
             subject = f"{leased.delivery_id} {leased.event_id}"
-            return await self._sender.send(leased.request, headers, deadline, stop, subject, hook)
+            request = leased.request.with_captured(leased.captured)
+            return await self._sender.send(request, headers, deadline, stop, subject, hook)
+        except CaptureMissing as error:
+            return Blocked(reason=str(error))
         finally:
             self._sending.discard(task)
 

@@ -9,7 +9,13 @@ from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.domain.response import ResponseRule
 from hookengine.manifest.presets import Preset, Presets, shipped_presets
-from hookengine.manifest.wording import worded, worded_hook, worded_incoming, worded_response
+from hookengine.manifest.wording import (
+    worded,
+    worded_hook,
+    worded_incoming,
+    worded_requests,
+    worded_response,
+)
 
 Rules = tuple[ResponseRule, ...]
 
@@ -43,8 +49,8 @@ def hook_document(hook: Hook, presets: Presets | None = None) -> dict[str, Any]:
 
 def request_document(hook: Hook) -> dict[str, Any]:
     """The part of a plain hook that makes its request."""
-    said = worded_hook(hook)
-    return {key: said[key] for key in ("method", "target_url", "settings")}
+    said = worded_requests(hook)
+    return {key: value for key, value in said.items() if key != "capture" or value}
 
 
 def incoming_document(hook: IncomingHook) -> dict[str, Any]:

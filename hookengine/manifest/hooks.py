@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from hookengine.domain.hook import GITHUB_SIGNATURE, Hook, HookState, SigningScheme
+from hookengine.domain.hook import GITHUB_SIGNATURE, Hook, HookRequest, HookState, LanePolicy, SigningScheme
 from hookengine.engine.preparing import prepare
 from hookengine.errors import TemplateError
 from hookengine.guard.permissions import Permissions
 from hookengine.manifest.checking import Findings, did_you_mean, nearest, unknown_name
 from hookengine.manifest.document import Location
 from hookengine.manifest.presets import Preset
-from hookengine.manifest.schema import HookText, PlainText, PresetHookText
+from hookengine.manifest.requests import PlainRequestText, PlainText, PresetRequest, SeveralText
+from hookengine.manifest.schema import HookText, PresetHookText
 
 _NAMESPACE = uuid.UUID("5b1f0c1e-6f0a-5d0e-9a51-6a2f3c0d7e88")
 _ONE_BLANK = re.compile(r"\{\{\s*params\.(\w+)\s*(\|(?!\s*d(efault)?\b)[^{}]*)?\}\}")
@@ -26,14 +27,12 @@ _STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
 NAMED_UNDER = "secrets are named under `secrets:`"
 
 
-def plain_hook(text: PlainText, pipeline_id: int | None) -> Hook:
+def plain_hook(text: PlainText | SeveralText, pipeline_id: int | None) -> Hook:
+    lane = text.lane.spec() if text.lane else None
     return Hook(
         **_shared(text, text.name, tuple(text.trigger_when.events), pipeline_id),
-        method=text.method,
-        target_url=text.target_url,
-        headers=tuple((header.name, header.value) for header in text.settings.request_headers),
-        body=text.settings.request_body,
-        lane=text.lane.spec() if text.lane else None,
+        **_requests([request.request() for request in _plain_requests(text)]),
+        lane=lane,
         retry=text.retry.policy(),
         timeout=text.timeout / 1000 if text.timeout else 30.0,
         responses=tuple(response.rule() for response in text.responses),
@@ -41,24 +40,38 @@ def plain_hook(text: PlainText, pipeline_id: int | None) -> Hook:
     )
 
 
+def _plain_requests(text: PlainText | SeveralText) -> list[PlainRequestText]:
+    if isinstance(text, SeveralText):
+        return text.requests
+    return [
+        PlainRequestText(
+            method=text.method, target_url=text.target_url, settings=text.settings, capture=text.capture
+        )
+    ]
+
+
+def _requests(requests: Sequence[HookRequest]) -> dict[str, Any]:
+    """The fields of a hook that say them; `once_per` counts for those before the last."""
+    *before, own = requests
+    return {
+        "before": tuple(before),
+        "method": own.method,
+        "target_url": own.target_url,
+        "headers": own.headers,
+        "body": own.body,
+        "captures": own.captures,
+    }
+
+
 def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -> Hook:
-    """A field of the request that is nothing but an empty blank, filtered or not, is left out of it."""
     params = {name: param.default for name, param in preset.params.items()} | text.with_
-    request = preset.request
     lane = text.lane or preset.lane
     retry = text.retry if text.retry.model_fields_set else preset.retry
     return Hook(
         **_shared(
             text, text.name or preset.name, tuple(text.trigger_when.events or preset.events), pipeline_id
         ),
-        method=request.method,
-        target_url=request.url,
-        headers=tuple(
-            (header.name, header.value)
-            for header in request.headers
-            if not _is_empty_blank(header.value, params)
-        ),
-        body=_without_empty_blanks(request.body, params),
+        **_requests([_filled(request, params) for request in preset.all_requests]),
         lane=lane.spec() if lane else None,
         retry=retry.policy(),
         timeout=(text.timeout or preset.timeout) / 1000,
@@ -67,6 +80,23 @@ def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -
         secrets_in_body=preset.secrets_in_body,
         preset=preset.id,
         params=params,
+    )
+
+
+def _filled(request: PresetRequest, params: Mapping[str, Any]) -> HookRequest:
+    """A field of the request that is nothing but an empty blank, filtered or not, is left out of it."""
+    return HookRequest(
+        name=request.name,
+        method=request.method,
+        target_url=request.url,
+        headers=tuple(
+            (header.name, header.value)
+            for header in request.headers
+            if not _is_empty_blank(header.value, params)
+        ),
+        body=_without_empty_blanks(request.body, params),
+        captures=request.captures,
+        once_per_lane=request.once_per is not None,
     )
 
 
@@ -130,6 +160,16 @@ def check_templates(hook: Hook, at: Location, permissions: Permissions, findings
         findings.wrong((*at, *field), message + where, hint=error.hint)
 
 
+def check_lane(hook: Hook, at: Location, findings: Findings) -> None:
+    """Requests of one event leave one after another, and what their answers tell is known in their lane."""
+    policy = hook.lane.policy if hook.lane else None
+    place = (*at, "lane") if hook.preset is None or policy else at
+    if hook.before and policy not in (None, LanePolicy.ORDERED):
+        findings.wrong(place, f"several requests leave in an `ordered` lane, not one that is `{policy}`")
+    elif hook.captures and policy is LanePolicy.NONE:
+        findings.wrong(place, "what is captured is known in a lane: there is none with `none`")
+
+
 def check_secrets(value: Any, at: Location, names: Collection[str], findings: Findings) -> None:
     """Of all templates inside of `value`: a secret that nobody has would only be missed by an event."""
     if isinstance(value, str):
@@ -145,7 +185,7 @@ def check_secrets(value: Any, at: Location, names: Collection[str], findings: Fi
 
 def check_signing(hook: Hook, at: Location, names: Collection[str], findings: Findings) -> None:
     header = GITHUB_SIGNATURE if hook.signing and hook.signing.scheme is SigningScheme.GITHUB else ""
-    if header in {name.lower() for name, _ in hook.headers}:
+    if header in {name.lower() for request in hook.requests for name, _ in request.headers}:
         findings.wrong((*at, "signing"), f"the hook sets {header} itself", hint="leave one of both out")
     for name in hook.signing.secrets if hook.signing else ():
         if name not in names:

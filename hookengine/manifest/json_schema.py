@@ -7,19 +7,25 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from hookengine.manifest.presets import Preset, Presets
-from hookengine.manifest.schema import IncomingText, PipelineText, PlainText, PresetHookText
+from hookengine.manifest.requests import PlainText, SeveralText
+from hookengine.manifest.schema import IncomingText, PipelineText, PresetHookText
 
 REF: Final = "#/$defs/{model}"
 _HOOK: Final = {
     "if": {"required": ["preset"]},
     "then": {"$ref": "#/$defs/PresetHookText"},
-    "else": {"$ref": "#/$defs/PlainText"},
+    "else": {
+        "if": {"required": ["requests"]},
+        "then": {"$ref": "#/$defs/SeveralText"},
+        "else": {"$ref": "#/$defs/PlainText"},
+    },
 }
 
 
 def described(presets: Presets) -> tuple[dict[str, Any], dict[str, Any]]:
     """What `pipelines` and `hooks` are, and the definitions they refer to, under `$defs`."""
-    models = [(model, "validation") for model in (PipelineText, IncomingText, PlainText, PresetHookText)]
+    hooks = (PlainText, SeveralText, PresetHookText)
+    models = [(model, "validation") for model in (PipelineText, IncomingText, *hooks)]
     _, schema = models_json_schema(models, ref_template=REF)  # type: ignore[arg-type]  # an invariant list
     definitions: dict[str, Any] = schema["$defs"]
     inside = definitions["PipelineText"]["properties"]

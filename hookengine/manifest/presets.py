@@ -6,17 +6,16 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from hookengine.domain.response import ResponseRule
 from hookengine.errors import NotFound
 from hookengine.manifest.checking import Checked, Findings
 from hookengine.manifest.document import load
+from hookengine.manifest.requests import MOST_REQUESTS, PresetRequest, last_for_every_event
 from hookengine.manifest.schema import (
     EventName,
-    HeaderText,
     Lane,
-    Method,
     RateText,
     ResponseText,
     RetryText,
@@ -34,20 +33,18 @@ class Param(Checked):
     default: Any = None
 
 
-class RequestLine(Checked):
-    method: Method = "POST"
-    url: str
-    headers: list[HeaderText] = Field(default_factory=list)
-    body: Any = None
-
-
 class Sample(Checked):
-    """Blanks filled, an event, and the request that must come of them."""
+    """Blanks filled, an event, and the requests that must come of them."""
 
     name: str
     blanks: Annotated[dict[str, Any], Field(alias="with")]
     event: dict[str, Any]
-    expected: Annotated[dict[str, Any], Field(alias="request")]
+    request: dict[str, Any] | None = None
+    requests: Annotated[list[dict[str, Any]], Field(default_factory=list)]
+
+    @property
+    def expected(self) -> list[dict[str, Any]]:
+        return self.requests if self.request is None else [self.request]
 
 
 class Preset(Checked):
@@ -58,7 +55,11 @@ class Preset(Checked):
     description: str
     params: dict[str, Param] = Field(default_factory=dict)
     events: Annotated[list[EventName], Field(min_length=1)]
-    request: RequestLine
+    request: PresetRequest | None = None
+    requests: Annotated[
+        list[PresetRequest], Field(max_length=MOST_REQUESTS), AfterValidator(last_for_every_event)
+    ] = Field(default_factory=list)
+    """Instead of `request`, if there are several."""
     secrets_in_body: bool = False
     """Whether what it calls wants a secret in the body, as ilert does with its integrationKey."""
     lane: Lane = None
@@ -67,6 +68,17 @@ class Preset(Checked):
     rate: RateText | None = None
     responses: list[ResponseText] = Field(default_factory=list)
     samples: list[Sample] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Preset:
+        if (self.request is None) == (not self.requests):
+            raise ValueError("needs either `request` or `requests`")
+        return self
+
+    @property
+    def all_requests(self) -> list[PresetRequest]:
+        """In the order in which they are sent."""
+        return self.requests if self.request is None else [self.request]
 
     @property
     def rules(self) -> tuple[ResponseRule, ...]:

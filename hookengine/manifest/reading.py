@@ -16,6 +16,7 @@ from hookengine.manifest.document import Document, Location
 from hookengine.manifest.hooks import (
     NAMED_UNDER,
     check_blanks,
+    check_lane,
     check_secrets,
     check_signing,
     check_templates,
@@ -24,7 +25,8 @@ from hookengine.manifest.hooks import (
 )
 from hookengine.manifest.key_source import KeySource
 from hookengine.manifest.presets import Presets, shipped_presets
-from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PlainText, PresetHookText
+from hookengine.manifest.requests import PlainText, SeveralText
+from hookengine.manifest.schema import HookText, IncomingText, PipelineText, PresetHookText
 from hookengine.manifest.wish import Manifest
 
 KEYS = frozenset({"pipelines", "hooks"})
@@ -185,9 +187,11 @@ class _Reading:
 
     def _hook(self, item: Any, at: Location, owner: int | None) -> None:
         """`owner` is the pipeline it stands in; None at the top level."""
-        text: PlainText | PresetHookText | None
+        text: PlainText | SeveralText | PresetHookText | None
         if isinstance(item, dict) and "preset" in item:
             text = self.findings.check(PresetHookText, item, at)
+        elif isinstance(item, dict) and "requests" in item:
+            text = self.findings.check(SeveralText, item, at)
         else:
             text = self.findings.check(PlainText, item, at)
         if text is None:
@@ -199,14 +203,17 @@ class _Reading:
             )
         if hook is not None:
             self._once(hook, at)
+            check_lane(hook, at, self.findings)
             check_templates(hook, at, self.permissions, self.findings)
             if self.secret_names is not None:
                 check_secrets(item, at, self.secret_names, self.findings)
                 check_signing(hook, at, self.secret_names, self.findings)
             self.gathered.hooks.append(hook)
 
-    def _built(self, text: PlainText | PresetHookText, at: Location, owner: int | None) -> Hook | None:
-        if isinstance(text, PlainText):
+    def _built(
+        self, text: PlainText | SeveralText | PresetHookText, at: Location, owner: int | None
+    ) -> Hook | None:
+        if not isinstance(text, PresetHookText):
             return plain_hook(text, owner)
         try:
             preset = self.presets.get(text.preset)

@@ -354,16 +354,6 @@ class HookText(Checked):
     """Looked at in order, before the rules of the preset and the engine."""
 
 
-class PlainText(HookText):
-    """A hook that says its request itself."""
-
-    name: Name
-    method: Method = "POST"
-    target_url: Annotated[str, Field(min_length=1, max_length=4096)]
-    settings: RequestText = RequestText()
-    trigger_when: WantingText
-
-
 class PresetHookText(HookText):
     """A preset with its blanks filled."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from hookengine.domain.hook import Condition, Hook, HookState, LaneSpec, Signing
+from hookengine.domain.hook import Condition, Hook, HookRequest, HookState, LaneSpec, Signing
 from hookengine.domain.pipeline import IncomingHook, Pipeline, Variable
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import RetryPolicy
@@ -32,12 +32,7 @@ def worded_hook(hook: Hook) -> dict[str, Any]:
         "with": dict(hook.params),
         "active": hook.state is not HookState.DISABLED,
         "action_type": hook.action_type,
-        "method": hook.method,
-        "target_url": hook.target_url,
-        "settings": {
-            "request_headers": [{"name": name, "value": value} for name, value in hook.headers],
-            "request_body": hook.body,
-        },
+        **worded_requests(hook),
         "trigger_when": {"events": list(hook.events), "conditions": worded_conditions(hook.conditions)},
         "lane": worded_lane(hook.lane),
         "retry": worded_retry(hook.retry),
@@ -45,6 +40,36 @@ def worded_hook(hook: Hook) -> dict[str, Any]:
         "rate": hook.rate or None,
         "signing": worded_signing(hook.signing),
         "responses": [worded_response(rule) for rule in hook.responses],
+    }
+
+
+def worded_requests(hook: Hook) -> dict[str, Any]:
+    """Of several, all of them; of one, what it is beside everything else that the hook says."""
+    if not hook.before:
+        return _worded_request(hook.requests[0])
+    return {
+        "requests": [
+            {
+                "name": request.name,
+                **_worded_request(request),
+                "once_per": "lane" if request.once_per_lane else None,
+            }
+            for request in hook.requests
+        ]
+    }
+
+
+def _worded_request(request: HookRequest) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "target_url": request.target_url,
+        "settings": {
+            "request_headers": [{"name": name, "value": value} for name, value in request.headers],
+            "request_body": request.body,
+        },
+        "capture": {
+            capture.name: {"path": capture.path, "optional": capture.optional} for capture in request.captures
+        },
     }
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
+from hookengine.domain.capture import Captured
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Event, Rank, key_of
 from hookengine.domain.hook import LanePolicy
@@ -21,7 +22,10 @@ ActionKey = tuple[int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedDelivery:
-    """A delivery an event is about to owe. Without a request it is born failed, because of `unrenderable`."""
+    """A delivery an event is about to owe. Without a request it is born failed, because of `unrenderable`.
+
+    `part` and `provides` are those of a `Delivery`.
+    """
 
     id: str
     hook_id: str
@@ -33,6 +37,8 @@ class OwedDelivery:
     host: str = ""
     account: str = ""
     rate: str = ""
+    part: int = 0
+    provides: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,10 @@ class LeaseTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """A delivery this node holds the lease for, with its attempt written: it must be sent or released."""
+    """A delivery this node holds the lease for, with its attempt written: it must be sent or released.
+
+    `captured` is what its lane and action know, if its request uses any of it.
+    """
 
     token: int
     delivery_id: str
@@ -137,12 +146,13 @@ class Leased:
     position: tuple[int, int, int]
     request: RenderedRequest
     seat: Seat
+    captured: Captured = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """How an attempt ended and what follows. `host_failed`: nothing sensible was heard from the host; None if
-    the attempt says nothing about it."""
+    the attempt says nothing about it. `captured` is what the answer told to be kept."""
 
     token: int
     outcome: Outcome
@@ -150,6 +160,7 @@ class Report:
     verdict: Verdict
     finished_at: Millis
     host_failed: bool | None = None
+    captured: Captured = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -259,6 +259,7 @@ class DeliveryRow(SQLModel, table=True):
     """`lane_id` is NULL only for a delivery born failed: it could not be rendered and takes no lane.
 
     `host` is whom the request goes to, `account` whose credential it carries there, `rate` what that allows.
+    `part` is which of its hook's requests it is, `provides` what it need not be sent for once it is known.
     """
 
     __tablename__ = "delivery"
@@ -269,6 +270,7 @@ class DeliveryRow(SQLModel, table=True):
             "delivery_once",
             "event_id",
             "hook_id",
+            "part",
             unique=True,
             sqlite_where=text("replay_of IS NULL AND repair_of IS NULL"),
             postgresql_where=text("replay_of IS NULL AND repair_of IS NULL"),
@@ -302,6 +304,8 @@ class DeliveryRow(SQLModel, table=True):
     host: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     account: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     rate: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    part: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    provides: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     number: int | None = Field(default=None, sa_column=Column(BigInteger))
     first_seq: int = _big()
     rank: int
@@ -317,6 +321,17 @@ class DeliveryRow(SQLModel, table=True):
     repair_of: str | None = None
     accepted_at: int = _big()
     ended_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class CaptureRow(SQLModel, table=True):
+    """What an answer told, as JSON text, for the later requests of its lane and action."""
+
+    __tablename__ = "capture"
+
+    lane_id: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    action_seq: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    name: str = Field(primary_key=True)
+    value: str = _long()
 
 
 class AttemptRow(SQLModel, table=True):

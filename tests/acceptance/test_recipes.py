@@ -41,11 +41,12 @@ class Recipe:
     errors: tuple[str, ...]
 
 
-def recipe_of(service: str) -> Recipe:
-    text = (FOLDER / f"{service}.md").read_text()
+def recipe_of(page: str) -> Recipe:
+    """A page is named after its service; what it shows of it besides may stand behind a dash."""
+    text = (FOLDER / f"{page}.md").read_text()
     (yaml,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return Recipe(
-        service=service,
+        service=page.partition("-")[0],
         config=load(yaml).data,
         states=dict(re.findall(r"^\| `action\.(\w+)` \| (.+) \|$", text, re.MULTILINE)),
         errors=tuple(re.findall(r"^\| `([^`]+)` \| ", text.partition("you read")[2], re.MULTILINE)),

@@ -1,6 +1,7 @@
 """What the operations that presets call take: facts from their official descriptions, and a check of requests.
 
-Sources: GitHub's REST description (repos/create-commit-status), GitLab's API docs (commit status), Bitbucket
+Sources: GitHub's REST description (repos/create-commit-status, create-deployment,
+create-deployment-status), GitLab's API docs (commit status), Bitbucket
 Cloud's swagger (commit statuses), Bitbucket Data Center 9.4 (operation `add`), Gitea 1.27 and Forgejo 16
 (`repoCreateStatus`), Azure DevOps 7.1 (create a commit status), ilert's OpenAPI (deployment events), Harness
 SEI's page on custom CI/CD, CDEvents 0.5.1, Slack's chat.postMessage, and the adaptive cards of Teams.
@@ -189,6 +190,19 @@ OPERATIONS: Mapping[str, Operation] = {
             "context": Field(kind=dict, required=True, inside={"name": Field(required=True), "genre": TEXT}),
         },
     ),
+    "github/deployment-status": Operation(
+        url=r"https://api\.github\.com/repos/acme/shop/deployments/[0-9]+/statuses",
+        headers=BEARER,
+        body={
+            "state": _state("error", "failure", "inactive", "in_progress", "queued", "pending", "success"),
+            "target_url": LINK,
+            "log_url": LINK,
+            "description": _text(140),
+            "environment": TEXT,
+            "environment_url": LINK,
+            "auto_inactive": TRUTH,
+        },
+    ),
     "ilert/deployment-event": Operation(
         url=r"https://api\.ilert\.com/api/deployment-events",
         body={
@@ -266,6 +280,27 @@ OPERATIONS: Mapping[str, Operation] = {
         },
     ),
 }
+
+BEFORE: Mapping[str, tuple[Operation, ...]] = {
+    "github/deployment-status": (
+        Operation(
+            url=r"https://api\.github\.com/repos/acme/shop/deployments",
+            headers=BEARER,
+            body={
+                "ref": _text(255, required=True),
+                "task": TEXT,
+                "auto_merge": TRUTH,
+                "required_contexts": OBJECTS,
+                "payload": Field(kind=(dict, str)),
+                "environment": TEXT,
+                "description": _text(140),
+                "transient_environment": TRUTH,
+                "production_environment": TRUTH,
+            },
+        ),
+    ),
+}
+"""The operations of the requests that go before the last one."""
 
 
 def mistakes(request: RenderedRequest, operation: Operation) -> list[str]:

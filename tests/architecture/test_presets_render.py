@@ -61,11 +61,16 @@ def hook_of(preset: str, blanks: dict[str, Any]) -> Hook:
 
 
 def rendered(hook: Hook, document: dict[str, Any]) -> RenderedRequest:
+    return all_rendered(hook, document)[-1]
+
+
+def all_rendered(hook: Hook, document: dict[str, Any]) -> list[RenderedRequest]:
     event = Event.parse(document)
     pipeline = Pipeline(id=7, name="shop-deploy")
     refs = {name: SecretRef(f"secrets.{name}") for name in SECRETS}
     view = snapshot(pipeline, {}, event, event.data, refs, event_id=event.id or "evt_1", now=0).view
-    return prepare(hook).render(view).request
+    prepared = prepare(hook)
+    return [prepared.render_part(part, view).request for part in range(len(hook.requests))]
 
 
 def sample_event(event_type: str) -> dict[str, Any]:
@@ -116,15 +121,17 @@ def test_every_preset_says_what_it_is_for_and_has_samples(name: str) -> None:
     ],
     ids=lambda value: value.id if isinstance(value, Preset) else str(value),
 )
-def test_every_sample_of_a_preset_renders_to_its_request(preset: Preset, number: int) -> None:
+def test_every_sample_of_a_preset_renders_to_its_requests(preset: Preset, number: int) -> None:
     sample = preset.samples[number]
 
-    shown = rendered(hook_of(preset.id, sample.blanks), sample.event).shown()
+    requests = all_rendered(hook_of(preset.id, sample.blanks), sample.event)
 
-    headers = {header["name"]: header["value"] for header in shown["headers"]}
-    expected = dict(sample.expected)
-    assert headers.items() >= expected.pop("headers", {}).items()
-    assert {"method": shown["method"], "url": shown["url"], "body": json.loads(shown["body"])} == expected
+    assert len(requests) == len(sample.expected) == len(preset.all_requests)
+    for request, said in zip(requests, sample.expected, strict=True):
+        shown, expected = request.shown(), dict(said)
+        headers = {header["name"]: header["value"] for header in shown["headers"]}
+        assert headers.items() >= expected.pop("headers", {}).items()
+        assert {"method": shown["method"], "url": shown["url"], "body": json.loads(shown["body"])} == expected
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -201,6 +208,21 @@ def test_a_key_that_is_too_long_is_hashed_and_its_readable_text_is_in_the_name(n
     assert all(40 <= len(key) <= limit for key in keys)
     assert len(set(keys)) == 3
     assert {body["name"] for body in bodies} == {"ci/shop"}
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("github/commit-status", "context"), ("gitlab/commit-status", "name")]
+)
+def test_a_context_that_is_too_long_keeps_its_readable_text_and_a_hash(name: str, field: str) -> None:
+    contexts = []
+    for context in ("c" * 255, "c" * 256, "c" * 255 + "z"):
+        hook = hook_of(name, {**FILLED[name], "context": context})
+        contexts.append(json.loads(rendered(hook, sample_event("action.failed")).shown()["body"])[field])
+
+    assert contexts[0] == "c" * 255
+    assert [len(context) for context in contexts] == [255, 255, 255]
+    assert len(set(contexts)) == 3
+    assert all(context.startswith("c" * 214) for context in contexts)
 
 
 @pytest.mark.parametrize("name", FILLED)

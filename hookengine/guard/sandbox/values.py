@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined
 
+from hookengine.domain.capture import CaptureRef
 from hookengine.domain.request import SecretRef
 from hookengine.guard.sandbox.budget import MAX_TEXT, OPERATION
 from hookengine.guard.sandbox.source import Refusal
@@ -126,6 +127,7 @@ _KINDS: tuple[tuple[type[Any], str], ...] = (
     (list, "a list"),
     (Mapping, "an object"),
     (SecretRef, "a secret"),
+    (CaptureRef, "a captured value"),
 )
 
 
@@ -135,7 +137,16 @@ def refusal_of(run: Run, value: Any, wanted: str) -> Refusal:
         return value.refusal(run)
     if isinstance(value, SecretRef):
         return secret_refusal(value)
+    if isinstance(value, CaptureRef):
+        return capture_refusal(value)
     return Refusal(f"this needs {wanted}, and the value is {a_kind(value)}")
+
+
+def capture_refusal(capture: CaptureRef) -> Refusal:
+    return Refusal(
+        f"captured.{capture.name} is known only when the request is sent: it may only be printed",
+        f"write {{{{ captured.{capture.name} }}}} in the URL, a header or a body of JSON",
+    )
 
 
 def secret_refusal(secret: SecretRef) -> Refusal:

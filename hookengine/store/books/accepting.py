@@ -164,4 +164,6 @@ def _delivery(owed: OwedEvent, delivery: OwedDelivery, first_seq: int, now: Mill
         host=delivery.host,
         account=delivery.account,
         rate=delivery.rate,
+        part=delivery.part,
+        provides=delivery.provides,
     )

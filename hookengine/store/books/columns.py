@@ -33,7 +33,7 @@ DELIVERY_CHANGES = (
 )
 DELIVERY = (
     "id, event_id, hook_id, hook_revision, request_id, digest, host, account, rate, number, first_seq, rank,"
-    f" seq, accepted_at, replay_of, repair_of, {', '.join(DELIVERY_CHANGES)}"
+    f" seq, accepted_at, part, provides, replay_of, repair_of, {', '.join(DELIVERY_CHANGES)}"
 )
 GATE = "key, open_at, failures, trips, probed_at, recovering_since, passed"
 
@@ -97,22 +97,24 @@ def delivery_from(row: Row) -> Delivery:
         rank=_RANKS[row[11]],
         seq=row[12],
         accepted_at=row[13],
-        replay_of=row[14],
-        repair_of=row[15],
-        status=_STATUSES[row[16]],
-        attempts=row[17],
-        strikes=row[18],
-        cancel_asked=bool(row[19]),
-        doubt_until=row[20],
-        superseded_by=row[21],
-        because=row[22],
-        ended_at=row[23],
+        part=row[14],
+        provides=row[15],
+        replay_of=row[16],
+        repair_of=row[17],
+        status=_STATUSES[row[18]],
+        attempts=row[19],
+        strikes=row[20],
+        cancel_asked=bool(row[21]),
+        doubt_until=row[22],
+        superseded_by=row[23],
+        because=row[24],
+        ended_at=row[25],
     )
 
 
 def original_from(row: Row) -> Original:
     """Of a row of ORIGINAL."""
-    request, lane_id, policy, pipeline_id = row[24:28]
+    request, lane_id, policy, pipeline_id = row[26:30]
     return Original(
         delivery=delivery_from(row),
         request=request,
@@ -127,7 +129,7 @@ def delivery_values(row: Delivery, lane_id: int | None) -> tuple[Any, ...]:
     return (
         *(row.id, row.event_key, row.hook_id, row.hook_revision, row.request_id, row.digest),
         *(row.host, row.account, row.rate, row.number, row.first_seq, int(row.rank), row.seq),
-        *(row.accepted_at, row.replay_of, row.repair_of, *_changes(row), lane_id),
+        *(row.accepted_at, row.part, row.provides, row.replay_of, row.repair_of, *_changes(row), lane_id),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from hookengine.domain.capture import Captured
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.event import id_in
@@ -96,7 +97,7 @@ class Desk:
         page.opened = OpenedAttempt(head.id, head.attempts, page.lane.token, self.terms.node, self.now)
         return head
 
-    def leased(self, page: Page, head: Delivery) -> Leased:
+    def leased(self, page: Page, head: Delivery, captured: Captured) -> Leased:
         book, opened = self.book(page), page.opened
         if opened is None:
             raise ValueError(f"lane {page.lane.key!r} was not handed out")
@@ -114,6 +115,7 @@ class Desk:
             position=book.position(head),
             request=self.requests[head.request_id],
             seat=_seat(head),
+            captured=captured,
         )
 
     @property

@@ -11,7 +11,7 @@ from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import account_key, host_key
 from hookengine.domain.hook import LanePolicy
 from hookengine.errors import NotFound
-from hookengine.store.books import accepting, working
+from hookengine.store.books import accepting, capturing, working
 from hookengine.store.books.accepting import Arrivals
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.books.claiming import Claims
@@ -126,6 +126,8 @@ class _Group:
             put_in(pages, (yield wanted), wanted.first)
         yield from self._load_hooks()
         yield from self._load_besides()
+        arrivals = [delivery for _, delivery in self._arrivals.owed()]
+        yield from capturing.load(self.desk, self.asks, arrivals, self._by_key)
         yield from self._lock_gates()
 
     def decide(self, index: int, ask: Ask) -> None:
@@ -167,8 +169,9 @@ class _Group:
         missing = {head.request_id for _, _, head in given} - desk.requests.keys()
         if missing:
             desk.requests.update((yield LoadRequests(missing)))
+        yield from capturing.load_for(desk, given)
         for index, page, head in given:
-            self.outcomes[index].leased.append(desk.leased(page, head))
+            self.outcomes[index].leased.append(desk.leased(page, head, capturing.known_to(desk, page, head)))
         self._tell()
 
     def _tell(self) -> None:

@@ -38,6 +38,8 @@ class Page:
     stuck: bool = False
     rows: dict[str, Delivery] = field(default_factory=dict)
     complete: bool = True  # all that wait are in `rows`
+    captured: dict[tuple[int, str], str] = field(default_factory=dict)  # by action and name
+    knows_captures: bool = False  # all of the lane are in `captured`
     opened: OpenedAttempt | None = None
     closed: list[ClosedAttempt] = field(default_factory=list)
     late: list[LateResult] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Page:
 
     def book(self, terms: Terms) -> LaneBook:
         if self._book is None:
-            self._book = LaneBook(self.lane, self.rows, terms, complete=self.complete)
+            self._book = LaneBook(self.lane, self.rows, terms, complete=self.complete, captured=self.captured)
         return self._book
 
     def news(self) -> list[Delivery]:

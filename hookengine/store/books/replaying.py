@@ -120,5 +120,7 @@ def _row(original: Original, ask: Replay, now: int) -> tuple[Delivery, str | Non
         host=rendered.host,
         account=rendered.account,
         rate=rendered.rate,
+        part=rendered.part,
+        provides=rendered.provides,
     )
     return changed, rendered.request.to_json()

@@ -187,6 +187,13 @@ class LockGates:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadCaptures:
+    """Answer: list of (lane id, action, name, value) of these lanes."""
+
+    lanes: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class LoadRequests:
     """Answer: {request id: RenderedRequest}."""
 
@@ -264,6 +271,7 @@ class Write:
     taken_back: list[int] = field(default_factory=list)
     hooks: list[HookChange] = field(default_factory=list)
     gates: dict[str, Gate] = field(default_factory=dict)
+    captures: dict[tuple[int, int, str], str] = field(default_factory=dict)  # by lane, action and name
     now: Millis = 0
 
 
@@ -281,6 +289,7 @@ Step = (
     | LoadWaitingBesides
     | LoadHooks
     | LockGates
+    | LoadCaptures
     | LoadRequests
     | Write
 )

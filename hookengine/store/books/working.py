@@ -10,6 +10,7 @@ from hookengine.domain.attempt import Accept as Applied
 from hookengine.domain.attempt import Certainty, GiveUp, TryAgain, Unknown
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import account_key
+from hookengine.store.books import capturing
 from hookengine.store.books.asks import Cancel, Finish, Release
 from hookengine.store.books.desk import Desk, fails, heard_from, works
 from hookengine.store.books.page import Page
@@ -24,6 +25,7 @@ def finish(desk: Desk, page: Page, ask: Finish, attempt: AttemptFacts) -> list[N
     book = desk.book(page)
     head = book.deliveries[attempt.delivery_id]
     page.closed.append(_closing(report))
+    capturing.keep(desk, page, head, report.captured)
     book.finish(report.verdict, report.certainty, attempt.started_at)
     return _learn(desk, head, report)
 
@@ -35,7 +37,9 @@ def late(desk: Desk, page: Page, report: Report, attempt: AttemptFacts) -> None:
         return  # the commit whose answer was lost
     page.late.append(LateResult(outcome, desk.now, report.token))
     book = desk.book(page)
-    book.late(book.deliveries[attempt.delivery_id], report.certainty)
+    delivery = book.deliveries[attempt.delivery_id]
+    capturing.keep(desk, page, delivery, report.captured, late=True)
+    book.late(delivery, report.certainty)
 
 
 def rescue(desk: Desk, page: Page) -> str | None:

@@ -30,7 +30,17 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.retry import DAY
 from hookengine.failpoints import reach
 from hookengine.store.care import Horizon, LeftOff, Pruned
-from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, GATE, LANE, REPLAY, REQUEST
+from hookengine.store.cold.tables import (
+    ACTION,
+    ATTEMPT,
+    CAPTURE,
+    DELIVERY,
+    EVENT,
+    GATE,
+    LANE,
+    REPLAY,
+    REQUEST,
+)
 
 Key = TypeVar("Key", int, str)
 
@@ -196,7 +206,9 @@ def _delete_lanes(connection: Connection, lanes: Collection[int], touched: Colle
         return 0
     left = exists().where(DELIVERY.c.lane_id == LANE.c.id)
     kept = set(connection.execute(select(LANE.c.id).where(LANE.c.id.in_(lanes), left)).scalars().all())
-    _delete(connection, LANE.c.id, [lane_id for lane_id in lanes if lane_id not in kept])
+    gone = [lane_id for lane_id in lanes if lane_id not in kept]
+    _delete(connection, CAPTURE.c.lane_id, gone)
+    _delete(connection, LANE.c.id, gone)
     shown = [lane_id for lane_id in kept if lane_id in touched]
     if shown:  # what they show may be gone already, and with it what a repair would send
         connection.execute(update(LANE).where(LANE.c.id.in_(shown)).values(shown_id=None))

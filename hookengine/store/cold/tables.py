@@ -16,6 +16,7 @@ def _table(row: type[SQLModel]) -> Table:
 
 ACTION: Final = _table(tables.ActionRow)
 ATTEMPT: Final = _table(tables.AttemptRow)
+CAPTURE: Final = _table(tables.CaptureRow)
 CONTEXT_SECRET: Final = _table(tables.ContextSecretRow)
 DEFINITIONS: Final = _table(tables.DefinitionsRow)
 DELIVERY: Final = _table(tables.DeliveryRow)

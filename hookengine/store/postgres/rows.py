@@ -132,6 +132,7 @@ WITH made AS (
 )
 SELECT * FROM made UNION ALL SELECT * FROM found
 """
+_LOAD_CAPTURES = "SELECT lane_id, action_seq, name, value FROM capture WHERE lane_id = ANY ($1::bigint[])"
 _LOAD_REQUESTS = "SELECT id, document FROM request WHERE id = ANY ($1::text[])"
 
 
@@ -238,6 +239,12 @@ async def lock_gates(connection: asyncpg.Connection, step: steps.LockGates) -> d
     return {row[0]: columns.gate_from(row) for row in rows}
 
 
+async def load_captures(
+    connection: asyncpg.Connection, step: steps.LoadCaptures
+) -> list[tuple[int, int, str, str]]:
+    return [tuple(row) for row in await connection.fetch(_LOAD_CAPTURES, list(step.lanes))]
+
+
 async def load_requests(
     connection: asyncpg.Connection, step: steps.LoadRequests
 ) -> dict[str, RenderedRequest]:
@@ -275,6 +282,7 @@ STEPS: Mapping[type, Callable[[asyncpg.Connection, Any], Awaitable[Any]]] = {
     steps.LoadWaitingBesides: load_waiting_besides,
     steps.LoadHooks: load_hooks,
     steps.LockGates: lock_gates,
+    steps.LoadCaptures: load_captures,
     steps.LoadRequests: load_requests,
     steps.Write: write,
 }

@@ -32,6 +32,7 @@ _OTHERS = {  # columns that are no numbers
             *("request_id", "host", "account", "rate", "replay_of", "repair_of", "status", "superseded_by"),
             *("because", "head_id", "waits_for", "scope", "shown_id", "shown_digest", "outcome", "detail"),
             *("certainty", "verdict", "closed_by", "delivery_id", "node", "passed", "late_outcome"),
+            *("provides", "name", "value"),
         ),
         _TEXT,
     ),
@@ -104,6 +105,11 @@ _GATES = _insert(
     " trips = excluded.trips, probed_at = excluded.probed_at, recovering_since = excluded.recovering_since,"
     " passed = excluded.passed, updated_at = excluded.updated_at",
 )
+_CAPTURES = _insert(
+    "capture",
+    "lane_id, action_seq, name, value",
+    "ON CONFLICT (lane_id, action_seq, name) DO UPDATE SET value = excluded.value",
+)
 _LATE = _update("attempt", ("late_outcome", "late_at"), "token")
 
 _MADE_BY_EVENTS = {"event", "delivery"}  # of which another transaction may be first
@@ -145,6 +151,7 @@ def _parts(step: Write) -> Iterator[tuple[_Part, Rows]]:
     yield _CLOSED, step.closed
     yield _OPENED, step.opened
     yield _SECRETS, [secrets[key] for key in sorted(secrets)]
+    yield _CAPTURES, [(*key, value) for key, value in step.captures.items()]
     yield _GATES, [columns.gate_values(step.gates[key], step.now) for key in sorted(step.gates)]
 
 

@@ -94,14 +94,15 @@ def shown(row: Row[Any]) -> dict[str, Any]:
     answer = json.loads(row.answer) if row.answer else {}
     detail = json.loads(row.detail) if row.detail else {}
     waiting = row.status in _WAITING and row.head_id == row.id
-    hook = json.loads(row.hook)["name"] if row.hook else None
+    hook = json.loads(row.hook) if row.hook else {}
     return {
         "id": row.id,
         "status": row.status,
         "because": row.because,
         "event": {"id": id_in(row.event_id), "type": row.type},
         "action": answer.get("action"),
-        "hook": {"id": row.hook_id, "name": hook, "revision": row.hook_revision},
+        "hook": {"id": row.hook_id, "name": hook.get("name"), "revision": row.hook_revision},
+        "part": _part(hook.get("before") or (), row.part),
         "host": row.host,
         "lane": None if row.lane_id is None else {"key": row.key, "policy": row.policy},
         "commit": row.sha,
@@ -115,6 +116,14 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "accepted_at": time(row.accepted_at),
         "ended_at": time(row.ended_at),
     }
+
+
+def _part(before: Sequence[dict[str, Any]], part: int) -> dict[str, Any] | None:
+    """Which of the hook's requests it is; None if it makes one only."""
+    if not before:
+        return None
+    name = before[part]["name"] if part < len(before) else ""
+    return {"number": part + 1, "of": len(before) + 1, "name": name}
 
 
 def _with_all_around(*of_which: Condition) -> Select[Any]:

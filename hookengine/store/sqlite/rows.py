@@ -41,6 +41,10 @@ _SAVE_SEALED = """
 INSERT INTO context_secret (pipeline_id, path, sealed, updated_at) VALUES (?, ?, ?, ?)
 ON CONFLICT (pipeline_id, path) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at
 """
+_SAVE_CAPTURE = """
+INSERT INTO capture (lane_id, action_seq, name, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (lane_id, action_seq, name) DO UPDATE SET value = excluded.value
+"""
 _CLOSE_ATTEMPT = """
 UPDATE attempt SET outcome = ?, detail = ?, certainty = ?, verdict = ?, because = ?, next_at = ?,
     finished_at = ?, closed_by = ? WHERE token = ? AND finished_at IS NULL
@@ -224,6 +228,15 @@ def load_requests(connection: sqlite3.Connection, step: steps.LoadRequests) -> d
     return {row[0]: RenderedRequest.from_json(row[1]) for row in rows}
 
 
+def load_captures(
+    connection: sqlite3.Connection, step: steps.LoadCaptures
+) -> list[tuple[int, int, str, str]]:
+    return connection.execute(
+        f"SELECT lane_id, action_seq, name, value FROM capture WHERE lane_id IN {_AMONG}",
+        (_json(step.lanes),),
+    ).fetchall()
+
+
 def write(connection: sqlite3.Connection, step: steps.Write) -> None:
     many = connection.executemany
     many(
@@ -248,6 +261,8 @@ def write(connection: sqlite3.Connection, step: steps.Write) -> None:
     many(
         "DELETE FROM attempt WHERE token = ? AND finished_at IS NULL", [(token,) for token in step.taken_back]
     )
+    if step.captures:
+        many(_SAVE_CAPTURE, [(*key, value) for key, value in step.captures.items()])
     for hook in step.hooks:
         _change_hook(connection, hook)
     many(_SAVE_GATE, [columns.gate_values(gate, step.now) for gate in step.gates.values()])
@@ -283,6 +298,7 @@ STEPS: dict[type, Callable[[sqlite3.Connection, Any], Any]] = {
     steps.LoadWaitingBesides: load_waiting_besides,
     steps.LoadHooks: load_hooks,
     steps.LockGates: lock_gates,
+    steps.LoadCaptures: load_captures,
     steps.LoadRequests: load_requests,
     steps.Write: write,
 }

@@ -100,7 +100,7 @@ class Editor:
             self._seen(before)
             document = overlaid(hook_document(before), changes)
             after = self._checks(before.pipeline_id, hook_id).hook(document, before.pipeline_id)
-            if (after.signing, after.target) != (before.signing, before.target):
+            if (after.signing, after.targets) != (before.signing, before.targets):
                 self._check_signing(after)
             return after if changes.get("active") is not None else replace(after, state=before.state)
 

@@ -52,6 +52,7 @@ _TIMES: Final[dict[str, Any]] = {
 }
 _DELIVERY: Final[dict[str, Any]] = {
     **_BRIEF,
+    "part": None,
     "host": "api.github.com",
     "lane": _LANE,
     "commit": SHA,
@@ -77,6 +78,7 @@ _ATTEMPT: Final[dict[str, Any]] = {
 }
 _SHOWN: Final[dict[str, Any]] = {
     "lane": _LANE,
+    "part": None,
     "host": "api.github.com",
     "repository": "acme/shop",
     "sha": SHA,

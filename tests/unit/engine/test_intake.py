@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from hookengine.domain.capture import Capture
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Event
+from hookengine.domain.hook import Hook, HookRequest
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.intake import Intake, Limits, at_index
 from hookengine.engine.offer import Offer
@@ -64,8 +66,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-async def opened(store: SqliteStore, clock: Clock, **limits: Any) -> Stage:
-    defined = await define(store, Definitions(pipelines=(make_pipeline(),), hooks=HOOKS), "test", NOW)
+async def opened(store: SqliteStore, clock: Clock, hooks: tuple[Hook, ...] = HOOKS, **limits: Any) -> Stage:
+    defined = await define(store, Definitions(pipelines=(make_pipeline(),), hooks=hooks), "test", NOW)
     return Stage(store, Catalogue(defined), clock, Limits(**limits))
 
 
@@ -286,3 +288,40 @@ async def test_a_request_may_not_hold_more_contexts_than_memory_is_meant_for(
 
     with pytest.raises(InvalidEvent, match="send fewer at a time"):
         await stage.accept(*large)
+
+
+async def test_a_hook_of_several_requests_owes_a_delivery_for_each_in_one_lane(
+    store: SqliteStore, clock: Clock
+) -> None:
+    hook = several(body={"id": "{{ captured.id }}"})
+    stage = await opened(store, clock, hooks=(hook,))
+
+    (answer,) = await stage.accept(started())
+
+    (create,) = stage.hands.taken
+    (told,) = answer["hooks"]
+    assert told["before"] == [create.delivery_id]
+    assert told["delivery"] != create.delivery_id
+    assert create.lane_key == "hook:several:1:7"
+    assert create.request.body == ('{"of":"main"}',)
+
+
+async def test_if_one_of_them_cannot_be_rendered_none_is_owed(store: SqliteStore, clock: Clock) -> None:
+    stage = await opened(store, clock, hooks=(several(body={"id": "{{ nothing }}"}),))
+
+    (answer,) = await stage.accept(started())
+
+    (told,) = answer["hooks"]
+    assert "nothing is not in the context" in told["problem"]
+    assert "before" not in told
+    assert stage.hands.taken == []
+
+
+def several(**changes: Any) -> Hook:
+    create = HookRequest(
+        target_url="https://target.example/things",
+        body={"of": "{{ action.branch }}"},
+        captures=(Capture(name="id", path="id"),),
+        once_per_lane=True,
+    )
+    return make_hook(id="several", before=(create,), **changes)

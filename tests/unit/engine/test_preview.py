@@ -119,6 +119,7 @@ def test_what_is_shown_is_plain() -> None:
         "hook": {"id": "hook_1", "name": "tell"},
         "matches": False,
         "why_not": "it wants action.failed, not action.started",
+        "before": [],
         "request": None,
         "lane": None,
         "error": None,

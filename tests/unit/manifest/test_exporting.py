@@ -239,6 +239,7 @@ def test_everything_that_makes_a_hook_has_words() -> None:
     worded = {
         *worded_hook(make_hook()),
         "secrets_in_body",  # as its preset has it
+        *("before", "captures"),  # among its requests
         *("id", "revision", "pipeline_id", "params", "events", "conditions", "headers", "body", "state"),
     }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from hookengine.domain.capture import Capturing
 from hookengine.domain.gate import TRIP_AFTER
 from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.retry import DAY
@@ -21,7 +23,7 @@ from hookengine.store.cold import definitions, pruning, upkeep
 from hookengine.store.sqlite import transactions
 from hookengine.store.sqlite.connection import SharedConnection, connect
 from hookengine.store.sqlite.rows import STEPS
-from tests.conftest import NOW, make_hook
+from tests.conftest import NOW, make_hook, make_request
 from tests.contract.conftest import (
     LEASE,
     NO_LEASE,
@@ -175,6 +177,15 @@ def replaying(busy: Tracing) -> None:
     assert busy.call(Replay(OwedReplay(id="dlv_again", replay_of="dlv_done"), NOW, terms())).leased
 
 
+def capturing(busy: Tracing) -> None:
+    request = make_request(capturing=Capturing(uses=("id",)))
+    create = owed_delivery("create", lane_key="many", policy=LanePolicy.ORDERED, provides="id")
+    use = owed_delivery("use", lane_key="many", policy=LanePolicy.ORDERED, part=1, request=request)
+    (leased,) = busy.call(Accept([owed("many", create, use, action_id="many")], NOW, terms())).leased
+    report = replace(delivered(leased, NOW), captured={"id": "17"})
+    assert busy.call(Finish(report, NOW, terms())).following.captured == {"id": "17"}
+
+
 HAPPENINGS = (
     accepting,
     claiming,
@@ -184,6 +195,7 @@ HAPPENINGS = (
     releasing,
     cancelling,
     replaying,
+    capturing,
 )
 
 
@@ -199,6 +211,7 @@ def test_what_happens_all_day_reads_no_whole_table(
 def test_that_takes_every_step_there_is(busy: Tracing) -> None:
     keeping_leases(busy)
     replaying(busy)
+    capturing(busy)
 
     assert busy.taken == set(STEPS)
 
