@@ -186,11 +186,9 @@ def test_a_commit_whose_answer_is_lost_is_no_reason_to_send_twice(stage: Stage, 
     stage.hook(in_order)
     stage.target.plan(answer(503), text="completed-1", times=1)
     stage.start(failpoints=f"{call}.after_commit:raise#1@completed-1")
-    stage.accepted(happened("started", 1))
-    told = stage.emit(happened("completed", 1))
-    while told[-1].fate is not Fate.ACKNOWLEDGED:
-        told = stage.emit(happened("completed", 1))
-    stage.accepted(happened("started", 2))
+    for event in (happened("started", 1), happened("completed", 1), happened("started", 2)):
+        while stage.emit(event)[-1].fate is not Fate.ACKNOWLEDGED:
+            pass  # any of them may share the transaction
     stage.quiet()
 
     assert Counter(one.status for one in stage.target.received) == {200: 3, 503: 1}
