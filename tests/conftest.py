@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +21,19 @@ from hookengine.domain.request import RenderedRequest
 from hookengine.guard.vault import ContextSecrets, PlainSeal, Shelf, Source, Vault
 
 if TYPE_CHECKING:  # most tests want no database, and need not wait for what it takes
+    from tests.faults.stage import Hatchery
     from tests.postgres import PostgresServer, SharedDatabase
 
+ROOM = 2 << 30  # bytes free in memory, so that files of tests may lie there
 NOW: Millis = 1_795_000_000_000
 """When tests begin, unless they say otherwise: 2026-11-18T11:06:40Z."""
+
+
+def pytest_configure() -> None:
+    """Files lie in memory, where there is enough: disks differ much in how long a commit takes."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 class Clock:
@@ -95,6 +107,14 @@ def postgres_database(postgres_shared: SharedDatabase) -> SharedDatabase:
     """Migrated, with no rows but those of the migrations. Tests that change its tables make their own."""
     postgres_shared.restore()
     return postgres_shared
+
+
+@pytest.fixture(scope="session")
+def hatchery() -> Iterator[Hatchery]:
+    from tests.faults.stage import Hatchery
+
+    with Hatchery() as hatchery:
+        yield hatchery
 
 
 @pytest.fixture

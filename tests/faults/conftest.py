@@ -10,12 +10,6 @@ import pytest
 from tests.faults.stage import Database, Hatchery, SqliteFile, Stage
 
 
-@pytest.fixture(scope="session")
-def hatchery() -> Iterator[Hatchery]:
-    with Hatchery() as hatchery:
-        yield hatchery
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,10 @@ from hookengine.cli.client import Answer
 from hookengine.cli.main import main
 from hookengine.cli.server import Server
 
-PATIENCE = 30.0  # seconds after which a server that says nothing is killed, so that no test hangs
+if TYPE_CHECKING:
+    from tests.faults.stage import Hatchery
+
+PATIENCE = 50.0  # seconds after which a server that says nothing is killed, so that no test hangs
 
 INCOMING = "0a1b2c3d-incoming"
 CONFIG = f"""
@@ -111,7 +115,7 @@ def canned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Canned:
 
 
 class Serving:
-    """`hookengine serve` in a process of its own."""
+    """`hookengine serve` in a process of its own, from its first import."""
 
     def __init__(self, config: Path, *arguments: str, patience: float = PATIENCE) -> None:
         self.process = subprocess.Popen(
@@ -168,10 +172,42 @@ def serving() -> Iterator[Callable[..., Serving]]:
         server.close()
 
 
+class Hatched:
+    """`hookengine serve` at the cost of a fork, for tests of what is asked of it."""
+
+    def __init__(self, hatchery: Hatchery, config: Path) -> None:
+        self._process, self._output = hatchery.hatch(
+            ["serve", "--config", str(config)], config.parent, dict(os.environ), {}
+        )
+        self._guard = threading.Timer(PATIENCE, self._process.send, [signal.SIGKILL])
+        self._guard.start()
+        self.url = self.logged("server.listening")["url"]
+
+    def logged(self, message: str) -> dict[str, Any]:
+        """The next line of the log with this message."""
+        said = []
+        for line in self._output:
+            said.append(line)
+            if line.startswith("{") and (told := json.loads(line))["message"] == message:
+                return dict(told)
+        raise AssertionError(f"serve has ended: {said}")
+
+    def stop(self, number: signal.Signals) -> int:
+        """Its exit code."""
+        self._process.send(number)
+        return self._process.wait()
+
+    def close(self) -> None:
+        self.stop(signal.SIGKILL)
+        self._guard.cancel()
+        self._output.close()
+
+
 @pytest.fixture
-def server(config: Path, serving: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch) -> Serving:
+def server(config: Path, hatchery: Hatchery, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hatched]:
     """Runs with `config`; the command line knows where, and as whom."""
-    started = serving(config)
+    started = Hatched(hatchery, config)
     monkeypatch.setenv("HOOKENGINE_SERVER", started.url)
     monkeypatch.setenv("HOOKENGINE_TOKEN", "hke_test")
-    return started
+    yield started
+    started.close()

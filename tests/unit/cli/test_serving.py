@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.unit.cli.conftest import Serving
 
 STARTED = {
     "type": "action.started",
@@ -20,6 +23,11 @@ STARTED = {
     },
 }
 AUTHORISED = {"authorization": "Bearer hke_test"}
+
+
+@pytest.fixture
+def server(config: Path, serving: Callable[..., Serving]) -> Serving:
+    return serving(config)
 
 
 def test_it_says_where_it_listens_and_where_incoming_hooks_are(server: Any) -> None:

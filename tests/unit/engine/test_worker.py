@@ -355,6 +355,7 @@ async def test_a_request_never_outlasts_its_lease(
 
     async with running(stage):
         clock.advance(seconds=passed)
+        stage.worker.room.take(claimed.leased[0].seat)
         await stage.worker.deliver(claimed.leased[0], t0)
 
     assert [left for _, _, left in stage.far_end.sent] == [deadline]
@@ -367,6 +368,7 @@ async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, cloc
 
     async with running(stage):
         clock.advance(seconds=47)
+        stage.worker.room.take(claimed.leased[0].seat)
         await stage.worker.deliver(claimed.leased[0], t0)
 
         given_back = stage.far_end.sent == []
