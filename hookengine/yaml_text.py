@@ -1,4 +1,4 @@
-"""Plain values as YAML for people: block style, in the order they are given."""
+"""Plain values as YAML for people, and back: block style, in the order they are given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 
 def as_yaml(value: Any) -> str:
@@ -18,3 +19,13 @@ def as_yaml(value: Any) -> str:
     out = io.StringIO()
     yaml.dump(value, out)
     return out.getvalue()
+
+
+def from_yaml(text: str) -> Any:
+    """Also of JSON, which is YAML. Raises ValueError with line and column."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ValueError(f"{place}{getattr(error, 'problem', None) or error}") from error

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hookengine.cli import showing
+from hookengine.cli import hook_changes, showing, trying
 from hookengine.cli.asking import asks_the_api
-from hookengine.cli.failing import AnswerIsNo, Misused
+from hookengine.cli.finding import HOOKS, PIPELINES, hook_called, pipeline_called, pipeline_names
 from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
 
-_HOOKS: Final = "/api/hooks"
-_PIPELINES: Final = "/api/pipelines"
 _COLOURS: Final[dict[str, dict[str, Any]]] = {
     "active": {"fg": "green"},
     "paused": {"fg": "yellow"},
@@ -28,7 +25,17 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 
 @click.group()
 def hooks() -> None:
-    """See hooks, and switch them on, off or to paused."""
+    """See hooks, make and change them, try them out, and switch them on, off or to paused."""
+
+
+for _command in (
+    hook_changes.create,
+    hook_changes.edit,
+    hook_changes.delete,
+    hook_changes.versions,
+    trying.preview,
+):
+    hooks.add_command(_command)
 
 
 @hooks.command("list")
@@ -38,11 +45,11 @@ def hooks() -> None:
 @asks_the_api
 def list_hooks(pipeline: str | None, state: str | None, output: str, client: Client) -> None:
     """List hooks, by their ids."""
-    names = _names(client)
-    wanted = None if pipeline is None else _pipeline(pipeline, names)
+    names = pipeline_names(client)
+    wanted = None if pipeline is None else pipeline_called(pipeline, names)
     found = [
         hook
-        for hook in client.all(_HOOKS)
+        for hook in client.all(HOOKS)
         if state in (None, hook["state"]) and (pipeline is None or hook["pipeline"] == wanted)
     ]
     if showing.as_data({"items": found}, output):
@@ -69,7 +76,7 @@ def _row(hook: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
 @asks_the_api
 def show_hook(name: str, output: str, client: Client) -> None:
     """Show one hook: what it wants, and the request it makes."""
-    hook = _hook(client, name)
+    hook = hook_called(client, name)
     if not showing.as_data(hook, output):
         showing.as_data(hook, "yaml")
 
@@ -101,9 +108,9 @@ def pause(name: str, reason: str, client: Client) -> None:
 
 
 def _switch(client: Client, name: str, verb: str, reason: str = "") -> None:
-    hook = _hook(client, name)
+    hook = hook_called(client, name)
     body = json.dumps({"reason": reason} if reason else {}).encode()
-    _, switched = client.post(f"{_HOOKS}/{{}}/{verb}", body, identity=hook["id"])
+    _, switched = client.post(f"{HOOKS}/{{}}/{verb}", body, identity=hook["id"])
     click.echo(f"hook {plain(hook['name'])} is {switched['state']}")
 
 
@@ -117,7 +124,7 @@ def pipelines() -> None:
 @asks_the_api
 def list_pipelines(output: str, client: Client) -> None:
     """List pipelines, by their ids."""
-    found = client.all(_PIPELINES)
+    found = client.all(PIPELINES)
     if showing.as_data({"items": found}, output):
         return
     headings = ("ID", "NAME", "OPERATION", "TEAM", "APPLICATION", "ENVIRONMENT", "MANAGED BY")
@@ -132,39 +139,8 @@ def list_pipelines(output: str, client: Client) -> None:
 @asks_the_api
 def show_pipeline(name: str, output: str, client: Client) -> None:
     """Show one pipeline."""
-    found = client.all(_PIPELINES)
-    wanted = _pipeline(name, {pipeline["id"]: pipeline["name"] for pipeline in found})
+    found = client.all(PIPELINES)
+    wanted = pipeline_called(name, {pipeline["id"]: pipeline["name"] for pipeline in found})
     (pipeline,) = [pipeline for pipeline in found if pipeline["id"] == wanted]
     if not showing.as_data(pipeline, output):
         showing.as_data(pipeline, "yaml")
-
-
-def _hook(client: Client, name: str) -> dict[str, Any]:
-    known = client.all(_HOOKS)
-    found = [hook for hook in known if hook["id"] == name] or [hook for hook in known if hook["name"] == name]
-    if len(found) > 1:
-        ids = ", ".join(hook["id"] for hook in found)
-        raise Misused(f"{len(found)} hooks have the name '{name}'; say which one: {ids}")
-    if not found:
-        raise _unknown("hook", name, [word for hook in known for word in (hook["name"], hook["id"])])
-    return found[0]
-
-
-def _names(client: Client) -> dict[int, str]:
-    return {pipeline["id"]: pipeline["name"] for pipeline in client.all(_PIPELINES)}
-
-
-def _pipeline(reference: str, names: dict[int, str]) -> int:
-    by_name = {name: pipeline_id for pipeline_id, name in names.items()}
-    by_id = {str(pipeline_id): pipeline_id for pipeline_id in names}
-    found = by_name.get(reference, by_id.get(reference))
-    if found is None:
-        raise _unknown("pipeline", reference, list(by_name))
-    return found
-
-
-def _unknown(kind: str, name: str, known: Sequence[str]) -> AnswerIsNo:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
-    return AnswerIsNo(f"there is no {kind} '{name}'{f', did you mean {near[0]!r}?' if near else ''}")

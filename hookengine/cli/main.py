@@ -28,9 +28,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "actions": ("hookengine.cli.actions:actions", "See runs of pipelines and what became of their news."),
     "events": ("hookengine.cli.events:events", "See what was told, and why hooks matched it or not."),
     "status": ("hookengine.cli.commits:status", "Tell what a commit shows, and why."),
-    "hooks": ("hookengine.cli.defined:hooks", "See hooks, and switch them on, off or to paused."),
+    "deployments": (
+        "hookengine.cli.deployments:deployments",
+        "Tell what was deployed around an alert.",
+    ),
+    "hooks": ("hookengine.cli.defined:hooks", "See, make, change and switch hooks."),
     "pipelines": ("hookengine.cli.defined:pipelines", "See pipelines."),
     "render": ("hookengine.cli.rendering:render", "Show what a hook would send for an event; sends nothing."),
+    "test": ("hookengine.cli.trying:test", "Send one real request of a hook, and show the answer."),
     "simulate": (
         "hookengine.cli.simulating:simulate",
         "Run stand-ins of GitHub, GitLab and others to try hooks on.",

@@ -56,6 +56,22 @@ ASKS: Final = [
     ("hooks pause chat moving", 0),
     ("hooks disable chat moving", 0),
     ("hooks enable chat", 0),
+    ("hooks create hooks.yaml", 2),
+    ("hooks create list.yaml", 2),
+    ("hooks create wrong.yaml", 1),
+    ("hooks edit chat --file chat.yaml", 1),
+    ("hooks edit chat", 2),
+    ("hooks edit nobody --file chat.yaml", 1),
+    ("hooks versions chat", 0),
+    ("hooks versions nobody", 1),
+    ("hooks delete chat", 1),
+    ("hooks preview chat", 0),
+    ("hooks preview chat --event e1", 1),
+    ("hooks preview chat --event e1 --ignore-conditions", 1),
+    ("test chat --event e1", 1),
+    ("test chat --event e2", 1),
+    ("deployments --team shop --window 30", 0),
+    ("deployments --at yesterday", 1),
     ("pipelines list", 0),
     ("pipelines show shop-deploy", 0),
     ("pipelines show 9", 1),
@@ -78,6 +94,7 @@ ASKS: Final = [
     ("apply broken.yaml", 2),
     ("export", 0),
     ("postman", 0),
+    ("hooks edit chat --file chat.yaml --force", 0),
 ]
 
 ELSEWHERE: Final = {
@@ -124,6 +141,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chat = "{id: chat, name: the chat, target_url: 'https://a.example/', trigger_when: {events: [action.failed]}}"
     (folder / "hooks.yaml").write_text(f"hooks: [{chat}]\n", encoding="utf-8")
     (folder / "more.yaml").write_text(f"hooks: [{chat.replace('chat', 'more')}]\n", encoding="utf-8")
+    (folder / "list.yaml").write_text("- a\n", encoding="utf-8")
+    (folder / "wrong.yaml").write_text("name: x\nmethode: GET\n", encoding="utf-8")
+    (folder / "chat.yaml").write_text(chat.replace("id: chat, ", ""), encoding="utf-8")
     (folder / "broken.yaml").write_text("hooks: [{nam: x}]\n", encoding="utf-8")
     return folder
 
