@@ -67,7 +67,7 @@ ASKS: Final = [
     ("hooks delete chat", 1),
     ("hooks preview chat", 0),
     ("hooks preview chat --event e1", 1),
-    ("hooks preview chat --event e1 --ignore-conditions", 1),
+    ("hooks preview chat --event e1 --ignore-conditions", 0),
     ("test chat --event e1", 1),
     ("test chat --event e2", 1),
     ("deployments --team shop --window 30", 0),
