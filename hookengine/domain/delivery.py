@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Rank
@@ -19,6 +20,11 @@ class DeliveryStatus(StrEnum):
     SUPERSEDED = "superseded"  #: not needed any more: a newer one says what counts
     CANCELLED = "cancelled"  #: a person, or switching its hook off, ended it
 
+
+CHECK: Final = -1
+"""The part of a delivery that tells nothing: it asks what the target shows."""
+CURE: Final = -2
+"""The part of what is told once more because a check has found something else; it is not checked again."""
 
 _S = DeliveryStatus
 
@@ -47,7 +53,8 @@ class Delivery:
     accepted), `seq` its place in the order of acceptance within the lane. `strikes` counts attempts
     during which the node died. `doubt_until` is when it will have been settled whether a doubtful
     attempt had an effect; 0 if none was doubtful. `host` is whom its request goes to, `account` whose
-    credential it carries there, `rate` what that one allows. `part` is which of its hook's requests it is.
+    credential it carries there, `rate` what that one allows. `part` is which of its hook's requests it is,
+    or CHECK or CURE.
     `provides` are the names of captures, parted by blanks, that it need not be sent for once all are known.
     """
 
@@ -94,7 +101,7 @@ def asked_again(original: Delivery, replay_id: str, now: Millis) -> Delivery:
     return replace(once_more(original, replay_id, now), repair_of=None, replay_of=original.id)
 
 
-def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
+def once_more(shown: Delivery, repair_id: str, now: Millis, part: int | None = None) -> Delivery:
     """A repair: the same request at the same position, with a life of its own."""
     return Delivery(
         id=repair_id,
@@ -109,7 +116,7 @@ def once_more(shown: Delivery, repair_id: str, now: Millis) -> Delivery:
         host=shown.host,
         account=shown.account,
         rate=shown.rate,
-        part=shown.part,
+        part=shown.part if part is None else part,
         provides=shown.provides,
         seq=shown.seq,
         accepted_at=now,

@@ -11,6 +11,7 @@ from typing import Any
 from hookengine.domain.capture import Capture
 from hookengine.domain.hook import (
     Condition,
+    Confirm,
     Hook,
     HookRequest,
     HookState,
@@ -24,11 +25,18 @@ from hookengine.domain.response import ResponseRule, Ruling
 from hookengine.domain.retry import RetryPolicy
 
 _NOT_OF_A_REVISION = ("id", "revision", "state")
+_LATER = ("before", "captures", "confirm")
+"""Said only where there is something to say: hooks that were written before stay what they were."""
 
 
 def hook_to_json(hook: Hook) -> str:
     """What makes a revision of it: everything but its id, its revision and whether it is on."""
-    return _text({name: value for name, value in _fields(hook).items() if name not in _NOT_OF_A_REVISION})
+    said = {
+        name: value
+        for name, value in _fields(hook).items()
+        if name not in _NOT_OF_A_REVISION and (value or name not in _LATER)
+    }
+    return _text(said)
 
 
 def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) -> Hook:
@@ -44,6 +52,7 @@ def hook_from_json(text: str, *, hook_id: str, revision: int, state: HookState) 
         headers=_headers(values.pop("headers")),
         before=tuple(_request(request) for request in values.pop("before", ())),
         captures=_captures(values.pop("captures", ())),
+        confirm=_confirm(values.pop("confirm", None)),
         conditions=_conditions(values.pop("conditions")),
         lane=None if lane is None else LaneSpec(policy=LanePolicy(lane["policy"]), key=lane["key"]),
         retry=RetryPolicy(**{**retry, "waits": tuple(retry["waits"])}),
@@ -98,6 +107,13 @@ def _captures(values: Iterable[Any]) -> tuple[Capture, ...]:
 def _request(values: dict[str, Any]) -> HookRequest:
     headers, captures = values.pop("headers"), values.pop("captures")
     return HookRequest(headers=_headers(headers), captures=_captures(captures), **values)
+
+
+def _confirm(values: dict[str, Any] | None) -> Confirm | None:
+    if values is None:
+        return None
+    headers, match = _headers(values.pop("headers")), _headers(values.pop("match"))
+    return Confirm(headers=headers, match=match, **values)
 
 
 def _conditions(values: list[dict[str, Any]]) -> tuple[Condition, ...]:

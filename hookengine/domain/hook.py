@@ -93,6 +93,22 @@ class HookRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """That the target is asked what it shows once an action has ended, by a GET of `target_url` with `headers`.
+
+    `match` and `expected` are templates, by dotted paths in an entry of the answer, and of the state there; see
+    `hookengine.domain.confirmation`.
+    """
+
+    target_url: str
+    headers: tuple[tuple[str, str], ...]
+    entries: str
+    match: tuple[tuple[str, str], ...]
+    state: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
     """An outgoing hook, checked. Texts in `target_url`, `headers`, `body` and `lane.key` are templates.
 
@@ -113,6 +129,7 @@ class Hook:
     body: Any = None
     before: tuple[HookRequest, ...] = ()
     captures: tuple[Capture, ...] = ()
+    confirm: Confirm | None = None
     conditions: tuple[Condition, ...] = ()
     lane: LaneSpec | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -150,12 +167,12 @@ class Hook:
     @property
     def target(self) -> str:
         """Scheme, host and port of the URL as far as they are literal: where its own secrets may go."""
-        return _origin_of(self.filled_url)
+        return origin_of(self.target_url, self.params)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The same of all its requests: where what is signed goes."""
-        return tuple(_origin_of(_filled(request.target_url, self.params)) for request in self.requests)
+        return tuple(origin_of(request.target_url, self.params) for request in self.requests)
 
     def first_failing(self, context: Context) -> Condition | None:
         return next((condition for condition in self.conditions if not condition.holds(context)), None)
@@ -165,6 +182,8 @@ def _filled(url: str, params: Mapping[str, Any]) -> str:
     return _BLANK.sub(lambda blank: str(params.get(blank[1], blank[0])), url)
 
 
-def _origin_of(url: str) -> str:
+def origin_of(target_url: str, params: Mapping[str, Any]) -> str:
+    """Scheme, host and port of a URL as far as they are literal."""
+    url = _filled(target_url, params)
     found = _ORIGIN.match(url)
     return found[0].lower() if found else url

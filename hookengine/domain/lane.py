@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery
@@ -73,6 +74,13 @@ class Wait:
     another may."""
 
     behind: str | None = None
+
+
+class Finding(StrEnum):
+    """What is to be done about what the target shows, beside what it answered."""
+
+    TO_BE_CHECKED = "to be checked"  #: it is asked once everything has settled
+    WRONG = "wrong"  #: it was asked, and shows something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,11 @@ from collections.abc import Collection, Mapping
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
 from hookengine.domain.clock import Millis
-from hookengine.domain.delivery import Delivery, DeliveryStatus, once_more
+from hookengine.domain.delivery import CHECK, CURE, Delivery, DeliveryStatus, once_more
 from hookengine.domain.event import Rank
 from hookengine.domain.gate import hook_key
 from hookengine.domain.hook import LanePolicy
-from hookengine.domain.lane import HookFacts, Lane, Position, Terms, Wait
+from hookengine.domain.lane import Finding, HookFacts, Lane, Position, Terms, Wait
 from hookengine.domain.retry import FINAL_BUDGET, HOUR
 
 POISON_STRIKES = 3
@@ -121,7 +121,9 @@ class LaneBook:
         slow = HOUR if head.strikes >= POISON_STRIKES else 0
         self._wait_again(head, self._terms.now + slow, "the node that was sending it went away")
 
-    def finish(self, verdict: Verdict, certainty: Certainty, started_at: Millis) -> None:
+    def finish(
+        self, verdict: Verdict, certainty: Certainty, started_at: Millis, finding: Finding | None = None
+    ) -> None:
         """The holder's own report about the head, whose attempt began at `started_at`."""
         head = self._leased_head()
         self.lane.token = None
@@ -134,8 +136,10 @@ class LaneBook:
         match verdict:
             case Accept(because=because):
                 self._end(head, DeliveryStatus.DELIVERED, because)
-                self._show(head, certainty, started_at)
+                if head.part != CHECK:
+                    self._show(head, certainty, started_at)
                 self._advance()
+                self._follow_up(head, finding)
             case GiveUp(because=because):
                 self._end(head, DeliveryStatus.FAILED, because)
                 self._advance()
@@ -325,7 +329,7 @@ class LaneBook:
 
     def _doubt(self, delivery: Delivery, until: Millis) -> None:
         """From now on the target may show this delivery, or start to, until `until`."""
-        if self.lane.policy is not LanePolicy.LATEST:
+        if self.lane.policy is not LanePolicy.LATEST or delivery.part == CHECK:
             return
         delivery.doubt_until = max(delivery.doubt_until, until)
         self.lane.doubt_until = max(self.lane.doubt_until, until)
@@ -356,6 +360,27 @@ class LaneBook:
         )
         if until:
             self._repair(shown, until)
+
+    def _follow_up(self, head: Delivery, finding: Finding | None) -> None:
+        """Ask what the target shows of the newest state, or tell it once more if that was something else. Nothing
+        newer may have come, and no repair be owed."""
+        if finding is None or self.lane.head_id is not None:
+            return
+        if self.position(head) != self.lane.newest_place() or self._is_off(head):
+            return
+        now = self._terms.now
+        if finding is Finding.TO_BE_CHECKED and self.lane.shown_id == head.id:
+            self._owe_once_more(head, CHECK, now + self._terms.settle)
+        elif finding is Finding.WRONG and self.lane.shown_id is not None:
+            self.lane.shown_digest = None
+            self._owe_once_more(self.deliveries[self.lane.shown_id], CURE, now)
+
+    def _owe_once_more(self, shown: Delivery, part: int, at: Millis) -> None:
+        again = once_more(shown, self._terms.new_id(), self._terms.now, part)
+        self.deliveries[again.id] = again
+        self._touch(again)
+        self.lane.head_id, self.lane.waits_for = again.id, None
+        self.lane.due_at = max(at, self.lane.not_before)
 
     def _repair(self, shown: Delivery, until: Millis) -> None:
         repair = once_more(shown, self._terms.new_id(), self._terms.now)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from hookengine.domain.capture import Capture, Captured, CaptureRef, Capturing, fill_url
+from hookengine.domain.confirmation import Reading
 
 Form = Literal["plain", "base64", "json"]
 
@@ -43,7 +44,8 @@ Text = tuple[Part, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedRequest:
     """Method, URL, headers and body with nothing left to fill in but named holes. The URL has none for secrets;
-    those for captures stand in it as their texts. `capturing` is None where nothing is captured.
+    those for captures stand in it as their texts. `capturing` is None where nothing is captured, `confirming`
+    where nobody asks what came of it.
     """
 
     method: str
@@ -51,6 +53,7 @@ class RenderedRequest:
     headers: tuple[tuple[str, Text], ...] = ()
     body: Text | None = None
     capturing: Capturing | None = None
+    confirming: Confirming | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -89,8 +92,15 @@ class RenderedRequest:
         """Equal requests have equal texts, whatever their secrets are by the time they are sent."""
         headers = [[name, _parts_out(value)] for name, value in self.headers]
         body = None if self.body is None else _parts_out(self.body)
-        more = [] if self.capturing is None else [asdict(self.capturing)]
-        return orjson.dumps([self.method, self.url, headers, body, *more]).decode()
+        more = {}
+        if self.capturing is not None:
+            more["capturing"] = asdict(self.capturing)
+        if self.confirming is not None:
+            more["confirming"] = {
+                **asdict(self.confirming.reading),
+                "request": self.confirming.request.to_json(),
+            }
+        return orjson.dumps([self.method, self.url, headers, body, *([more] if more else [])]).decode()
 
     @classmethod
     def from_json(cls, text: str) -> RenderedRequest:
@@ -100,8 +110,17 @@ class RenderedRequest:
             url=url,
             headers=tuple((name, _parts_in(value)) for name, value in headers),
             body=None if body is None else _parts_in(body),
-            capturing=_capturing(more[0]) if more else None,
+            capturing=_capturing(more[0]) if more and "capturing" in more[0] else None,
+            confirming=_confirming(more[0]) if more and "confirming" in more[0] else None,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirming:
+    """How the target is asked what it shows, and where its answer tells."""
+
+    request: RenderedRequest
+    reading: Reading
 
 
 def fill_text(text: Text, fill: Callable[[Hole], str]) -> str:
@@ -126,7 +145,15 @@ def _hole_in(hole: Any) -> Hole:
     return SecretRef(*hole) if isinstance(hole, list) else CaptureRef(**hole)
 
 
-def _capturing(values: dict[str, Any]) -> Capturing:
+def _confirming(more: dict[str, Any]) -> Confirming:
+    values = more["confirming"]
+    request = RenderedRequest.from_json(values.pop("request"))
+    match = tuple((path, text) for path, text in values.pop("match"))
+    return Confirming(request=request, reading=Reading(match=match, **values))
+
+
+def _capturing(more: dict[str, Any]) -> Capturing:
+    values = more["capturing"]
     return Capturing(
         takes=tuple(Capture(**capture) for capture in values["takes"]), uses=tuple(values["uses"])
     )

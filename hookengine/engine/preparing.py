@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hookengine.domain.hook import Hook, HookRequest
+from hookengine.domain.confirmation import question
+from hookengine.domain.hook import Confirm, Hook, HookRequest, origin_of
 from hookengine.domain.request import Text
 from hookengine.engine import json_body
 from hookengine.engine.capture_use import CaptureUse, capturing, refs_of
@@ -49,8 +50,11 @@ def prepare(hook: Hook, permissions: Permissions = Permissions()) -> PreparedHoo
     """Raises TemplateError for what no render could make right: also a host or a secret that is not permitted."""
     try:
         requests = hook.requests
+        places = [f"requests[{number}]." for number in range(len(requests))] if hook.before else [""]
         return PreparedHook(
-            hook, tuple([_prepared(hook, requests, number, permissions) for number in range(len(requests))])
+            hook,
+            tuple([_prepared(hook, requests, number, at, permissions) for number, at in enumerate(places)]),
+            None if hook.confirm is None else _question(hook, hook.confirm, permissions),
         )
     except TemplateError:
         raise
@@ -71,9 +75,10 @@ class _Body:
 
 
 def _prepared(
-    hook: Hook, requests: Sequence[HookRequest], number: int, permissions: Permissions
+    hook: Hook, requests: Sequence[HookRequest], number: int, at: str, permissions: Permissions
 ) -> PreparedRequest:
-    request, at = requests[number], f"requests[{number}]." if len(requests) > 1 else ""
+    """`at` is where in the hook it stands."""
+    request = requests[number]
     unit = Unit(hook.params)
     url_leaf = unit.leaf(f"{at}target_url", request.target_url)
     headers = [
@@ -109,6 +114,14 @@ def _prepared(
         capturing=capturing(request, uses),
         captured=refs_of(requests, number) if uses else {},
     )
+
+
+def _question(hook: Hook, confirm: Confirm, permissions: Permissions) -> PreparedRequest:
+    """What is told to one host is not asked of another: its answer would decide what is told again."""
+    prepared = _prepared(hook, [question(confirm)], 0, "confirm.", permissions)
+    if origin_of(confirm.target_url, hook.params) != hook.target:
+        raise TemplateError(f"asks another host than {hook.target}", field="confirm.target_url")
+    return prepared
 
 
 def _where_nothing_late_stands(lane_key: Leaf | None, text_body: Sequence[Leaf]) -> list[tuple[str, Leaf]]:

@@ -10,19 +10,14 @@ from typing import TypeVar
 import tenacity
 
 from hookengine.domain.attempt import (
-    Accept,
-    Answered,
-    GiveUp,
     Outcome,
-    Verdict,
-    certainty_of,
     describe,
     host_failed,
     kind_of,
 )
-from hookengine.domain.capture import Captured, take
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.delivery import ENDED
+from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.response import ResponseRule
 from hookengine.domain.retry import Trial, judge, next_try
@@ -30,6 +25,7 @@ from hookengine.domain.status_call import family
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.signals import Signals
+from hookengine.engine.understanding import understood
 from hookengine.errors import StoreError
 from hookengine.store.calls import Ending, Finished, Leased, LeaseTerms, Report
 from hookengine.store.contract import Store
@@ -89,18 +85,18 @@ class Recorder:
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
         now = self._clock.now()
         rules = (*hook.responses, *self._status_rules.get(family(leased.request) or "", ()))
-        trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=leased.rank, now=now)
-        verdict = judge(outcome, trial, hook.retry, rules)
-        certainty = certainty_of(outcome, verdict)
-        captured, problem = _captured(leased, outcome, verdict)
+        rank = Rank.STARTED if leased.asks is not None else leased.rank
+        trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=rank, now=now)
+        read = understood(leased, outcome, judge(outcome, trial, hook.retry, rules))
         return Report(
             token=leased.token,
-            outcome=outcome,
-            certainty=certainty,
-            verdict=GiveUp(because=f"{verdict.because}, but {problem}") if problem else verdict,
+            outcome=read.outcome,
+            certainty=read.certainty,
+            verdict=read.verdict,
             finished_at=now,
             host_failed=host_failed(outcome),
-            captured=captured,
+            captured=read.captured,
+            finding=read.finding,
         )
 
     async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
@@ -147,7 +143,7 @@ class Recorder:
             signals.ATTEMPT_FINISHED,
             **facts,
             next_try=next_try(report.verdict),
-            request=leased.request.shown(),
+            request=(leased.request if leased.asks is None else leased.asks.request).shown(),
         )
         if finished.status in ENDED:
             self._signals.announce(
@@ -162,11 +158,3 @@ class Recorder:
             self._signals.announce(signals.REPAIR_OWED, delivery=finished.repair_id)
         self._signals.announce_endings(finished.endings)
         self._signals.announce_notices(finished.notices)
-
-
-def _captured(leased: Leased, outcome: Outcome, verdict: Verdict) -> tuple[Captured, str]:
-    """What a successful answer tells that is to be kept; and why it cannot have been a success, if so."""
-    capturing = leased.request.capturing
-    if capturing is None or not isinstance(outcome, Answered) or not isinstance(verdict, Accept):
-        return {}, ""
-    return take(capturing.takes, outcome.body)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from hookengine.domain.capture import CaptureRef, Capturing
+from hookengine.domain.confirmation import reading
 from hookengine.domain.context import Context
 from hookengine.domain.hook import Hook
-from hookengine.domain.request import RenderedRequest, Text
+from hookengine.domain.request import Confirming, RenderedRequest, Text, fill_text
 from hookengine.engine.json_body import CAPTURED
 from hookengine.engine.skeleton import header_value, text_of
 from hookengine.engine.url_shape import UrlTemplate
@@ -41,6 +42,17 @@ class PreparedHook:
 
     hook: Hook
     requests: tuple[PreparedRequest, ...]
+    question: PreparedRequest | None = None
+
+    def confirming(self, context: Context) -> Confirming | None:
+        """How its target is asked what came of it, if it is. Raises TemplateError."""
+        if self.question is None or self.hook.confirm is None:
+            return None
+        request = self.question.render(context).request
+        said = fill_text(request.body or (), str)
+        headers = tuple([header for header in request.headers if header[0].lower() != "content-type"])
+        asked = replace(request, body=None, headers=headers)
+        return Confirming(request=asked, reading=reading(self.hook.confirm, said))
 
     def render(self, context: Context) -> Rendered:
         """Its own request, the last. Raises TemplateError, and nothing else."""

@@ -28,6 +28,8 @@ from hookengine.guard.url import Target, check_url
 from hookengine.guard.vault import SecretMissing, SecretRefused, scrub
 
 UNAUTHORIZED = 401
+LONGEST_READ = 256 * 1024
+"""Bytes of an answer that something is to be taken from."""
 _KEPT_HEADERS = frozenset(
     {b"content-type", b"location", b"retry-after", b"date", b"x-request-id", b"x-github-request-id"}
 )
@@ -83,7 +85,10 @@ class Sender:
             return Blocked(reason=str(error), passing=True)
         except ValueError:  # its text would quote the request
             return Blocked(reason="the request holds characters that cannot be sent")
-        exchange = self._exchange(request.method, message, ends, _Lease(self._clock, stop, subject))
+        excerpt = self._manners.response_excerpt
+        if request.capturing is not None and request.capturing.takes:
+            excerpt = max(excerpt, LONGEST_READ)
+        exchange = self._exchange(request.method, message, ends, excerpt, _Lease(self._clock, stop, subject))
         outcome = await self._outcome(exchange, target, deadline, bound)
         if isinstance(outcome, Answered) and outcome.status == UNAUTHORIZED:
             renewed = await self._binder.is_renewed(request, target.host, bound)
@@ -97,12 +102,12 @@ class Sender:
         if not _opened(self._pool.policy, target):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
-    def _exchange(self, method: str, message: bytes, ends: float, gate: Gate) -> Exchange:
+    def _exchange(self, method: str, message: bytes, ends: float, excerpt: int, gate: Gate) -> Exchange:
         return Exchange(
             loop=asyncio.get_running_loop(),
             message=message,
             deadline=ends,
-            excerpt=self._manners.response_excerpt,
+            excerpt=excerpt,
             connect_timeout=self._manners.connect_timeout,
             has_body=method != "HEAD",
             gate=gate,

@@ -219,7 +219,8 @@ class Worker:
         self._sending.add(task)
         try:
             subject = f"{leased.delivery_id} {leased.event_id}"
-            request = leased.request.with_captured(leased.captured)
+            asks = leased.asks
+            request = leased.request.with_captured(leased.captured) if asks is None else asks.request
             return await self._sender.send(request, headers, deadline, stop, subject, hook)
         except CaptureMissing as error:
             return Blocked(reason=str(error))

@@ -37,6 +37,7 @@ def hook_document(hook: Hook, presets: Presets | None = None) -> dict[str, Any]:
     else:
         preset = (presets or shipped_presets()).get(hook.preset)
         document |= {"preset": preset.id, "with": _filled(hook, preset)}
+        document |= {"confirm": True} if hook.confirm is not None else {}
         usual, rules = _as_preset(preset), _without_suffix(hook.responses, preset.rules)
     as_usual = worded_hook(usual)
     for key in _PERHAPS:

@@ -92,7 +92,7 @@ def _hook(hook: Hook, because: Mapping[str, str], presets: Presets) -> dict[str,
 
 def _plain(hook: Hook) -> dict[str, Any]:
     said = worded_hook(hook)
-    for name in ("pipeline", "preset", "with", "active", "action_type", "signing"):
+    for name in ("pipeline", "preset", "with", "active", "action_type", "signing", "confirm"):
         del said[name]
     said = {"name": said["name"], **_unusual(said, _PLAIN)}
     return {**said, **_retried(hook), **_answered(hook.responses), **_in_lane(hook)}
@@ -116,6 +116,7 @@ def _of_preset(hook: Hook, preset: Preset) -> dict[str, Any]:
         "preset": preset.id,
         **_unless_empty(name="" if hook.name == preset.name else hook.name),
         "with": given,
+        **({"confirm": True} if hook.confirm is not None else {}),
         **_unless_empty(trigger_when=when, rate="" if hook.rate == (preset.rate or "") else hook.rate),
         **({} if hook.retry == preset.retry.policy() else {"retry": _without_none(worded_retry(hook.retry))}),
         **({} if timeout == preset.timeout else {"timeout": duration(timeout)}),

@@ -65,13 +65,19 @@ def _requests(requests: Sequence[HookRequest]) -> dict[str, Any]:
 
 def preset_hook(text: PresetHookText, preset: Preset, pipeline_id: int | None) -> Hook:
     params = {name: param.default for name, param in preset.params.items()} | text.with_
+    requests = [_filled(request, params) for request in preset.all_requests]
+    confirm = None
+    if text.confirm and preset.confirm is not None:
+        match = _without_empty_blanks(preset.confirm.match, params)
+        confirm = preset.confirm.confirm(requests[-1].headers, match)
     lane = text.lane or preset.lane
     retry = text.retry if text.retry.model_fields_set else preset.retry
     return Hook(
         **_shared(
             text, text.name or preset.name, tuple(text.trigger_when.events or preset.events), pipeline_id
         ),
-        **_requests([_filled(request, params) for request in preset.all_requests]),
+        **_requests(requests),
+        confirm=confirm,
         lane=lane.spec() if lane else None,
         retry=retry.policy(),
         timeout=(text.timeout or preset.timeout) / 1000,
@@ -160,12 +166,21 @@ def check_templates(hook: Hook, at: Location, permissions: Permissions, findings
         findings.wrong((*at, *field), message + where, hint=error.hint)
 
 
+def check_confirm(text: PresetHookText, preset: Preset, at: Location, findings: Findings) -> None:
+    if text.confirm and preset.confirm is None:
+        findings.wrong((*at, "confirm"), f"{preset.id} does not say where its host could be asked")
+
+
 def check_lane(hook: Hook, at: Location, findings: Findings) -> None:
     """Requests of one event leave one after another, and what their answers tell is known in their lane."""
     policy = hook.lane.policy if hook.lane else None
     place = (*at, "lane") if hook.preset is None or policy else at
     if hook.before and policy not in (None, LanePolicy.ORDERED):
         findings.wrong(place, f"several requests leave in an `ordered` lane, not one that is `{policy}`")
+    elif hook.confirm is not None and policy not in (None, LanePolicy.LATEST):
+        findings.wrong(
+            place, f"only in a `latest` lane what is shown can be confirmed, not in one that is `{policy}`"
+        )
     elif hook.captures and policy is LanePolicy.NONE:
         findings.wrong(place, "what is captured is known in a lane: there is none with `none`")
 

@@ -12,7 +12,7 @@ from hookengine.domain.response import ResponseRule
 from hookengine.errors import NotFound
 from hookengine.manifest.checking import Checked, Findings
 from hookengine.manifest.document import load
-from hookengine.manifest.requests import MOST_REQUESTS, PresetRequest, last_for_every_event
+from hookengine.manifest.requests import MOST_REQUESTS, ConfirmText, PresetRequest, last_for_every_event
 from hookengine.manifest.schema import (
     EventName,
     Lane,
@@ -60,6 +60,8 @@ class Preset(Checked):
         list[PresetRequest], Field(max_length=MOST_REQUESTS), AfterValidator(last_for_every_event)
     ] = Field(default_factory=list)
     """Instead of `request`, if there are several."""
+    confirm: ConfirmText | None = None
+    """Where the host can be asked what it shows; asked by hooks that say `confirm: true`."""
     secrets_in_body: bool = False
     """Whether what it calls wants a secret in the body, as ilert does with its integrationKey."""
     lane: Lane = None
@@ -73,6 +75,8 @@ class Preset(Checked):
     def _one_or_several(self) -> Preset:
         if (self.request is None) == (not self.requests):
             raise ValueError("needs either `request` or `requests`")
+        if self.confirm is not None and self.requests:
+            raise ValueError("`confirm` is about one `request`")
         return self
 
     @property

@@ -16,6 +16,7 @@ from hookengine.manifest.document import Document, Location
 from hookengine.manifest.hooks import (
     NAMED_UNDER,
     check_blanks,
+    check_confirm,
     check_lane,
     check_secrets,
     check_signing,
@@ -222,6 +223,7 @@ class _Reading:
         except ConfigError as error:
             self.findings.add(error.problems)
         else:
+            check_confirm(text, preset, at, self.findings)
             if check_blanks(text, preset, at, self.findings):
                 return preset_hook(text, preset, owner)
         return None

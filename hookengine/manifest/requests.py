@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hookengine.domain.capture import Capture
-from hookengine.domain.hook import HookRequest
+from hookengine.domain.hook import Confirm, HookRequest
 from hookengine.manifest.checking import Checked, MisplacedError
 from hookengine.manifest.schema import HeaderText, HookText, Method, Name, Path, RequestText, WantingText
 
@@ -120,3 +120,31 @@ class PresetRequest(OneOfSeveral):
     url: str
     headers: list[HeaderText] = Field(default_factory=list)
     body: Any = None
+
+
+class ConfirmText(Checked):
+    """Where its host tells what it shows of what a preset has told it."""
+
+    url: str
+    headers: list[HeaderText] | None = None
+    """Those of the request, if left out."""
+    entries: str = ""
+    """Dotted path to the list of what is shown; left out: the answer is the list, or the only entry."""
+    match: dict[str, str] = Field(default_factory=dict)
+    """Dotted paths in an entry, and what must stand there: the first such entry counts."""
+    state: str
+    """Dotted path in the entry."""
+    expected: str = "{{ params.state }}"
+    """What should stand there."""
+
+    def confirm(self, headers: tuple[tuple[str, str], ...], match: Mapping[str, str]) -> Confirm:
+        """With the `headers` of the request, unless it has others, and with what is left of its `match`."""
+        own = None if self.headers is None else tuple((header.name, header.value) for header in self.headers)
+        return Confirm(
+            target_url=self.url,
+            headers=headers if own is None else own,
+            entries=self.entries,
+            match=tuple(match.items()),
+            state=self.state,
+            expected=self.expected,
+        )

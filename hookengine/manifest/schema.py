@@ -360,3 +360,5 @@ class PresetHookText(HookText):
     preset: str
     name: Name | None = None
     with_: Annotated[dict[str, Any], Field(alias="with")] = Field(default_factory=dict)
+    confirm: bool = False
+    """Ask the host what it shows a while after an action has ended, and tell it once more if that is wrong."""

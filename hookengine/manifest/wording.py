@@ -33,6 +33,7 @@ def worded_hook(hook: Hook) -> dict[str, Any]:
         "active": hook.state is not HookState.DISABLED,
         "action_type": hook.action_type,
         **worded_requests(hook),
+        "confirm": hook.confirm is not None,
         "trigger_when": {"events": list(hook.events), "conditions": worded_conditions(hook.conditions)},
         "lane": worded_lane(hook.lane),
         "retry": worded_retry(hook.retry),

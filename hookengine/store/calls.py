@@ -10,10 +10,11 @@ from typing import NamedTuple, Protocol
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.capture import Captured
 from hookengine.domain.clock import Millis
+from hookengine.domain.delivery import CHECK
 from hookengine.domain.event import Event, Rank, key_of
 from hookengine.domain.hook import LanePolicy
-from hookengine.domain.lane import Wait
-from hookengine.domain.request import RenderedRequest
+from hookengine.domain.lane import Finding, Wait
+from hookengine.domain.request import Confirming, RenderedRequest
 from hookengine.domain.retry import DAY
 
 ActionKey = tuple[int, str]
@@ -146,7 +147,13 @@ class Leased:
     position: tuple[int, int, int]
     request: RenderedRequest
     seat: Seat
+    part: int = 0
     captured: Captured = field(default_factory=dict)
+
+    @property
+    def asks(self) -> Confirming | None:
+        """What is asked in the place of telling something."""
+        return self.request.confirming if self.part == CHECK else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +168,7 @@ class Report:
     finished_at: Millis
     host_failed: bool | None = None
     captured: Captured = field(default_factory=dict)
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Several requests of one event, and what their answers tell the later ones of the lane and action."""
+"""Several requests of one event, what their answers tell the later ones, and checks of what is shown."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from hookengine.domain.capture import Capture, Capturing
+from hookengine.domain.delivery import CHECK, CURE
 from hookengine.domain.hook import LanePolicy
+from hookengine.domain.lane import Finding
 from hookengine.domain.retry import DAY
+from hookengine.errors import ReplayRefused
 from hookengine.store.calls import Leased, OwedDelivery, OwedEvent, OwedReplay, Report
 from hookengine.store.care import FROM_THE_START, Horizon
 from hookengine.store.contract import Store
@@ -18,6 +21,7 @@ from tests.contract.conftest import (
     LEASE,
     NO_LEASE,
     SECOND,
+    SETTLE,
     Look,
     accept,
     delivered,
@@ -225,3 +229,33 @@ async def test_hooks_without_captures_write_none_and_ask_for_none(store: Store, 
 
     assert leased.captured == {}
     assert look.count("capture") == 0
+
+
+async def test_a_check_and_its_cure_share_the_request_of_what_was_told(store: Store, look: Look) -> None:
+    (told,) = (await accept(store, owed("a", type="action.completed"), now=NOW, terms=terms())).leased
+    await store.finish(replace(delivered(told, NOW), finding=Finding.TO_BE_CHECKED), NOW, NO_LEASE)
+    early = await store.claim(NOW, terms())
+    (check,) = (await store.claim(NOW + SETTLE, terms())).leased
+
+    wrong = replace(delivered(check, NOW), finding=Finding.WRONG)
+    finished = await store.finish(wrong, NOW + SETTLE, terms())
+
+    assert early.leased == ()
+    assert (check.part, check.request) == (CHECK, told.request)
+    assert finished.following is not None
+    assert (finished.following.part, finished.following.request) == (CURE, told.request)
+    await store.finish(delivered(finished.following, NOW), NOW + SETTLE, NO_LEASE)
+    assert look.lane()["shown_id"] == finished.following.delivery_id
+    assert [row["part"] for row in look.repairs()] == [CHECK, CURE]
+    assert await store.next_due(NOW + DAY) is None
+    look.check()
+
+
+async def test_a_check_is_not_replayed(store: Store) -> None:
+    (told,) = (await accept(store, owed("a", type="action.completed"), now=NOW, terms=terms())).leased
+    await store.finish(replace(delivered(told, NOW), finding=Finding.TO_BE_CHECKED), NOW, NO_LEASE)
+    (check,) = (await store.claim(NOW + SETTLE, terms())).leased
+    await store.finish(delivered(check, NOW), NOW + SETTLE, NO_LEASE)
+
+    with pytest.raises(ReplayRefused, match="told nothing: it asked what is shown"):
+        await store.replay(OwedReplay(id="dlv_again", replay_of=check.delivery_id), NOW, terms())

@@ -115,6 +115,7 @@ class Desk:
             position=book.position(head),
             request=self.requests[head.request_id],
             seat=_seat(head),
+            part=head.part,
             captured=captured,
         )
 

@@ -229,7 +229,7 @@ class _Group:
         elif isinstance(ask, Finish):
             attempt = self._known.attempts[ask.report.token]
             held = page.lane.token == ask.report.token
-            page.doubts |= not held or ask.report.certainty is Certainty.DOUBTFUL
+            page.doubts |= not held or ask.report.certainty is Certainty.DOUBTFUL or bool(ask.report.finding)
             page.since = min(attempt.started_at, attempt.started_at if page.since is None else page.since)
 
     def _finish(self, outcome: Outcome, ask: Finish) -> None:

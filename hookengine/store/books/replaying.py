@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from hookengine.domain.delivery import ENDED, Delivery, asked_again
+from hookengine.domain.delivery import CHECK, ENDED, Delivery, asked_again
 from hookengine.domain.documents import digest
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.request import RenderedRequest
@@ -103,6 +103,8 @@ class Replays:
         row = original.delivery
         if row.status not in ENDED:
             return ReplayRefused(f"{row.id} has not ended: it is {row.status}")
+        if row.part == CHECK:
+            return ReplayRefused(f"{row.id} told nothing: it asked what is shown")
         if ask.owed.anew is None and original.request is None:
             return ReplayRefused(f"{row.id} has no request that could be sent again: {row.because}")
         return None

@@ -26,7 +26,7 @@ def finish(desk: Desk, page: Page, ask: Finish, attempt: AttemptFacts) -> list[N
     head = book.deliveries[attempt.delivery_id]
     page.closed.append(_closing(report))
     capturing.keep(desk, page, head, report.captured)
-    book.finish(report.verdict, report.certainty, attempt.started_at)
+    book.finish(report.verdict, report.certainty, attempt.started_at, report.finding)
     return _learn(desk, head, report)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from hookengine.domain.delivery import CHECK
 from hookengine.domain.event import id_in
 from hookengine.domain.request import RenderedRequest
 from hookengine.errors import NotFound
@@ -77,9 +78,16 @@ def one(connection: Connection, delivery_id: str, seen: Seen = None) -> dict[str
         raise NotFound("delivery", delivery_id)
     return {
         **shown(row),
-        "request": None if row.request is None else RenderedRequest.from_json(row.request).shown(),
+        "request": None if row.request is None else _request(row).shown(),
         "attempts": _attempts(connection, delivery_id),
     }
+
+
+def _request(row: Row[Any]) -> RenderedRequest:
+    """A check shares the document of what it checks."""
+    request = RenderedRequest.from_json(row.request)
+    asks = request.confirming if row.part == CHECK else None
+    return request if asks is None else asks.request
 
 
 def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> list[dict[str, Any]]:
@@ -112,6 +120,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "next_attempt_at": time(row.due_at) if waiting else None,
         "superseded_by": row.superseded_by,
         "repair_of": row.repair_of,
+        "check": row.part == CHECK,
         "replay_of": row.replay_of,
         "accepted_at": time(row.accepted_at),
         "ended_at": time(row.ended_at),
@@ -120,7 +129,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
 
 def _part(before: Sequence[dict[str, Any]], part: int) -> dict[str, Any] | None:
     """Which of the hook's requests it is; None if it makes one only."""
-    if not before:
+    if not before or part < 0:
         return None
     name = before[part]["name"] if part < len(before) else ""
     return {"number": part + 1, "of": len(before) + 1, "name": name}

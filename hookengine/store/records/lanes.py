@@ -37,8 +37,9 @@ def described(connection: Connection, *of_which: Condition, seen: Seen = None) -
 def _described(connection: Connection, lane: Row[Any], seen: Seen) -> dict[str, Any]:
     owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, *seen_by(seen), limit=MOST_SENT)
     states = _states(connection, lane.id)
-    sent = [{**_short(item), "state": states.get(item["id"])} for item in owed]
-    known = {item["id"]: item for item in sent}
+    told = [{**_short(item), "state": states.get(item["id"])} for item in owed]
+    sent = [item for item in told if not item["check"]]
+    known = {item["id"]: item for item in told}
     shown = _shown(lane, sent)
     return {
         "lane": {"key": lane.key, "policy": lane.policy},
@@ -46,6 +47,7 @@ def _described(connection: Connection, lane: Row[Any], seen: Seen) -> dict[str, 
         "sent": sent,
         "shown": shown,
         "why": _why(lane, shown, sent, known.get(lane.head_id)),
+        "confirmed": _confirmed(told, shown),
     }
 
 
@@ -71,6 +73,8 @@ def _why(
     else:
         said = f"{_words(shown)} was delivered"
     if head is not None:
+        if head["check"]:
+            return f"{said}; what is shown will be asked for"
         repair = " once more, since an older one may have taken effect late" if head["repair_of"] else ""
         return f"{said}; {_words(head)} is {head['status']}{repair}"
     if lane.doubt_until > lane.cleared_to and _in_doubt(lane):
@@ -80,6 +84,22 @@ def _why(
         because = f": {unsent[0]['because']}" if unsent[0]["because"] else ""
         return f"{said}; {_words(unsent[0])}, which is newer, {_ENDED[unsent[0]['status']]}{because}"
     return said
+
+
+def _confirmed(told: Sequence[dict[str, Any]], shown: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the newest check of what is shown has found, None if there was none, or it did not end."""
+    about = () if shown is None else (shown["id"], shown["repair_of"])
+    checks = (item for item in told if item["check"] and item["repair_of"] in about and item["ended_at"])
+    newest = next(checks, None)
+    if newest is None:
+        return None
+    because = newest["because"]
+    return {
+        "delivery": newest["id"],
+        "status": newest["status"],
+        "because": because,
+        "at": newest["ended_at"],
+    }
 
 
 _ENDED = {"failed": "failed", "cancelled": "was cancelled"}
@@ -95,7 +115,18 @@ def _words(item: dict[str, Any]) -> str:
 
 
 def _short(item: dict[str, Any]) -> dict[str, Any]:
-    kept = ("id", "status", "because", "event", "action", "hook", "repair_of", "replay_of", "accepted_at")
+    kept = (
+        "id",
+        "status",
+        "because",
+        "event",
+        "action",
+        "hook",
+        "repair_of",
+        "replay_of",
+        "check",
+        "accepted_at",
+    )
     return {name: item[name] for name in (*kept, "ended_at")}
 
 

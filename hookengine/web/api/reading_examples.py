@@ -46,6 +46,7 @@ _BRIEF: Final[dict[str, Any]] = {
 }
 _TIMES: Final[dict[str, Any]] = {
     "repair_of": None,
+    "check": False,
     "replay_of": None,
     "accepted_at": _STARTED,
     "ended_at": _SENT,
@@ -78,7 +79,6 @@ _ATTEMPT: Final[dict[str, Any]] = {
 }
 _SHOWN: Final[dict[str, Any]] = {
     "lane": _LANE,
-    "part": None,
     "host": "api.github.com",
     "repository": "acme/shop",
     "sha": SHA,
@@ -86,6 +86,7 @@ _SHOWN: Final[dict[str, Any]] = {
     "sent": [{**_BRIEF, **_TIMES, "state": "pending"}],
     "shown": "pending",
     "why": f"the newest delivered: {DELIVERY_ID}",
+    "confirmed": None,
 }
 _RUN: Final[dict[str, Any]] = {
     **_ACTION,

@@ -17,7 +17,8 @@ from hookengine.config import Settings
 from hookengine.manifest import load
 from hookengine.manifest.checking import keys_at
 from hookengine.manifest.reading import KEYS
-from hookengine.manifest.schema import IncomingText, PipelineText, PlainText, PresetHookText
+from hookengine.manifest.requests import PlainText, SeveralText
+from hookengine.manifest.schema import IncomingText, PipelineText, PresetHookText
 
 ROOT = Path(__file__).parents[3]
 FILES = [ROOT / "config.example.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
@@ -96,7 +97,7 @@ def test_mistakes_are_found(data: dict[str, Any], said: str, validator: Any) -> 
     assert any(said in error.message for error in validator.iter_errors(data))
 
 
-@pytest.mark.parametrize("model", [PipelineText, IncomingText, PlainText, PresetHookText])
+@pytest.mark.parametrize("model", [PipelineText, IncomingText, PlainText, SeveralText, PresetHookText])
 def test_the_schema_has_the_keys_that_the_reader_knows(
     model: type[BaseModel], schema: dict[str, Any]
 ) -> None:
