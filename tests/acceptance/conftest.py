@@ -25,6 +25,7 @@ from hookengine.engine.signals import Facts, Signals
 from hookengine.guard.key_file import new_key_file
 from hookengine.simulators import Bitbucket, GitHub, GitLab, Host
 from tests.conftest import Clock
+from tests.sqlite import empty_database
 
 PATIENCE = 30.0
 """Seconds any wait may take before the test has failed; none of them is ever slept."""
@@ -252,6 +253,8 @@ async def opened(
     ears = Ears(signals)
     wall: AnyClock = clock
     path = write_config(folder, config)
+    if "database" not in config and not (folder / "hookengine.db").exists():
+        empty_database(folder / "hookengine.db")
     async with HookEngine.open(path, clock=wall, signals=signals, **arguments) as engine:
         yield Opened(engine, ears, clock)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -28,9 +27,9 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Wait
 from hookengine.store.calls import Intake, Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat
 from hookengine.store.contract import Store
-from hookengine.store.migrations import upgrade
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import make_event, make_request
+from tests.sqlite import empty_database
 
 if TYPE_CHECKING:  # SQLite needs none of it
     from tests.postgres import SharedDatabase
@@ -53,10 +52,9 @@ class Database(Protocol):
 
 
 class SqliteDatabase:
-    def __init__(self, folder: Path, migrated: Path) -> None:
-        self._path = folder / "hookengine.db"
+    def __init__(self, folder: Path) -> None:
+        self._path = empty_database(folder / "hookengine.db")
         self._beside: sqlite3.Connection | None = None
-        shutil.copy(migrated, self._path)
 
     async def open(self) -> Store:
         return await SqliteStore.open(self._path)
@@ -95,22 +93,13 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite database with all tables, to be copied: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("migrated") / "hookengine.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 def new_database(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], Database]:
     """Databases in folders; of PostgreSQL there is one at a time."""
     if kind == "postgres":
         shared = request.getfixturevalue("postgres_shared")
         return lambda folder: PostgresDatabase(shared)
-    migrated = request.getfixturevalue("migrated")
-    return lambda folder: SqliteDatabase(folder, migrated)
+    return SqliteDatabase
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,9 +245,9 @@ ACTS = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(acts=ACTS)
 def test_whatever_is_replayed_nothing_older_leaves_after_something_newer(
-    acts: list[Any], tmp_path_factory: pytest.TempPathFactory, migrated: Path
+    acts: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    database = SqliteDatabase(tmp_path_factory.mktemp("replays"), migrated)
+    database = SqliteDatabase(tmp_path_factory.mktemp("replays"))
     try:
         asyncio.run(_open_and_play(database, acts))
     finally:

@@ -18,13 +18,14 @@ from hookengine.guard.tokens import TokenRing
 from hookengine.guard.vault import PlainSeal, Shelf
 from hookengine.store.sqlite import SqliteStore
 from tests.conftest import Clock, make_hook, make_pipeline
+from tests.sqlite import empty_database
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "hookengine.db")
+    store = await SqliteStore.open(empty_database(tmp_path / "hookengine.db"))
     yield store
     await store.close()
 

@@ -23,6 +23,7 @@ from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, event_document, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import Seats, terms
 from tests.definitions import define
+from tests.sqlite import empty_database
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +62,7 @@ class Stage:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "engine.db")
+    store = await SqliteStore.open(empty_database(tmp_path / "engine.db"))
     yield store
     await store.close()
 

@@ -23,6 +23,7 @@ from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_hook, make_pipeline, make_vault
 from tests.contract.conftest import NO_LEASE
 from tests.definitions import define
+from tests.sqlite import empty_database
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +80,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(tmp_path: Path, clock: Clock) -> Any:
-    store = await SqliteStore.open(tmp_path / "engine.db")
+    store = await SqliteStore.open(empty_database(tmp_path / "engine.db"))
     hook = make_hook(
         events=("action.queued",), body="{{ action.triggered_from.hook_parsed_variables.count }}"
     )

@@ -28,6 +28,7 @@ from hookengine.store.sqlite import SqliteStore
 from tests.conftest import NOW, Clock, make_event, make_hook, make_pipeline, make_request
 from tests.contract.conftest import NO_LEASE, terms
 from tests.definitions import define
+from tests.sqlite import empty_database
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +164,7 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(path: Path, clock: Clock, **capacity: Any) -> AsyncIterator[Stage]:
-    store = await SqliteStore.open(path)
+    store = await SqliteStore.open(empty_database(path))
     hook = make_hook(timeout=30.0, retry=RetryPolicy(waits=(5_000,), jitter=0))
     defined = Definitions(pipelines=(make_pipeline(),), hooks=(hook,))
     stage = Stage(store, Catalogue(await define(store, defined, "test", NOW)), clock, Capacity(**capacity))
