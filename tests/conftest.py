@@ -213,6 +213,10 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+SLOWER = 4
+"""A machine may be so many times slower than the one that bounds of CPU are written for, before a test fails."""
+
+
 def least_cpu(work: Callable[[], object], enough: float) -> float:
     """Seconds of this process's time that `work` took, the least of three runs, or the first below `enough`.
 

@@ -27,7 +27,7 @@ from hookengine.simulators import Bitbucket, GitHub, GitLab, Host
 from tests.conftest import Clock
 from tests.sqlite import empty_database
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds any wait may take before the test has failed; none of them is ever slept."""
 
 TOKEN = "tok-of-the-hosts-7d1f"

@@ -104,7 +104,7 @@ class Together:
         self._come += 1
         if self._come == 2:
             self._both.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._both.wait()
 
 

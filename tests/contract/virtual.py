@@ -21,7 +21,7 @@ from hookengine.store.contract import Store
 from tests.conftest import Clock
 from tests.definitions import define
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 POLL: Millis = 3_600_000
 """A node with a poll tells its alarm of every round, also when nothing is due."""
 DONE = Answered(status=200)

@@ -14,7 +14,7 @@ from tests.faults.sockets import Listener, reset
 
 T = TypeVar("T")
 
-PATIENCE = 10.0  # seconds until an order to the proxy must have been obeyed
+PATIENCE = 60.0  # seconds until an order to the proxy must have been obeyed
 _CHUNK = 64 * 1024
 
 

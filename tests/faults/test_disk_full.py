@@ -73,7 +73,7 @@ def database(kind: str, disk: SmallDisk, request: pytest.FixtureRequest) -> Iter
 
 def answers(node: Node, path: str, document: object = None) -> int:
     body = None if document is None else json.dumps(document)
-    with closing(http.client.HTTPConnection(urlsplit(node.url).netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(node.url).netloc, timeout=60)) as connection:
         connection.request("GET" if body is None else "POST", path, body)
         return connection.getresponse().status
 

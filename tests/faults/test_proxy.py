@@ -39,7 +39,7 @@ class Toy:
                 if line == b"RESET\n":
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     break
-                assert self.may_answer.wait(5)
+                assert self.may_answer.wait(60)
                 connection.sendall(b"did " + line)
         with self.news:
             self.ends += 1
@@ -47,11 +47,11 @@ class Toy:
 
     def wait_for(self, line: bytes) -> None:
         with self.news:
-            assert self.news.wait_for(lambda: line in self.asked, timeout=5), f"never asked {line!r}"
+            assert self.news.wait_for(lambda: line in self.asked, timeout=60), f"never asked {line!r}"
 
     def wait_for_ends(self, count: int) -> None:
         with self.news:
-            assert self.news.wait_for(lambda: self.ends >= count, timeout=5)
+            assert self.news.wait_for(lambda: self.ends >= count, timeout=60)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def proxy(toy: Toy) -> Iterator[Proxy]:
 
 class Client:
     def __init__(self, proxy: Proxy) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", proxy.port), timeout=60)
 
     def say(self, line: bytes) -> None:
         self.socket.sendall(line)
@@ -182,7 +182,7 @@ def test_cut_after_lets_the_bytes_through_and_the_answer_not(proxy: Proxy, clien
 
     with pytest.raises(ConnectionResetError):
         client.hear()
-    assert proxy.struck.wait(5)
+    assert proxy.struck.wait(60)
     toy.wait_for(b"COMMIT\n")
     toy.wait_for_ends(1)
 

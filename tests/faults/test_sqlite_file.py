@@ -36,7 +36,7 @@ print("there", flush=True)
 while not select.select([sys.stdin], [], [], 0.0002)[0]:
     connection.execute("UPDATE definitions SET version = version")
 """
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ SHORT = {"hookengine.app.engine:GRACE": 0.3}
 def told_to_stop(node: Node) -> None:
     """Returns when it has begun to: then it hangs up on those who are silent."""
     place = urlsplit(node.url)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as idle:
+    with socket.create_connection((place.hostname, place.port), timeout=60) as idle:
         node.terminate()
         assert idle.recv(1) == b""
 

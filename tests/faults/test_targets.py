@@ -44,7 +44,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10, trust_env=False) as client:
+    with httpx.Client(timeout=60, trust_env=False) as client:
         yield client
 
 
@@ -219,7 +219,7 @@ def test_what_had_its_effect_last_is_shown(client: httpx.Client, target: Target)
 )
 def test_pieces_are_written_as_they_are(target: Target, pieces: tuple[str, ...]) -> None:
     target.plan(drip(*pieces, pace=0.01))
-    with closing(socket.create_connection(("127.0.0.1", target.port), timeout=5)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", target.port), timeout=60)) as connection:
         connection.sendall(b"POST /hook HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
         heard = b"".join(iter(lambda: connection.recv(1000), b""))
 
@@ -229,7 +229,7 @@ def test_pieces_are_written_as_they_are(target: Target, pieces: tuple[str, ...])
 
 def test_what_is_endless_goes_on_until_the_sender_has_had_enough(target: Target) -> None:
     target.plan(drip("HTTP/1.1 200 OK\r\n\r\n", "x" * 1000, endless=True))
-    with closing(socket.create_connection(("127.0.0.1", target.port), timeout=5)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", target.port), timeout=60)) as connection:
         connection.sendall(b"POST /hook HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
         heard = sum(len(connection.recv(100_000)) for _ in range(100))
 

@@ -22,7 +22,7 @@ from tests.postgres.programs import Account, account, find_binaries, reachable
 from tests.postgres.session import Session
 
 ROOM = 1 << 30  # bytes free in memory, so that a data folder may lie there
-PATIENCE = 30.0  # seconds for a server to start or to end
+PATIENCE = 60.0  # seconds for a server to start or to end
 OWNER = "hookengine"  # owns the databases, and is no superuser
 GUEST = "guest"  # the only role that is asked for a password, when a test makes it
 

@@ -144,7 +144,7 @@ def test_stopping_holds_the_whole_process_until_it_is_continued(thread: bool) ->
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         process.send_signal(signal.SIGCONT)
-        out, told = process.communicate(timeout=20)
+        out, told = process.communicate(timeout=60)
     finally:
         process.kill()
     assert (out.strip(), process.returncode) == ("alive", 0)

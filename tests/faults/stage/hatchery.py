@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-PATIENCE = 30.0  # seconds
-_FIRST = 60.0  # until the engine is imported, however busy the machine
+PATIENCE = 60.0  # seconds
+_FIRST = 120.0  # until the engine is imported, however busy the machine
 
 
 class Process:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-PATIENCE = 25.0
+PATIENCE = 60.0
 """Seconds any wait may take before the test has failed; none of them is ever slept."""
 LOOK_AGAIN = 0.5
 """Seconds after which what nobody tells of is looked at once more, such as a database."""

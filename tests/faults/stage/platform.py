@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tests.faults.history import Emitted, Fate
 
-PATIENCE = 20.0  # seconds for an answer
+PATIENCE = 60.0  # seconds for an answer
 EventText = Mapping[str, Any]
 
 

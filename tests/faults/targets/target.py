@@ -21,7 +21,7 @@ from tests.faults.targets.server import CONTROL, TargetServer
 
 T = TypeVar("T")
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 Holds = Callable[[Collection[Received]], bool]
 
 

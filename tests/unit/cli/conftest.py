@@ -22,7 +22,7 @@ from hookengine.cli.server import Server
 if TYPE_CHECKING:
     from tests.faults.stage import Hatchery
 
-PATIENCE = 50.0  # seconds after which a server that says nothing is killed, so that no test hangs
+PATIENCE = 60.0  # seconds after which a server that says nothing is killed, so that no test hangs
 
 INCOMING = "0a1b2c3d-incoming"
 CONFIG = f"""

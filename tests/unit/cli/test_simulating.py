@@ -57,7 +57,7 @@ def test_a_signal_ends_it_cleanly(simulated: subprocess.Popen[str], number: int)
     told(simulated)
 
     simulated.send_signal(number)
-    _, errors = simulated.communicate(timeout=30)
+    _, errors = simulated.communicate(timeout=60)
 
     assert (simulated.returncode, errors) == (0, "")
 

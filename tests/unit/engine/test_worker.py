@@ -33,7 +33,7 @@ from tests.sqlite import empty_database
 pytestmark = pytest.mark.anyio
 
 DONE, BUSY = Answered(status=200), Answered(status=503)
-PATIENCE = 10
+PATIENCE = 60
 
 
 class Alarm:

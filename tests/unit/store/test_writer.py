@@ -82,7 +82,7 @@ class Gate:
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         self._entered.set()
-        self._open.wait(10)
+        self._open.wait(60)
 
     async def entered(self) -> None:
         await asyncio.to_thread(self._entered.wait, 10)

@@ -105,7 +105,7 @@ class Held:
 
     def __call__(self) -> sqlite3.Connection:
         self._begun.set()
-        self._go.wait(10)
+        self._go.wait(60)
         return self._connect()
 
     async def begun(self) -> None:
@@ -152,7 +152,7 @@ async def test_what_waits_for_a_writer_that_is_stopped_is_told_so(writer: GroupW
 
     def gate(connection: sqlite3.Connection) -> None:
         entered.set()
-        go.wait(10)
+        go.wait(60)
 
     held = asyncio.ensure_future(writer.run(gate))
     await asyncio.to_thread(entered.wait, 10)

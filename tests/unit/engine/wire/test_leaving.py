@@ -30,7 +30,7 @@ class Waiting(Gate):
         self.came = False
 
     def after_write(self) -> None:
-        self.came = self.arrived.wait(10)
+        self.came = self.arrived.wait(60)
 
 
 @contextmanager
