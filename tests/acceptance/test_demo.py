@@ -45,7 +45,7 @@ def changed(tmp_path: Path, before: str, after: str) -> str:
 
 
 def test_every_host_ends_up_showing_the_truth(environ: dict[str, str]) -> None:
-    done = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, timeout=150, check=False)
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     lines = done.stdout.splitlines()
@@ -76,7 +76,7 @@ def test_what_is_left_running_can_be_tried_until_ctrl_c(environ: dict[str, str])
         invited = told[told.index(next(line for line in told if "Ctrl-C" in line)) + 1 :]
         commands = "\n".join(line.strip() for line in invited if not line.strip().startswith("#"))
         tried = subprocess.run(
-            ["/bin/sh", "-ec", commands], env=environ, capture_output=True, text=True, timeout=60, check=False
+            ["/bin/sh", "-ec", commands], env=environ, capture_output=True, text=True, timeout=150, check=False
         )
         while "attempt 3 -> 201" not in told[-1]:
             told.append(process.stdout.readline())

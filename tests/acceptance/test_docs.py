@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from hookengine.config import read_config
 from hookengine.domain.event import Event
 from hookengine.manifest import load
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -74,8 +74,7 @@ def test_json_in_the_documents_is_an_event(block: Block) -> None:
 )
 def test_commands_in_the_documents_work_in_order_as_printed(document: Path, tmp_path: Path) -> None:
     """With the role api, `serve` accepts without delivering: a test sends nothing to real hosts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     (bin_folder / "hookengine").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hookengine "$@"\n')
@@ -100,7 +99,7 @@ def test_commands_in_the_documents_work_in_order_as_printed(document: Path, tmp_
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.ports import free_port
 from tests.postgres.processes import children
 from tests.postgres.programs import Account, account, find_binaries, reachable
 from tests.postgres.session import Session
@@ -74,7 +73,7 @@ class PostgresServer:
         self.folder = _new_folder(in_memory=not fsync)
         self._remove_folder = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.binaries = reachable(binaries or find_binaries(), self._account, self.folder)
-        self.port = _free_port()
+        self.port = free_port()
         self.settings: dict[str, object] = {**SETTINGS, **({} if fsync else CARELESS), **(settings or {})}
         self._fsync = fsync
         self._guard: subprocess.Popen[bytes] | None = None
@@ -239,11 +238,3 @@ def _new_folder(*, in_memory: bool) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="hookengine-postgres-", dir=(open_to_all or places)[0]))
     folder.chmod(0o755)
     return folder
-
-
-def _free_port() -> int:
-    """None that is given out to whoever asks for any port, so that it is still free after a restart."""
-    while True:
-        port = random.randint(20_000, 32_000)  # noqa: S311  no secret
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
