@@ -8,6 +8,7 @@ import click
 
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
+from hookengine.cli.offering import action_ids
 from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
 
@@ -52,7 +53,7 @@ def list_actions(client: Client, output: str, **wanted: Any) -> None:
 
 
 @actions.command("show")
-@click.argument("action_id", metavar="ID")
+@click.argument("action_id", metavar="ID", shell_complete=action_ids)
 @click.option("--pipeline", metavar="ID|NAME", help="Where several have an action of this id.")
 @output_option
 @asks_the_api

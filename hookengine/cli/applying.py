@@ -12,8 +12,9 @@ import click
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import NO, AnswerIsNo, Misused
-from hookengine.cli.files import NamedText, read_files
+from hookengine.cli.files import NamedText, names_files, read_files
 from hookengine.cli.options import output_option
+from hookengine.cli.progress import busy
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -23,7 +24,6 @@ _DONE: Final = {"create": "created", "change": "changed", "delete": "deleted", "
 
 
 def _about_files(command: Callable[..., None]) -> Callable[..., None]:
-    files = click.argument("names", nargs=-1, metavar="[FILE|FOLDER|-]...")
     selector = click.option(
         "--selector",
         default="",
@@ -33,7 +33,7 @@ def _about_files(command: Callable[..., None]) -> Callable[..., None]:
     prune = click.option(
         "--prune", is_flag=True, help="Delete what files manage, the selector covers and these do not name."
     )
-    return files(selector(prune(command)))
+    return names_files(selector(prune(command)))
 
 
 @click.command()
@@ -94,8 +94,11 @@ def apply(
 def _ask(client: Client, files: Sequence[NamedText], **how: Any) -> dict[str, Any]:
     """The plan. Files that are wrong are a wrong usage."""
     order = {"files": [{"name": file.name, "text": file.text} for file in files], **how}
+    doing = "applying" if not how["dry_run"] else "comparing"
+    count = f"{len(files)} file{'' if len(files) == 1 else 's'}"
     try:
-        _, plan = client.post("/api/apply", json.dumps(order).encode())
+        with busy(f"{doing} {count}"):
+            _, plan = client.post("/api/apply", json.dumps(order).encode())
     except AnswerIsNo as error:
         raise Misused(line.removeprefix("  ") for line in error.lines) from error
     return dict(plan)

@@ -24,6 +24,7 @@ PLACES: Final = f"""\b
 A command that asks the API asks one place, the first of these that is there:
   --server URL or --config FILE
   $HOOKENGINE_SERVER
+  with a token: {USUAL_SERVER}
   $HOOKENGINE_CONFIG or ./{USUAL_CONFIG}: its database, in this process, beside the nodes
   {USUAL_SERVER}"""
 
@@ -36,7 +37,7 @@ def asks_the_api(command: Callable[..., None]) -> Callable[..., None]:
         server: str | None, config: Path | None, token: str | None, token_file: Path | None, **rest: Any
     ) -> None:
         context = click.get_current_context()
-        chosen = _read_token(token_file) if token_file is not None else token
+        chosen = read_token(token_file) if token_file is not None else token
         return command(client=client_of(context, server, config, chosen), **rest)
 
     options: tuple[Callable[..., Any], ...] = (
@@ -44,7 +45,9 @@ def asks_the_api(command: Callable[..., None]) -> Callable[..., None]:
             "--server", envvar="HOOKENGINE_SERVER", metavar="URL", help="A server; else $HOOKENGINE_SERVER."
         ),
         click.option(
-            "--token", envvar="HOOKENGINE_TOKEN", help="An API token for it; better in $HOOKENGINE_TOKEN."
+            "--token",
+            envvar="HOOKENGINE_TOKEN",
+            help=f"An API token; better in $HOOKENGINE_TOKEN. Without a server it is for {USUAL_SERVER}.",
         ),
         click.option(
             "--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with an API token."
@@ -54,7 +57,7 @@ def asks_the_api(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Path(dir_okay=False, path_type=Path),
             envvar="HOOKENGINE_CONFIG",
             metavar="FILE",
-            help=f"Without a server, the database of this; else $HOOKENGINE_CONFIG or ./{USUAL_CONFIG}.",
+            help=f"The database of this, without a server; else $HOOKENGINE_CONFIG or ./{USUAL_CONFIG}.",
         ),
     )
     asking: Callable[..., None] = with_client
@@ -64,16 +67,14 @@ def asks_the_api(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def client_of(context: click.Context, server: str | None, config: Path | None, token: str | None) -> Client:
-    """Closed with the context. Raises Misused."""
+    """Closed with the context. Whoever has a token means a server. Raises Misused."""
     typed = {name for name in context.params if _is_typed(context, name)}
-    if {"server", "config"} <= typed:
-        raise Misused("--server asks a server, and --config the database: say one of them")
+    if "config" in typed and typed & {"server", "token", "token_file"}:
+        raise Misused("--config asks the database, which needs no server and no token: say one of them")
     if config is None and USUAL_CONFIG.exists():
         config = USUAL_CONFIG
-    if config is None or (server and "config" not in typed):
+    if config is None or ("config" not in typed and (server or token)):
         return Client(_server(server or USUAL_SERVER, token))
-    if typed & {"token", "token_file"}:
-        raise Misused("a token is for a server: name it with --server")
     from hookengine.cli.database import Database
 
     database = Database(config)
@@ -91,7 +92,7 @@ def _server(url: str, token: str | None) -> Place:
     return Server(url, token)
 
 
-def _read_token(file: Path) -> str:
+def read_token(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

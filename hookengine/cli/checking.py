@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hookengine.cli.failing import NO
-from hookengine.cli.files import read_files
+from hookengine.cli.files import names_files, read_files
 from hookengine.cli.options import config_option
 from hookengine.errors import ConfigError, Problem
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[FILE|FOLDER|-]...")
+@names_files
 @click.pass_context
 def validate(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Check configuration files, $HOOKENGINE_CONFIG or ./config.yaml if none is named.

@@ -39,11 +39,11 @@ class Client:
     """Whatever is not a success ends the command with a `Failure`."""
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self.place = place
 
     @property
     def server(self) -> str:
-        return self._place.server
+        return self.place.server
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, identity: str = "") -> Any:
         """`identity` is put where the path says {}."""
@@ -83,7 +83,7 @@ class Client:
         return self._success("GET", path, None).body.decode()
 
     def _success(self, method: str, path: str, body: bytes | None) -> Answer:
-        answer = self._place.ask(method, path, body)
+        answer = self.place.ask(method, path, body)
         if not 200 <= answer.status < 300:
             self._refuse(answer)
         return answer
@@ -96,14 +96,14 @@ class Client:
         if not isinstance(said, dict) or "message" not in said:
             raise self._stranger(answer)
         if answer.status >= 500:
-            raise Unreachable(f"{self._place.name} failed: {said['message']}")
+            raise Unreachable(f"{self.place.name} failed: {said['message']}")
         if answer.status == 401:
             hint = "give one with --token-file FILE or HOOKENGINE_TOKEN"
-            raise NotAuthorised([f"{self._place.name} does not accept the token", hint])
+            raise NotAuthorised([f"{self.place.name} does not accept the token", hint])
         raise (NotAuthorised if answer.status == 403 else AnswerIsNo)(_told(said))
 
     def _stranger(self, answer: Answer) -> Unreachable:
-        return self._place.unreachable(f"it answers {answer.status}, but not as hookengine does")
+        return self.place.unreachable(f"it answers {answer.status}, but not as hookengine does")
 
 
 def _told(answer: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hookengine.cli import hook_changes, showing, trying
+from hookengine.cli import hook_changes, offering, showing, trying
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.finding import HOOKS, PIPELINES, hook_called, pipeline_called, pipeline_names
 from hookengine.cli.options import output_option
@@ -39,7 +39,12 @@ for _command in (
 
 
 @hooks.command("list")
-@click.option("--pipeline", metavar="NAME|ID", help="Only those of this pipeline.")
+@click.option(
+    "--pipeline",
+    metavar="NAME|ID",
+    shell_complete=offering.pipeline_names,
+    help="Only those of this pipeline.",
+)
 @click.option("--state", type=click.Choice(list(_COLOURS)), metavar="STATE", help=f"{', '.join(_COLOURS)}.")
 @output_option
 @asks_the_api
@@ -71,7 +76,7 @@ def _row(hook: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
 
 
 @hooks.command("show")
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @output_option
 @asks_the_api
 def show_hook(name: str, output: str, client: Client) -> None:
@@ -82,7 +87,7 @@ def show_hook(name: str, output: str, client: Client) -> None:
 
 
 @hooks.command()
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @asks_the_api
 def enable(name: str, client: Client) -> None:
     """Switch a hook on; what it owed while it was paused is delivered."""
@@ -90,7 +95,7 @@ def enable(name: str, client: Client) -> None:
 
 
 @hooks.command()
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @click.argument("reason")
 @asks_the_api
 def disable(name: str, reason: str, client: Client) -> None:
@@ -99,7 +104,7 @@ def disable(name: str, reason: str, client: Client) -> None:
 
 
 @hooks.command()
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @click.argument("reason")
 @asks_the_api
 def pause(name: str, reason: str, client: Client) -> None:
@@ -134,7 +139,7 @@ def list_pipelines(output: str, client: Client) -> None:
 
 
 @pipelines.command("show")
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=offering.pipeline_names)
 @output_option
 @asks_the_api
 def show_pipeline(name: str, output: str, client: Client) -> None:

@@ -10,6 +10,7 @@ import click
 
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
+from hookengine.cli.offering import delivery_ids
 from hookengine.cli.options import output_option
 from hookengine.cli.showing import plain, relative
 
@@ -33,7 +34,7 @@ FIELDS: Final = {
     "replay_of": "The delivery that was asked for again.",
     "because": "A part of the reason.",
 }
-_BY_ID: Final = click.argument("delivery_id", metavar="ID")
+_BY_ID: Final = click.argument("delivery_id", metavar="ID", shell_complete=delivery_ids)
 
 
 def _by_field(command: Callable[..., None]) -> Callable[..., None]:

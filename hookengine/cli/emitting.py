@@ -11,8 +11,10 @@ import click
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import AnswerIsNo
+from hookengine.cli.offering import pipeline_names
 from hookengine.cli.options import json_of, output_option, text_of
 from hookengine.cli.showing import plain
+from hookengine.cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from hookengine.cli.client import Client
@@ -20,15 +22,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("type", metavar="[TYPE]", required=False)
-@click.option("--pipeline", help="The pipeline's id or name.")
+@click.option("--pipeline", shell_complete=pipeline_names, help="The pipeline's id or name.")
 @click.option("--action", help="The id of the action.")
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="One value; may be repeated.")
 @click.option("--data", metavar="@FILE|JSON|-", help="An object with more of the event.")
 @click.option("--id", "event_id", help="The event's id; the same one again changes nothing.")
 @click.option("--file", "source", metavar="FILE|-", help="Whole events: one, or a list of them.")
+@click.option(
+    "--wait",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="For what it owes to end, so long at most; exit code 1 if some was not delivered.",
+)
 @output_option
 @asks_the_api
-def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
+def emit(client: Client, source: str | None, wait: int | None, output: str, **said: Any) -> None:
     """Tell the engine what happened to an action, and see which hooks want to know.
 
     \b
@@ -47,9 +55,15 @@ def emit(client: Client, source: str | None, output: str, **said: Any) -> None:
     else:
         document = _event(**said)
     _, answer = client.post("/api/events", json.dumps(document).encode())
-    if showing.as_data(answer, output):
-        return
-    for accepted in answer if isinstance(answer, list) else [answer]:
+    answers = answer if isinstance(answer, list) else [answer]
+    if not showing.as_data(answer, output):
+        _tell(answers)
+    if wait is not None:
+        wait_for(client, [hook["delivery"] for accepted in answers for hook in accepted["hooks"]], wait)
+
+
+def _tell(answers: list[dict[str, Any]]) -> None:
+    for accepted in answers:
         action = accepted["action"]
         line = f"accepted {accepted['type']} of action {action['id']} on {action['pipeline']['name']}"
         _show(f"{line}, event {accepted['id']}", accepted["hooks"])

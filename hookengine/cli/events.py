@@ -10,6 +10,7 @@ import click
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import Misused
+from hookengine.cli.offering import event_ids
 from hookengine.cli.options import output_option, text_of
 from hookengine.cli.showing import plain, relative
 
@@ -62,7 +63,7 @@ def list_events(client: Client, output: str, **wanted: Any) -> None:
 
 
 @events.command("show")
-@click.argument("event_id", metavar="ID")
+@click.argument("event_id", metavar="ID", shell_complete=event_ids)
 @_of_pipeline
 @output_option
 @asks_the_api
@@ -82,7 +83,7 @@ def show_event(client: Client, event_id: str, pipeline: str | None, output: str)
 
 
 @events.command("explain")
-@click.argument("event_id", metavar="ID", required=False)
+@click.argument("event_id", metavar="ID", required=False, shell_complete=event_ids)
 @click.option("-f", "--file", metavar="FILE", help="An event that was not sent, as JSON; - is stdin.")
 @_of_pipeline
 @output_option

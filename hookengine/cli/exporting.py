@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 
 if TYPE_CHECKING:
@@ -13,10 +14,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", help="JSON is YAML, too."
+)
 @asks_the_api
-def export(client: Client) -> None:
-    """Write all pipelines and hooks as YAML, whoever defined them. Applied again, it changes nothing.
+def export(client: Client, output: str) -> None:
+    """Write all pipelines and hooks as a file, whoever defined them. Applied again, it changes nothing.
 
     Secrets are in it by name only.
     """
-    click.echo(client.text("/api/export"), nl=False)
+    text = client.text("/api/export")
+    if output == "json":
+        from hookengine.yaml_text import from_yaml
+
+        showing.as_data(from_yaml(text), output)
+    else:
+        click.echo(text, nl=False)

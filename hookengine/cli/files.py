@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import click
 
 from hookengine.cli.failing import Misused
 from hookengine.cli.options import text_of
@@ -21,6 +24,20 @@ class NamedText:
     name: str
     text: str
     folder: Path
+
+
+def names_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command the `names` of files, whether they are said alone or after -f."""
+
+    @wraps(command)
+    def with_names(*others: Any, names: tuple[str, ...], after_f: tuple[str, ...], **rest: Any) -> None:
+        return command(*others, names=(*names, *after_f), **rest)
+
+    alone = click.argument("names", nargs=-1, metavar="[FILE|FOLDER|-]...")
+    option = click.option(
+        "-f", "--file", "after_f", multiple=True, metavar="NAME", help="The same as NAME alone."
+    )
+    return alone(option(with_names))
 
 
 def read_files(names: Sequence[str]) -> list[NamedText]:

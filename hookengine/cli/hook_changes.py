@@ -14,6 +14,7 @@ from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import AnswerIsNo, Misused
 from hookengine.cli.finding import HOOKS, hook_called
+from hookengine.cli.offering import hook_names
 from hookengine.cli.options import output_option, text_of
 from hookengine.cli.showing import plain
 
@@ -28,7 +29,7 @@ _MADE: Final = frozenset(
 _KEPT_INSIDE: Final = frozenset({"settings", "trigger_when", "with"})
 """Inside of these the API changes only what is said."""
 
-_BY_NAME: Final = click.argument("name", metavar="NAME|ID")
+_BY_NAME: Final = click.argument("name", metavar="NAME|ID", shell_complete=hook_names)
 _FORCE: Final = click.option(
     "--force", is_flag=True, help="Also if files manage it, until they are applied again."
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,9 @@ import click
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import NO
+from hookengine.cli.offering import replay_ids
 from hookengine.cli.options import output_option
+from hookengine.cli.progress import progress
 from hookengine.cli.showing import plain, relative
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hookengine.cli.client import Client
 
 LOOK_EVERY: Final = 1.0  # seconds
-_BY_ID: Final = click.argument("replay_id", metavar="ID")
+_BY_ID: Final = click.argument("replay_id", metavar="ID", shell_complete=replay_ids)
 
 
 @click.group()
@@ -138,18 +139,10 @@ def _tell(replay: dict[str, Any], output: str) -> None:
 
 
 def _watched(client: Client, replay: dict[str, Any]) -> dict[str, Any]:
-    """The replay once it has ended. Progress goes to stderr, a line where that is no terminal."""
-    terminal, told = sys.stderr.isatty(), -1
-    while replay["state"] in ("running", "paused"):
-        done = replay["replayed"] + replay["refused"]
-        share = 100 if not replay["total"] else done * 100 // replay["total"]
-        if terminal:
-            click.echo(f"\r{done} of {replay['total']} ({replay['state']})", err=True, nl=False)
-        elif share // 10 != told:
-            told = share // 10
-            click.echo(f"{done} of {replay['total']} ({replay['state']})", err=True)
-        time.sleep(LOOK_EVERY)
-        replay = client.get("/api/replays/{}", identity=replay["id"])
-    if terminal:
-        click.echo(err=True)
+    """The replay once it has ended."""
+    with progress(replay["total"]) as tell:
+        while replay["state"] in ("running", "paused"):
+            tell(replay["replayed"] + replay["refused"], replay["state"])
+            time.sleep(LOOK_EVERY)
+            replay = client.get("/api/replays/{}", identity=replay["id"])
     return replay

@@ -12,6 +12,7 @@ from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
 from hookengine.cli.failing import NO
 from hookengine.cli.finding import HOOKS, hook_called
+from hookengine.cli.offering import hook_names
 from hookengine.cli.options import json_of, output_option, text_of
 from hookengine.cli.showing import plain
 
@@ -23,7 +24,7 @@ _SAMPLE: Final = "sample:"
 
 def _occasion(command: Callable[..., None]) -> Callable[..., None]:
     options = (
-        click.argument("name", metavar="NAME|ID"),
+        click.argument("name", metavar="NAME|ID", shell_complete=hook_names),
         click.option(
             "--event",
             "source",

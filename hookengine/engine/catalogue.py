@@ -86,6 +86,8 @@ class Catalogue:
         if found is None:
             near = difflib.get_close_matches(str(reference), [*self._names, *map(str, self._pipelines)], n=3)
             hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            if not self._pipelines:
+                hint = " None is defined yet: `hookengine apply` defines those of a file, and `hookengine serve` too."
             raise InvalidEvent({"action.pipeline": [f"There is no pipeline {reference!r}.{hint}"]})
         return found
 

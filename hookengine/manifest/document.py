@@ -108,7 +108,10 @@ def _compose(text: str, name: str) -> Node | None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         hint = QUOTE_TEMPLATES if _starts_with_a_template(text, line) else ""
-        raise _unreadable(f"{name}:{line}:{column}", str(error.problem or error.context), hint) from None
+        said = str(error.problem or error.context)
+        if "'\\t' that cannot start any token" in said:
+            said, hint = "a tab stands where YAML wants spaces", "indent with spaces"
+        raise _unreadable(f"{name}:{line}:{column}", said, hint) from None
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

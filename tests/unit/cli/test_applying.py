@@ -78,6 +78,27 @@ def test_a_dry_run_changes_nothing_and_says_the_same_as_a_diff(there: str, run: 
     assert summary(dry) == {"create": 3}
 
 
+def test_files_may_stand_after_an_option_too(config: Path, run: Any) -> None:
+    run("apply", "--selector", "managed-by=file")
+    Path("hooks.yaml").write_text(HOOKS, encoding="utf-8")
+    Path("more.yaml").write_text("pipelines: [{id: 9, name: more}]\n", encoding="utf-8")
+
+    alone = run("diff", "hooks.yaml", "more.yaml")
+
+    assert run("diff", "-f", "hooks.yaml", "-f", "more.yaml").stdout == alone.stdout
+    assert run("diff", "more.yaml", "-f", "hooks.yaml").stdout.endswith("4 defined: 4 to create\n")
+    assert run("validate", "-f", "config.yaml").stdout == run("validate", "config.yaml").stdout
+
+
+def test_an_export_in_json_changes_nothing_either(config: Path, run: Any) -> None:
+    run("apply", "--selector", "managed-by=file")
+
+    Path("all.json").write_text(run("export", "-o", "json").stdout, encoding="utf-8")
+
+    assert json.loads(Path("all.json").read_text("utf-8"))["pipelines"][0]["name"] == "shop-deploy"
+    assert run("diff", "all.json", "--selector", "managed-by=file").exit_code == 0
+
+
 def test_only_what_the_selector_covers_is_pruned(there: str, run: Any) -> None:
     run("apply", "--selector", "managed-by=team-a", "hooks.yaml")
     Path("hooks.yaml").write_text("pipelines: [{id: 7, name: blog-deploy}]\n", encoding="utf-8")

@@ -35,6 +35,14 @@ def test_an_unknown_pipeline_is_refused_with_what_is_near(reference: int | str, 
     assert message == f"There is no pipeline {reference!r}.{' ' if hint else ''}{hint}"
 
 
+def test_where_no_pipeline_is_defined_it_is_told_what_defines_one() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        Catalogue(Definitions()).pipeline("shop-deploy")
+
+    (message,) = refused.value.errors["action.pipeline"]
+    assert message.startswith("There is no pipeline 'shop-deploy'. None is defined yet: `hookengine apply` ")
+
+
 def test_a_new_pipeline_gets_the_next_id_or_a_name_made_of_its_id() -> None:
     assert catalogue().new_pipeline("fresh").id == 3
     assert Catalogue().new_pipeline("fresh").id == 1

@@ -98,7 +98,7 @@ def test_an_unquoted_template_with_text_behind_it_gets_the_same_hint(text: str) 
         ("a: 1\n  b: 2", "config.yaml:2:4: mapping values are not allowed here"),
         ("a: *x", "config.yaml:1:4: found undefined alias 'x'"),
         ("a: 1\n---\nb: 1", "config.yaml:2:1: but found another document"),
-        ("\ta: 1", "config.yaml:1:1: found character"),
+        ("a:\n\tb: 1", "config.yaml:2:1: a tab stands where YAML wants spaces (indent with spaces)"),
         ("a: 1\nb: \x00", "config.yaml:2:4: a character"),
         ("- a", "config.yaml:1:1: the file must be a mapping"),
         ("just text", "config.yaml:1:1: the file must be a mapping"),
