@@ -597,6 +597,21 @@ def test_a_preview_tells_a_token_of_a_team_nothing_of_other_pipelines(
     assert answer.json()["errors"] == {"action.pipeline": [f"There is no pipeline {reference!r}."]}
 
 
+@pytest.mark.parametrize("said", [{}, {"sample": "action.failed"}])
+def test_a_token_of_a_team_previews_no_hook_of_all_pipelines(
+    engine: Server, of_team: dict[str, str], said: dict[str, str]
+) -> None:
+    """Its sample would be of a pipeline that is somebody else's."""
+    hook = {**OWN_HOOK, "settings": {"request_body": {"of": "{{ pipeline.name }}"}}}
+
+    answer = engine.request("POST", "/api/hooks/preview", json={"hook": hook, **said}, headers=of_team)
+    by_the_operator = engine.post("/api/hooks/preview", {"hook": hook, **said})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == {"pipeline": ["Is required: the token is bound to some."]}
+    assert by_the_operator.json()["request"]["body"] == '{"of":"shop-deploy"}'
+
+
 OWN_HOOK = {
     "name": "own",
     "target_url": "https://target.example/",

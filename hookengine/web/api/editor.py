@@ -80,16 +80,15 @@ class Editor:
     async def create_hook(self, document: Mapping[str, Any], pipeline_id: int | None) -> Hook:
         if pipeline_id is not None:
             await self.pipeline(pipeline_id)
-        elif self.caller.is_bound:
-            raise InvalidDefinition({"pipeline": ["Is required: the token is bound to some."]})
-        hook_id = self._fresh_id(document)
-        hook = self._checks(pipeline_id, "").hook({**document, "id": hook_id}, pipeline_id)
+        hook = self.checked_hook({**document, "id": self._fresh_id(document)}, pipeline_id)
         self._check_signing(hook)
         await self.desk.create(hook)
-        return await self.desk.hook(hook_id)
+        return await self.desk.hook(hook.id)
 
     def checked_hook(self, document: Mapping[str, Any], pipeline_id: int | None) -> Hook:
-        """As it would be created."""
+        """As it would be created. One of all pipelines is nothing for a caller who is bound to some."""
+        if pipeline_id is None and self.caller.is_bound:
+            raise InvalidDefinition({"pipeline": ["Is required: the token is bound to some."]})
         return self._checks(pipeline_id, "").hook(document, pipeline_id)
 
     async def change_hook(self, hook_id: str, changes: Mapping[str, Any], *, force: bool) -> Hook:
