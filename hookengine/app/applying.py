@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Applier:
     async def apply(self, order: Order) -> dict[str, Any]:
         """Raises ConfigError, StoreError."""
         standing = await self.store.standing()
-        wish = self._wish_of(order, standing)
+        wish = await asyncio.to_thread(self._wish_of, order, standing)  # large files take seconds to read
         if order.dry_run:
             return told(plan(wish, standing), dry_run=True)
         planned = await apply(self.store, wish, self.clock.now())

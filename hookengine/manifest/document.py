@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from hookengine.errors import ConfigError, Problem
 
@@ -101,9 +102,20 @@ def _parse(text: str, name: str, folder: Path) -> Document:
     return Document(name=name, folder=folder, data=data, marks=reading.marks, faults=tuple(reading.faults))
 
 
+class _Shallow(Scanner):
+    """Stops where brackets open too deeply: it looks ahead for a thousand of them, and at each for all before it."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  its own name
+        if len(self.flow_context) > DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
 def _compose(text: str, name: str) -> Node | None:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner = _Shallow
     try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(text)
+        node: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -216,21 +228,32 @@ class _Reading:
     def _key(self, node: Node, at: Location) -> str | None:
         if isinstance(node, ScalarNode):
             if _kind(node) in _TEXTS:
-                return str(node.value)
+                return self._text_of(node, at)
             self._fault(node, at, "keys are texts", f'put quotes around it: "{node.value}"')
         else:
             self._fault(node, at, "keys are texts", QUOTE_TEMPLATES)
         return None
 
     def _scalar(self, node: ScalarNode, at: Location) -> Any:
+        if _kind(node) in _TEXTS:
+            return self._text_of(node, at)
         try:
             return _scalar(node)
         except ValueError as error:
             self._fault(node, at, str(error))
             return node.value
 
+    def _text_of(self, node: ScalarNode, at: Location) -> str:
+        """JSON, which is YAML, writes a character such as an emoji as two escapes, which YAML leaves apart."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._fault(node, at, r"half of a character: \uD800 to \uDFFF stand in pairs only")
+            return ""
+
 
 _TEXTS = frozenset({"str", "timestamp", "value", "merge"})
+"""Times stay texts: JSON has no type for them."""
 
 
 def _kind(node: Node) -> str:
@@ -238,10 +261,8 @@ def _kind(node: Node) -> str:
 
 
 def _scalar(node: ScalarNode) -> Any:
-    """Times stay texts: JSON has no type for them."""
+    """Of all but texts."""
     kind, value = _kind(node), str(node.value)
-    if kind in _TEXTS:
-        return value
     match kind:
         case "null":
             return None

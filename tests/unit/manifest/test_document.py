@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -157,6 +158,27 @@ def test_an_alias_inside_of_what_it_names_is_refused(text: str) -> None:
 def test_deep_nesting_is_refused(depth: int) -> None:
     assert refusal("a: " + "[" * depth + "]" * depth) == "config.yaml: is nested too deeply"
     assert load("a: " + "[" * 99 + "]" * 99).data
+
+
+@pytest.mark.parametrize("opening", ["[", "{", "[{", "{a: ["])
+def test_brackets_that_open_without_end_are_refused_at_little_cost(opening: str) -> None:
+    before = process_time()
+
+    assert refusal("a: " + opening * 20_000) == "config.yaml: is nested too deeply"
+    assert process_time() - before < 3
+
+
+@pytest.mark.parametrize("text", ['"\\ud83d\\ude00"', '"\\U0001f600"', "\U0001f600"])
+def test_a_character_that_json_writes_as_two_escapes_is_one(text: str) -> None:
+    assert load(f"a: {text}\n{text}: b").data == {"a": "\U0001f600", "\U0001f600": "b"}
+
+
+@pytest.mark.parametrize("text", ['"\\ud83d"', '"\\ude00\\ud83d"', '"x\\udfff"'])
+def test_half_a_character_is_a_fault(text: str) -> None:
+    (value,), (key,) = faults(f"a: {text}"), faults(f"{text}: a")
+
+    assert value.startswith("config.yaml:1:4: a: half of a character")
+    assert key.startswith("config.yaml:1:1: half of a character")
 
 
 def test_a_long_chain_of_merges_ends() -> None:
