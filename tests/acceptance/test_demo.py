@@ -76,7 +76,12 @@ def test_what_is_left_running_can_be_tried_until_ctrl_c(environ: dict[str, str])
         invited = told[told.index(next(line for line in told if "Ctrl-C" in line)) + 1 :]
         commands = "\n".join(line.strip() for line in invited if not line.strip().startswith("#"))
         tried = subprocess.run(
-            ["/bin/sh", "-ec", commands], env=environ, capture_output=True, text=True, timeout=150, check=False
+            ["/bin/sh", "-ec", commands],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
         )
         while "attempt 3 -> 201" not in told[-1]:
             told.append(process.stdout.readline())
