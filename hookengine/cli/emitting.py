@@ -161,7 +161,8 @@ def _show(line: str, hooks: list[dict[str, Any]]) -> None:
         click.echo("  no hook wants it")
     width = max((len(hook["name"]) for hook in hooks), default=0)
     for hook in hooks:
-        click.echo(f"  {plain(hook['name']):{width}}  {click.style(hook['delivery'], dim=True)}")
+        for delivery in (*hook.get("before", ()), hook["delivery"]):
+            click.echo(f"  {plain(hook['name']):{width}}  {click.style(delivery, dim=True)}")
         if "problem" in hook:
             said = click.style("cannot be rendered", fg="red")
             click.echo(f"  {'':{width}}  {said}: {plain(hook['problem'])}")

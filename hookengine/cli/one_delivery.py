@@ -52,6 +52,7 @@ def _facts(delivery: dict[str, Any], now: datetime) -> list[tuple[str, str | Non
         ("because", plain(delivery["because"] or "")),
         ("event", plain(f"{event['id']}  {event['type'] or ''}")),
         ("hook", plain(f"{hook['id']}  {hook['name'] or ''}")),
+        ("request", _part(delivery)),
         ("lane", plain(f"{lane['key']}  {lane['policy']}") if lane else None),
         ("accepted", _when(delivery["accepted_at"], now)),
         ("ended", _when(delivery["ended_at"], now)),
@@ -60,6 +61,16 @@ def _facts(delivery: dict[str, Any], now: datetime) -> list[tuple[str, str | Non
         ("repair of", delivery["repair_of"]),
         ("replay of", delivery["replay_of"]),
     ]
+
+
+def _part(delivery: dict[str, Any]) -> str | None:
+    """Which of its hook's requests it is, if it makes several."""
+    part = delivery.get("part")
+    if delivery.get("check"):
+        return "asks what is shown"
+    if part is None:
+        return None
+    return plain(f"{part['number']} of {part['of']}" + (f", {part['name']}" if part["name"] else ""))
 
 
 def _when(moment: str | None, now: datetime) -> str | None:

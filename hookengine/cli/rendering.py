@@ -17,6 +17,7 @@ from hookengine.domain.clock import SystemClock
 from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import Pipeline
+from hookengine.domain.request import RenderedRequest
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import Preview, preview, sample_event
 from hookengine.errors import InvalidEvent
@@ -125,4 +126,16 @@ def _show(previews: Sequence[Preview]) -> None:
             told = True
             key, policy = shown.lane
             click.echo(click.style(f"# {name}, lane {showing.plain(key)}, {policy.value}", dim=True))
-            showing.request(shown.request.shown())
+            _show_requests(shown, shown.request)
+
+
+def _show_requests(shown: Preview, own: RenderedRequest) -> None:
+    """In the order in which they are sent."""
+    many = len(shown.before) + 1
+    for number, request in enumerate((*shown.before, own), start=1):
+        if many > 1:
+            click.echo(click.style(f"# request {number} of {many}", dim=True))
+        showing.request(request.shown())
+    if shown.check is not None:
+        click.echo(click.style("# and to ask what is shown", dim=True))
+        showing.request(shown.check.shown())

@@ -146,7 +146,7 @@ def target(shown: dict[str, Any]) -> None:
         place = shown["lane"]["key"]
     click.echo(click.style(plain(place), bold=True))
     click.echo(f"  {plain(shown['why'])}")
-    if shown["confirmed"] is not None:
+    if shown.get("confirmed") is not None:
         click.echo(f"  asked at {shown['confirmed']['at']}: {plain(shown['confirmed']['because'])}")
     for item in shown["sent"]:
         state = plain(item["state"] or item["event"]["type"])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from hookengine.domain.context import Context
-from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import SecretRef
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import account_of, host_of, lane_of
-from hookengine.engine.rendering import PreparedHook, Rendered
+from hookengine.engine.rendering import Rendered
 from hookengine.errors import TemplateError
 from hookengine.store.calls import ActionKey, OwedDelivery
 
@@ -40,7 +38,6 @@ def owe(
     try:
         prepared = catalogue.prepared(hook)
         rendered = [prepared.render_part(part, view) for part in parts]
-        rendered[-1] = _confirmed(rendered[-1], prepared, view)
     except TemplateError as error:
         return (
             OwedDelivery(
@@ -67,16 +64,8 @@ def owe_part(
     if own := secrets.refs_of(hook.id):
         view = {**view, "secrets": {**view["secrets"], **own}}
     part = min(part, len(hook.before))
-    prepared = catalogue.prepared(hook)
-    rendered = _confirmed(prepared.render_part(part, view), prepared, view)
+    rendered = catalogue.prepared(hook).render_part(part, view)
     return _owed(hook, part, rendered, action, delivery_id)
-
-
-def _confirmed(rendered: Rendered, prepared: PreparedHook, view: Context) -> Rendered:
-    """What an action has come to is asked for, where the hook wants that."""
-    if prepared.question is None or Rank.of(view["event"]["type"]) is not Rank.FINISHED:
-        return rendered
-    return replace(rendered, request=replace(rendered.request, confirming=prepared.confirming(view)))
 
 
 def _owed(hook: Hook, part: int, rendered: Rendered, action: ActionKey, delivery_id: str) -> OwedDelivery:

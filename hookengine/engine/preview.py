@@ -47,6 +47,12 @@ class Preview:
     lane: tuple[str, LanePolicy] | None = None
     error: TemplateError | None = None
 
+    @property
+    def check(self) -> RenderedRequest | None:
+        """What the target will be asked once it was told."""
+        confirming = None if self.request is None else self.request.confirming
+        return None if confirming is None else confirming.request
+
     def shown(self) -> dict[str, Any]:
         """For people and programs: plain JSON values, secrets as their names in angle brackets."""
         error = self.error
@@ -56,6 +62,7 @@ class Preview:
             "why_not": self.why_not,
             "before": [request.shown() for request in self.before],
             "request": None if self.request is None else self.request.shown(),
+            "check": None if self.check is None else self.check.shown(),
             "lane": None if self.lane is None else {"key": self.lane[0], "policy": self.lane[1].value},
             "error": None
             if error is None

@@ -12,6 +12,7 @@ import orjson
 from hookengine.domain.capture import CaptureRef, Capturing
 from hookengine.domain.confirmation import reading
 from hookengine.domain.context import Context
+from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import Confirming, RenderedRequest, Text, fill_text
 from hookengine.engine.json_body import CAPTURED
@@ -44,23 +45,28 @@ class PreparedHook:
     requests: tuple[PreparedRequest, ...]
     question: PreparedRequest | None = None
 
-    def confirming(self, context: Context) -> Confirming | None:
-        """How its target is asked what came of it, if it is. Raises TemplateError."""
-        if self.question is None or self.hook.confirm is None:
+    def render(self, context: Context) -> Rendered:
+        """Its own request, the last. Raises TemplateError, and nothing else."""
+        return self.render_part(len(self.requests) - 1, context)
+
+    def render_part(self, part: int, context: Context) -> Rendered:
+        """The request of this number; of one that it does not have any more, its own. Raises the same."""
+        last = part >= len(self.requests) - 1
+        rendered = self.requests[-1 if last else part].render(context)
+        if self.question is None or not last:
+            return rendered
+        return replace(rendered, request=replace(rendered.request, confirming=self._confirming(context)))
+
+    def _confirming(self, context: Context) -> Confirming | None:
+        """How the target is asked what came of it, once an action has ended."""
+        confirm = self.hook.confirm
+        if self.question is None or confirm is None or Rank.of(context["event"]["type"]) is not Rank.FINISHED:
             return None
         request = self.question.render(context).request
         said = fill_text(request.body or (), str)
         headers = tuple([header for header in request.headers if header[0].lower() != "content-type"])
         asked = replace(request, body=None, headers=headers)
-        return Confirming(request=asked, reading=reading(self.hook.confirm, said))
-
-    def render(self, context: Context) -> Rendered:
-        """Its own request, the last. Raises TemplateError, and nothing else."""
-        return self.requests[-1].render(context)
-
-    def render_part(self, part: int, context: Context) -> Rendered:
-        """The request of this number; of one that it does not have any more, its own. Raises the same."""
-        return self.requests[min(part, len(self.requests) - 1)].render(context)
+        return Confirming(request=asked, reading=reading(confirm, said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

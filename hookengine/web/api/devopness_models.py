@@ -14,7 +14,7 @@ from hookengine.domain.definition import Note
 from hookengine.domain.hook import Condition, Hook, HookState
 from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import InvalidDefinition
-from hookengine.manifest.wording import worded_incoming
+from hookengine.manifest.wording import worded_incoming, worded_requests
 from hookengine.store.care import SentRequest
 
 ACTION_TYPES: Final = (
@@ -198,6 +198,7 @@ def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> dict[str, Any
             "action_type": hook.action_type,
             "method": hook.method,
             "preset": hook.preset,
+            "before": worded_requests(hook)["requests"][:-1] if hook.before else [],
         },
     }
 

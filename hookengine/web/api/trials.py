@@ -42,6 +42,8 @@ _PREVIEW: Final[dict[str, Any]] = {
     "hook": {"id": examples.HOOK_ID, "name": "CI(build)"},
     "matches": True,
     "why_not": None,
+    "before": [],
+    "check": None,
     "request": {
         "method": "POST",
         "url": examples.REQUEST["url"],

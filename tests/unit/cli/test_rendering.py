@@ -144,3 +144,30 @@ def test_rendering_touches_neither_database_nor_secrets(run: Any) -> None:
     run("render", "--hook", "tell", "--event", "sample:action.started")
 
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def test_all_requests_of_a_hook_are_shown_in_order_and_what_will_be_asked(config: Path, run: Any) -> None:
+    token = '{token: "{{ secrets.github }}", repository: acme/shop}'
+    config.write_text(
+        "pipelines: [{id: 1, name: shop-deploy}]\n"
+        "secrets: {github: {env: GITHUB_TOKEN, hosts: [api.github.com]}}\n"
+        "hooks:\n"
+        f"  - {{preset: github/deployment-status, name: deployment, with: {token}}}\n"
+        f"  - {{preset: github/commit-status, name: status, confirm: true, with: {token}}}\n"
+    )
+
+    deployment = run("render", "--hook", "deployment", "--event", "sample:action.started")
+    status = run("render", "--hook", "status", "--event", "sample:action.failed")
+    as_data = run("render", "--hook", "deployment", "--event", "sample:action.started", "-o", "json")
+
+    lines = deployment.stdout.splitlines()
+    assert deployment.exit_code == 0
+    assert lines[1] == "# request 1 of 2"
+    assert lines[2] == "POST https://api.github.com/repos/acme/shop/deployments"
+    assert (
+        "POST https://api.github.com/repos/acme/shop/deployments/<captured.deployment_id>/statuses" in lines
+    )
+    assert "# and to ask what is shown" in status.stdout.splitlines()
+    assert "GET https://api.github.com/repos/acme/shop/commits/" in status.stdout
+    (before,) = json.loads(as_data.stdout)["items"][0]["before"]
+    assert before["url"].endswith("/deployments")

@@ -121,6 +121,7 @@ def test_what_is_shown_is_plain() -> None:
         "why_not": "it wants action.failed, not action.started",
         "before": [],
         "request": None,
+        "check": None,
         "lane": None,
         "error": None,
     }
