@@ -4,35 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hookengine.cli import showing
 from hookengine.cli.failing import NO
-from hookengine.cli.files import names_files, read_files
-from hookengine.cli.options import config_option
+from hookengine.cli.files import NamedText, names_files, read_files
+from hookengine.cli.options import config_option, output_option
 from hookengine.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from hookengine.config import Settings
+    from hookengine.manifest import Manifest
 
 
 @click.command()
 @names_files
+@output_option
 @click.pass_context
-def validate(ctx: click.Context, names: tuple[str, ...]) -> None:
+def validate(ctx: click.Context, names: tuple[str, ...], output: str) -> None:
     """Check configuration files, $HOOKENGINE_CONFIG or ./config.yaml if none is named.
 
     Files and folders of files that are named together count as one: hooks may name pipelines and secrets of other
     files. Needs no server and no secret. Exit code 1: something is wrong.
     """
+    files = read_files(names)
+    manifest, problems = _understood(files)
+    if not showing.as_data({"problems": [asdict(problem) for problem in problems]}, output):
+        for problem in problems:
+            click.echo(str(problem))
+        if manifest is not None:
+            what = files[0].name if len(files) == 1 else f"{len(files)} files"
+            counts = _count(len(manifest.pipelines), "pipeline"), _count(len(manifest.hooks), "hook")
+            click.echo(f"{what}: ok ({', '.join(counts)})")
+    if problems:
+        ctx.exit(NO)
+
+
+def _understood(files: Sequence[NamedText]) -> tuple[Manifest | None, list[Problem]]:
+    """All of them as one, or everything that is wrong."""
     from hookengine.config import read_files as understand
     from hookengine.manifest import load
 
-    files = read_files(names)
-    what = files[0].name if len(files) == 1 else f"{len(files)} files"
     problems: list[Problem] = []
     documents = []
     for file in files:
@@ -43,36 +60,31 @@ def validate(ctx: click.Context, names: tuple[str, ...]) -> None:
     try:
         manifest = understand(documents, os.environ)
     except ConfigError as error:
-        problems.extend(error.problems)
-    else:
-        if not problems:
-            pipelines, hooks = len(manifest.pipelines), len(manifest.hooks)
-            click.echo(f"{what}: ok ({_count(pipelines, 'pipeline')}, {_count(hooks, 'hook')})")
-    for problem in problems:
-        click.echo(str(problem))
-    if problems:
-        ctx.exit(NO)
+        return None, [*problems, *error.problems]
+    return (None, problems) if problems else (manifest, [])
 
 
 @click.command()
 @config_option
 @click.option("--check", is_flag=True, help="Apply nothing; exit code 1 if there is something to apply.")
+@output_option
 @click.pass_context
-def migrate(ctx: click.Context, config: Path, check: bool) -> None:
+def migrate(ctx: click.Context, config: Path, check: bool, output: str) -> None:
     """Bring the database to the newest tables. `serve` does so too, when it starts."""
     from hookengine.config import load_settings
     from hookengine.store.migrations import pending
 
     place, url, apply = database(load_settings(config, os.environ))
     missing = pending(url)
-    if not missing:
-        click.echo(f"{place}: up to date")
-        return
-    if not check:
+    if missing and not check:
         apply()
-    for name in missing:
-        click.echo(f"{'pending' if check else 'applied'}: {name}")
-    if check:
+    done = "pending" if check else "applied"
+    if not showing.as_data({"database": place, done: missing}, output):
+        for name in missing:
+            click.echo(f"{done}: {name}")
+        if not missing:
+            click.echo(f"{place}: up to date")
+    if missing and check:
         ctx.exit(NO)
 
 

@@ -88,35 +88,39 @@ def show_hook(name: str, output: str, client: Client) -> None:
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
+@output_option
 @asks_the_api
-def enable(name: str, client: Client) -> None:
+def enable(name: str, output: str, client: Client) -> None:
     """Switch a hook on; what it owed while it was paused is delivered."""
-    _switch(client, name, "enable")
+    _switch(client, name, "enable", "", output)
 
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @click.argument("reason")
+@output_option
 @asks_the_api
-def disable(name: str, reason: str, client: Client) -> None:
+def disable(name: str, reason: str, output: str, client: Client) -> None:
     """Switch a hook off: it wants nothing new, and what it owed is cancelled."""
-    _switch(client, name, "disable", reason)
+    _switch(client, name, "disable", reason, output)
 
 
 @hooks.command()
 @click.argument("name", metavar="NAME|ID", shell_complete=offering.hook_names)
 @click.argument("reason")
+@output_option
 @asks_the_api
-def pause(name: str, reason: str, client: Client) -> None:
+def pause(name: str, reason: str, output: str, client: Client) -> None:
     """Let what a hook owes wait, until it is enabled again."""
-    _switch(client, name, "pause", reason)
+    _switch(client, name, "pause", reason, output)
 
 
-def _switch(client: Client, name: str, verb: str, reason: str = "") -> None:
+def _switch(client: Client, name: str, verb: str, reason: str, output: str) -> None:
     hook = hook_called(client, name)
     body = json.dumps({"reason": reason} if reason else {}).encode()
     _, switched = client.post(f"{HOOKS}/{{}}/{verb}", body, identity=hook["id"])
-    click.echo(f"hook {plain(hook['name'])} is {switched['state']}")
+    if not showing.as_data(switched, output):
+        click.echo(f"hook {plain(hook['name'])} is {switched['state']}")
 
 
 @click.group()

@@ -43,20 +43,23 @@ def _owned(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--hosts", multiple=True, metavar="HOST,...", help="Where it may go; for signing, nowhere.")
 @click.option("--generate", is_flag=True, help="Make a signing secret, and show it this once.")
 @_owned
+@output_option
 @asks_the_api
 def set_one(
-    client: Client, name: str, hosts: Sequence[str], generate: bool, pipeline: int | None, hook: str | None
+    client: Client, name: str, hosts: Sequence[str], generate: bool, output: str, **owner: Any
 ) -> None:
     """Set NAME, which is `secrets.NAME` in templates, to what stdin says or you type.
 
     A hook's own secret goes where the hook goes, unless --hosts says otherwise, and is deleted when the hook goes
     elsewhere. A hook's secret counts before its pipeline's of that name, and that before everyone's.
     """
-    query = _of(pipeline, hook)
+    query = _of(**owner)
     value = _generated() if generate else _value()
     wanted = [host.strip() for said in hosts for host in said.split(",") if host.strip()] or None
     body = json.dumps({"value": value, "hosts": wanted}).encode()
     _, secret = client.send("PUT", f"{_PATH}/{{}}", body, identity=name, query=query)
+    if showing.as_data({**secret, "value": value} if generate else secret, output):
+        return
     goes = f"goes to {', '.join(secret['hosts'])}" if secret["hosts"] else "goes nowhere, it is for signing"
     click.echo(f"{_called(secret)} is set; it {goes}")
     if generate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,26 @@ def test_every_mistake_of_every_file_has_its_place(config: Path, run: Any) -> No
     assert problems[0].startswith("wrong.yaml:1:1: severs: unknown key 'severs', did you mean 'server'?")
     assert len(problems) >= 3
     assert "config.yaml:7:9: pipelines[0].id: the pipeline id 1 is taken, see wrong.yaml:3:9" in problems
+
+
+def test_mistakes_are_told_to_programs_too(config: Path, run: Any) -> None:
+    Path("wrong.yaml").write_text("severs: {}\n", encoding="utf-8")
+
+    wrong, right = run("validate", "wrong.yaml", "-o", "json"), run("validate", "-o", "json")
+
+    (problem,) = json.loads(wrong.stdout)["problems"]
+    assert (problem["place"], wrong.exit_code) == ("wrong.yaml:1:1", 1)
+    assert "did you mean 'server'?" in problem["message"]
+    assert (json.loads(right.stdout), right.exit_code) == ({"problems": []}, 0)
+
+
+def test_what_was_migrated_is_told_to_programs_too(config: Path, run: Any) -> None:
+    check, done, again = (
+        json.loads(run("migrate", *more, "-o", "json").stdout) for more in (["--check"], [], ["--check"])
+    )
+
+    assert check["pending"] == done["applied"] != []
+    assert (done["database"].endswith("test.db"), again["pending"]) == (True, [])
 
 
 def test_a_secret_in_the_open_is_found_before_serve_refuses_it(folder: Path, run: Any) -> None:

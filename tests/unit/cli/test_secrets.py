@@ -67,6 +67,14 @@ def test_a_signing_secret_is_made_and_shown_once(run: Run) -> None:
     assert value not in run("secrets", "list", "-o", "json").output
 
 
+def test_a_program_may_have_a_signing_secret_made(run: Run) -> None:
+    done = json.loads(run("secrets", "set", "chat", "--generate", "-o", "json").stdout)
+
+    assert done["value"] == opened()
+    assert (done["name"], done["hosts"]) == ("chat", [])
+    assert "value" not in json.loads(run("secrets", "set", "chat", "-o", "json", input=VALUE).stdout)
+
+
 def test_the_list_is_there_for_programs_too(run: Run) -> None:
     run("secrets", "set", "chat", "--hosts", "Chat.Example.com", input=VALUE)
 
