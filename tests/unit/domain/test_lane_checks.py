@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.unit.domain.test_lane_book import DELIVERED, SECOND, SETTLE, OneLane
-
 from hookengine.domain.attempt import Certainty, GiveUp, TryAgain
 from hookengine.domain.delivery import CHECK, CURE, Delivery, DeliveryStatus
 from hookengine.domain.event import Rank
 from hookengine.domain.lane import Finding, HookFacts
+from tests.unit.domain.one_lane import DELIVERED, SECOND, SETTLE, OneLane
 
 
 def told(lane: OneLane, delivery_id: str = "done", **changes: object) -> Delivery:
