@@ -65,7 +65,7 @@ def test_what_was_claimed_and_not_sent_is_sent_once(stage: Stage) -> None:
     stage.hook(statuses)
     stage.target.plan(answer(503), times=1)
     node = stage.start(failpoints="claim.after_commit:kill@started-1")
-    stage.accepted(happened("started", 1))
+    stage.emit(happened("started", 1))  # a node that is slow to answer has died before
     assert node.die() == KILLED
 
     stage.start()
@@ -162,7 +162,7 @@ def test_what_is_superseded_in_a_crash_is_superseded_once_it_is_committed(stage:
 def test_a_repair_that_dies_on_its_way_into_the_lane_is_owed_by_the_next_node(stage: Stage) -> None:
     """Row 7: kill -9 in the transaction that owes a repair, before its commit and after."""
     stage.hook(statuses, retry=LATER)
-    stage.settle = 3000  # longer than a node takes to start
+    stage.settle = 8000  # longer than a node takes to start
     stage.target.plan(APPLY_THEN_DROP, text="started-1")
     node = stage.start(failpoints="repair.before_commit:kill")
     stage.accepted(happened("started", 1))

@@ -94,8 +94,8 @@ def noted(number: int) -> dict[str, Any]:
 
 def test_a_full_disk_takes_and_sends_nothing_until_there_is_room_again(stage: Stage, disk: SmallDisk) -> None:
     """Row 17: `/readyz` is red meanwhile, and what was under way when the disk filled is not sent again."""
-    stage.hook(free, timeout="20s")
-    node = stage.start()
+    stage.hook(free, timeout="60s")
+    node = stage.start(haste={"hookengine.engine.worker:Capacity.lease": 90_000})
     stage.target.plan(HANG, path="/free/started-2", times=1)
     stage.accepted(*(happened("started", number) for number in (1, 2)))
     stage.target.wait_for_requests(2)
