@@ -182,8 +182,8 @@ async def test_what_a_person_asks_for_again_goes_out_though_it_is_known_and_its_
     assert first.following is not None
     await store.finish(delivered(first.following, NOW), NOW, NO_LEASE)
 
-    replayed = await store.replay(OwedReplay(id="dlv_again", replay_of="dlv_a_0"), NOW, terms())
-    (again,) = replayed.leased
+    await store.replay(OwedReplay(id="dlv_again", replay_of="dlv_a_0"), NOW, NO_LEASE)
+    (again,) = (await store.claim(NOW, terms())).leased
     await store.finish(created(again, "18"), NOW, NO_LEASE)
     told = await store.replay(OwedReplay(id="dlv_told", replay_of="dlv_a_1"), NOW, terms())
 

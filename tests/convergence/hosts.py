@@ -31,7 +31,7 @@ class Family:
     def host(self) -> Host:
         return SIMULATORS[self.name](tokens={TOKEN})
 
-    def hook(self, address: str) -> dict[str, Any]:
+    def hook(self, address: str, **changes: Any) -> dict[str, Any]:
         return {
             "preset": f"{self.name}/commit-status",
             "with": {
@@ -42,6 +42,7 @@ class Family:
                 **self.blanks,
             },
             "timeout": "1s",
+            **changes,
         }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
 from hookengine.simulators import Host, Received, serve
@@ -16,21 +17,25 @@ from tests.acceptance.conftest import FAR, Opened, a_config, opened
 from tests.conftest import Clock
 from tests.convergence.hosts import TOKEN, Family, place_of
 from tests.convergence.verdict import Witness
-from tests.convergence.world import News
+from tests.convergence.world import News, Place
 
 PATIENCE = 60.0
 LARGEST_BATCH = 12
+_KEPT = ("authorization", "content-type", "user-agent")
 LONG = 20 * 60.0  # seconds, in which everything that waits is due again
 ROUNDS = 200  # of that long, at most, until nothing waits any more
 
 
 class Play:
-    def __init__(self, family: Family, host: Host, folder: Path, address: str, random: Random) -> None:
+    def __init__(
+        self, host: Host, folder: Path, address: str, hook: Mapping[str, Any], random: Random
+    ) -> None:
         self.host = host
+        self._address = address
         self.witness = Witness()
         self._random = random
         self._folder = folder
-        self._config = a_config(family.hook(address + host.api))
+        self._config = a_config(dict(hook))
         self._clock = Clock(FAR)
         self._stack = AsyncExitStack()
         self._engine: Opened
@@ -51,6 +56,25 @@ class Play:
             batch = [left.pop(0) for _ in range(min(self._random.randint(1, LARGEST_BATCH), len(left)))]
             await self._tell_through_troubles(batch, left)
         self.host.faults.clear()
+        await self._come_to_rest()
+
+    async def then_somebody_else(self, told: Sequence[News], places: Collection[Place]) -> None:
+        """Tell all of it, then send the first request of each of these places once more, as a proxy might, and let
+        everything come to rest."""
+        for news in told:
+            await self._tell([news])
+            await self._idle()
+        first: dict[Place, Received] = {}
+        for received in self.host.received:
+            if (place := place_of(received)) in places and place is not None:
+                first.setdefault(place, received)
+        async with httpx.AsyncClient(base_url=self._address) as somebody:
+            for received in first.values():
+                await somebody.post(
+                    f"{received.path}?{received.query}",
+                    content=received.content,
+                    headers={name: received.headers[name] for name in _KEPT},
+                )
         await self._come_to_rest()
 
     async def _tell_through_troubles(self, batch: Sequence[News], left: list[News]) -> None:
@@ -135,13 +159,13 @@ def _is_open(received: Received) -> bool:
 
 @asynccontextmanager
 async def playing(
-    family: Family, folder: Path, random: Random, monkeypatch: pytest.MonkeyPatch
+    family: Family, folder: Path, random: Random, monkeypatch: pytest.MonkeyPatch, **hook: Any
 ) -> AsyncIterator[Play]:
     monkeypatch.setenv("TOKEN_OF_HOSTS", TOKEN)
     monkeypatch.setattr("hookengine.app.engine.GRACE", 0.0)
     host = family.host()
     async with serve([host]) as (address,):
-        play = Play(family, host, folder, address, random)
+        play = Play(host, folder, address, family.hook(address + host.api, **hook), random)
         watching: asyncio.Task[Any] = asyncio.create_task(host.wait_for(play.witness.sees))
         await play.start()
         try:

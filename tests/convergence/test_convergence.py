@@ -8,8 +8,8 @@ import pytest
 
 from tests.convergence.hosts import FAMILIES, Family, shown_by
 from tests.convergence.play import playing
-from tests.convergence.verdict import wrong
-from tests.convergence.world import happenings
+from tests.convergence.verdict import untrue, wrong
+from tests.convergence.world import RANKS, happenings, truth
 
 pytestmark = pytest.mark.anyio
 
@@ -30,3 +30,20 @@ async def test_every_host_ends_up_showing_what_is_true(
         found = list(wrong(family, told, play.host.received, shown_by(play.host), play.witness))
 
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+async def test_what_somebody_else_wrote_is_put_right_where_a_host_is_asked_what_it_shows(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(f"{family.name} asked")  # noqa: S311  so that a run can be repeated
+    told = happenings(random, COMMITS // 4)
+    ended = {place for place, news in truth(told).items() if RANKS[news.kind] == max(RANKS.values())}
+
+    async with playing(family, tmp_path, random, monkeypatch, confirm=True) as play:
+        await play.then_somebody_else(told, ended)
+        found = list(untrue(family, told, shown_by(play.host)))
+        questions = [received for received in play.host.received if received.method == "GET"]
+
+    assert not found, "\n".join(found)
+    assert len(questions) == len(ended) > 0

@@ -49,13 +49,13 @@ def wrong(
     witness: Witness,
 ) -> Iterator[str]:
     """What is not as it should be."""
-    yield from _untrue(family, told, shown)
+    yield from untrue(family, told, shown)
     yield from _out_of_order(received, witness)
     for one, other in witness.together:
         yield f"requests {one.number} and {other.number} were under way together for {place_of(one)}"
 
 
-def _untrue(family: Family, told: Sequence[News], shown: Mapping[Place, Sequence[str]]) -> Iterator[str]:
+def untrue(family: Family, told: Sequence[News], shown: Mapping[Place, Sequence[str]]) -> Iterator[str]:
     expected = {place: [family.states[news.kind]] for place, news in truth(told).items()}
     for place in expected.keys() | shown.keys():
         if list(shown.get(place, ())) != expected.get(place, []):

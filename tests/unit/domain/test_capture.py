@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hookengine.domain.capture import Capture, CaptureMissing, CaptureRef, Capturing, take
@@ -85,6 +85,9 @@ def test_a_value_never_ends_the_string_it_stands_in(value: str) -> None:
     assert json.loads(fill_text(filled, str)) == {"a": f"of {value}"}
 
 
+@example("..")
+@example(".")
+@example("")
 @given(PLAIN)
 def test_a_value_never_leaves_its_segment_of_a_url_nor_its_parameter(value: Any) -> None:
     request = using(url="https://a.example/x/<captured.id>/y?z=<captured.id>")
@@ -96,6 +99,7 @@ def test_a_value_never_leaves_its_segment_of_a_url_nor_its_parameter(value: Any)
         return
 
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    assert text not in ("", ".", "..")
     _, x, segment, y = url.path.split("/")
     assert (url.netloc, x, unquote(segment), y) == ("a.example", "x", text, "y")
     assert (unquote(url.query.removeprefix("z=")), "&" in url.query, url.fragment) == (text, False, "")

@@ -107,12 +107,15 @@ def test_nothing_is_checked_while_something_newer_waits() -> None:
     assert lane.repairs == []
 
 
-def test_nothing_is_checked_once_something_newer_was_given_up() -> None:
+def test_what_a_check_found_does_not_count_once_something_newer_came_and_went() -> None:
     lane = OneLane()
-    told(lane, "first")
-    lane.accept("newer", number=2, rank=Rank.FINISHED)
+    told(lane)
+    lane.pass_time(SETTLE)
     lane.lease()
-    lane.finish(GiveUp(because="401"))
+    newer = lane.accept("newer", number=2, rank=Rank.STARTED)
+    lane.book().cancel(newer, "a person said so")
+
+    finish(lane, Finding.WRONG)
 
     assert head(lane) is None
     assert [row.part for row in lane.repairs] == [CHECK]
