@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from importlib import import_module
@@ -108,7 +109,12 @@ class Commands(click.Group):
             raise Misused(map(str, error.problems)) from error
         except HookEngineError as error:
             raise Misused(str(error)) from error
-        except (click.exceptions.Exit, click.Abort, click.ClickException, OSError):
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.strerror is None:
+                raise
+            place = f"{error.filename}: " if error.filename is not None else ""
+            raise Misused(f"{place}{error.strerror}") from error
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:
             if ctx.params.get("traceback"):

@@ -29,7 +29,10 @@ def read_keys(path: Path) -> list[bytes]:
     except FileNotFoundError as error:
         hint = f"make one with `hookengine init`, or point secrets.key_file at yours; looked at {path}"
         raise ConfigError([Problem(message="there is no key to seal secrets with", hint=hint)]) from error
-    except (OSError, ValueError):  # what caused it would quote a key
+    except OSError as error:
+        problem = Problem(place=str(path), message=f"the key file cannot be read: {error.strerror}")
+        raise ConfigError([problem]) from error
+    except ValueError:  # what caused it would quote a key
         raise ConfigError([_unusable(path)]) from None
     if not keys or any(len(key) != KEY_BYTES for key in keys):
         raise ConfigError([_unusable(path)])

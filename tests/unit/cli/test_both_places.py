@@ -177,8 +177,7 @@ def said(place: Path, url: str, database: Database, run: Any, monkeypatch: pytes
     at = {"server": ("--server", url, "--token", "hke_test"), "database": ("--config", "config.yaml")}
 
     def ask(where: str, line: str) -> tuple[int, str, str]:
-        command = line.split(" ", 3) if line.startswith("trigger") else line.split()
-        done = run(*command, *at[where], input=json.dumps(EVENT))
+        done = _run(run, line, *at[where])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, _common(done.stdout), _common(done.stderr)
 
@@ -206,8 +205,64 @@ def test_the_server_and_the_database_say_the_same(line: str, exit_code: int, sai
     assert first == second
 
 
+def _one_line_each() -> dict[str, str]:
+    """For every command a line that gets as far as asking."""
+    found: dict[str, str] = {}
+    for line, exit_code in ASKS:
+        if exit_code != 2:
+            found.setdefault(_command_of(line), line)
+    return found
+
+
+def _command_of(line: str) -> str:
+    (name,) = [name for name in COMMANDS if f"{line} ".startswith(f"{name} ")]
+    return name
+
+
+def _run(run: Any, line: str, *more: str) -> Any:
+    command = line.split(" ", 3) if line.startswith("trigger") else line.split()
+    return run(*command, *more, input=json.dumps(EVENT))
+
+
+@pytest.mark.parametrize("line", _one_line_each().values())
+def test_no_server_is_exit_code_3_for_every_command(
+    line: str, place: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+
+    done = _run(run, line, "--server", "http://127.0.0.1:1")
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.startswith("no hookengine at http://127.0.0.1:1: Connection refused\n")
+
+
+@pytest.mark.parametrize("line", [line for name, line in _one_line_each().items() if name != "trigger"])
+def test_a_token_that_is_not_accepted_is_exit_code_4_for_every_command_but_trigger(
+    line: str, place: Path, url: str, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An incoming hook lets in whoever knows its address."""
+    monkeypatch.chdir(place)
+
+    done = _run(run, line, "--server", url, "--token", "hke_wrong")
+
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "does not accept the token\ngive one with --token-file FILE" in done.stderr
+
+
+@pytest.mark.parametrize("line", _one_line_each().values())
+def test_no_configuration_is_exit_code_2_for_every_command(
+    line: str, place: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+
+    done = _run(run, line, "--config", "nowhere.yaml")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "nowhere.yaml: cannot be read: No such file or directory\n"
+
+
 def test_every_command_is_in_one_of_the_lists() -> None:
-    asked = {name for name in COMMANDS for line, _ in ASKS if f"{line} ".startswith(f"{name} ")}
+    asked = {_command_of(line) for line, _ in ASKS}
 
     assert asked | set(ELSEWHERE) == set(COMMANDS)
     assert not asked & set(ELSEWHERE)

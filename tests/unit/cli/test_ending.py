@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,11 @@ def test_ctrl_c_while_the_database_is_asked_is_130_without_a_traceback(config: P
 
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_system_refuses_is_told_with_its_file(folder: Path, run: Any) -> None:
+    Path("config.yaml").symlink_to("nowhere/at/all")
+
+    refused = run("init")
+
+    assert (refused.exit_code, refused.stderr) == (2, "config.yaml: No such file or directory\n")

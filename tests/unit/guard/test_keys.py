@@ -185,3 +185,10 @@ def test_what_a_key_file_holds_is_in_no_traceback(tmp_path: Path, content: str) 
         read_keys(path)
 
     assert content not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_key_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "hookengine.key").mkdir(mode=0o700)
+
+    with pytest.raises(ConfigError, match=r"hookengine\.key: the key file cannot be read: Is a directory"):
+        read_keys(tmp_path / "hookengine.key")
