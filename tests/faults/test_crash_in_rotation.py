@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from hookengine.guard.key_file import new_key_file, open_ring, read_keys
 from hookengine.guard.keys import KeyRing, id_of, key_of
 from hookengine.store.cold.tables import CONTEXT_SECRET, SECRET
 from hookengine.store.migrations import connected, upgrade
-from tests.faults.stage import Database
+from tests.faults.stage import Database, Hatchery
 
 MANY = 1_100
 """More than two batches."""
@@ -51,17 +48,13 @@ def _fill(connection: Connection, ring: KeyRing) -> None:
     connection.execute(insert(SECRET), {**one, "updated_at": 1})
 
 
-def rotate(folder: Path, failpoints: str = "") -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKENGINE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "hookengine", "secrets", "rotate"],
-        cwd=folder,
-        env={**inherited, "HOOKENGINE_FAILPOINTS": failpoints},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def rotate(hatchery: Hatchery, folder: Path, failpoints: str = "") -> tuple[int, str]:
+    """The exit code, and what it said."""
+    environ = {"HOOKENGINE_FAILPOINTS": failpoints}
+    process, output = hatchery.hatch(["secrets", "rotate"], folder, environ, {})
+    with output:
+        said = output.read()
+    return process.wait(), said
 
 
 def read_all(folder: Path, database: Database) -> set[str]:
@@ -88,18 +81,18 @@ def read_all(folder: Path, database: Database) -> set[str]:
     ],
 )
 def test_a_rotation_that_dies_leaves_everything_readable_and_is_finished_by_the_next(
-    sealed: Path, database: Database, at: str, keys_in_use: int
+    sealed: Path, database: Database, hatchery: Hatchery, at: str, keys_in_use: int
 ) -> None:
     (old,) = read_keys(sealed / "hookengine.key")
 
-    died = rotate(sealed, at)
+    died, _ = rotate(hatchery, sealed, at)
     new = read_keys(sealed / "hookengine.key")[0]
     between = read_all(sealed, database)
-    finished = rotate(sealed)
+    finished, said = rotate(hatchery, sealed)
 
-    assert died.returncode == -signal.SIGKILL
+    assert died == -signal.SIGKILL
     assert len(between) == keys_in_use
-    assert finished.returncode == 0, finished.stderr
+    assert finished == 0, said
     keys = read_keys(sealed / "hookengine.key")
     assert (keys[0], keys[-1]) == (new, old)
     assert read_all(sealed, database) == {id_of(new)}
