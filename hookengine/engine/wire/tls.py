@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import certifi
@@ -27,7 +28,7 @@ class TlsContexts:
     def __init__(self, hosts: Mapping[str, HostFiles] = {}) -> None:
         """Raises ConfigError with every file that cannot be used."""
         problems: list[Problem] = []
-        self._usual = trusting()
+        self._usual = usual()
         self._own: dict[str, ssl.SSLContext] = {}
         for host, files in hosts.items():
             try:
@@ -43,6 +44,12 @@ class TlsContexts:
 
     def __call__(self, host: str) -> ssl.SSLContext:
         return self._own.get(host, self._usual)
+
+
+@cache
+def usual() -> ssl.SSLContext:
+    """With the public authorities, for all who change nothing in it: to read them takes long."""
+    return trusting()
 
 
 def trusting(ca: Path | None = None) -> ssl.SSLContext:

@@ -14,7 +14,7 @@ from hookengine.engine.wire.exchange import Exchange
 from hookengine.engine.wire.failures import Broken, Late
 from hookengine.engine.wire.message import UnfitError, message_of
 from hookengine.engine.wire.pool import Pool
-from hookengine.engine.wire.tls import trusting
+from hookengine.engine.wire.tls import usual
 from hookengine.guard.hostname import Refused
 from hookengine.guard.url import Target, check_url
 
@@ -33,7 +33,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     """
 
     def __init__(self, pool: Pool, *, deadline: float = 30.0) -> None:
-        super().__init__(verify=trusting(), trust_env=False, http1=True, http2=False, retries=0)
+        super().__init__(verify=usual(), trust_env=False, http1=True, http2=False, retries=0)
         self._pool = _AsHttpcorePool(pool, deadline)  # type: ignore[assignment]  # it does what httpx asks for
 
 
