@@ -29,7 +29,9 @@ class Understood:
 
 
 def understood(leased: Leased, outcome: Outcome, verdict: Verdict) -> Understood:
-    """A success that lacks what it was asked for is none."""
+    """A success that lacks what it was asked for is none. A question that has no answer says nothing of the hook."""
+    if leased.asks is not None and isinstance(verdict, GiveUp):
+        verdict = replace(verdict, gone=False)
     plain = Understood(outcome=outcome, verdict=verdict, certainty=certainty_of(outcome, verdict))
     capturing = leased.request.capturing
     takes = () if capturing is None else capturing.takes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hookengine.domain.capture import Capture, CaptureMissing
-from hookengine.domain.hook import Hook, HookRequest
+from hookengine.domain.hook import Confirm, Hook, HookRequest
 from hookengine.domain.request import RenderedRequest, fill_text
 from hookengine.engine.preparing import prepare
 from hookengine.errors import TemplateError
@@ -183,3 +183,14 @@ def test_mistakes_name_the_request_they_stand_in() -> None:
 def test_a_request_that_is_not_known_enough_is_not_sent() -> None:
     with pytest.raises(CaptureMissing):
         rendered(hook()).with_captured({})
+
+
+def test_what_is_told_to_one_host_is_not_asked_of_another() -> None:
+    def asking(url: str) -> Hook:
+        confirm = Confirm(target_url=url, headers=(), entries="", match=(), state="state", expected="success")
+        return make_hook(target_url="https://api.example/statuses", confirm=confirm)
+
+    prepare(asking("https://api.example/shown"))
+    for other in ("https://other.example/shown", "http://api.example/shown", "https://api.example:8443/"):
+        with pytest.raises(TemplateError, match=r"asks another host than https://api\.example"):
+            prepare(asking(other))

@@ -159,3 +159,59 @@ def test_no_hook_makes_more_than_five_requests() -> None:
     text = "hooks:\n" + one + "{target_url: 'https://a.example'}, " * 6 + "]}\n"
 
     assert "must have at most 5 items" in problems(text)[0]
+
+
+CONFIRMED = """\
+hooks:
+  - preset: github/commit-status
+    with: {repository: acme/shop}
+    confirm: true
+"""
+
+
+def test_a_preset_says_where_its_host_is_asked_and_a_hook_whether() -> None:
+    confirm = hook(CONFIRMED).confirm
+
+    assert hook(CONFIRMED.replace("true", "false")).confirm is None
+    assert confirm is not None
+    assert confirm.headers == hook(CONFIRMED).headers
+    assert (confirm.entries, confirm.state, confirm.expected) == ("statuses", "state", "{{ params.state }}")
+
+
+def test_a_hook_that_asks_comes_back_from_whatever_it_is_written_as() -> None:
+    made = hook(CONFIRMED)
+    standing = Standing(version=1, definitions=Definitions(hooks=(made,)), managed_by={}, because={})
+
+    stored = hook_from_json(hook_to_json(made), hook_id=made.id, revision=0, state=HookState.ACTIVE)
+    documented = read(load(json.dumps({"hooks": [hook_document(made)]}))).hooks[0]
+    written = read(load(json.dumps(exported(standing, shipped_presets())))).hooks[0]
+
+    assert made == stored == documented == written
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "preset: github/commit-status",
+            "preset: github/deployment-status",
+            "config.yaml:4:14: hooks[0].confirm: github/deployment-status does not say where its host",
+        ),
+        (
+            "confirm: true",
+            "confirm: true\n    lane: ordered",
+            "config.yaml:5:11: hooks[0].lane: only in a `latest` lane what is shown can be confirmed",
+        ),
+        ("confirm: true", "confrm: true", "unknown key 'confrm', did you mean 'confirm'?"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_with_its_place(old: str, new: str, said: str) -> None:
+    (problem, *_) = problems(CONFIRMED.replace(old, new))
+
+    assert said in problem
+
+
+def test_what_was_written_before_hooks_had_several_requests_stays_the_same() -> None:
+    plain = "hooks: [{name: a, target_url: 'https://a.example', trigger_when: {events: [action.started]}}]\n"
+
+    assert {"before", "captures", "confirm"}.isdisjoint(json.loads(hook_to_json(hook(plain))))
