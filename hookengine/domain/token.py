@@ -12,6 +12,8 @@ from hookengine.domain.pipeline import Pipeline
 from hookengine.errors import InvalidToken
 
 LONGEST_NAME: Final = 100
+LONGEST_TEAM: Final = 80
+LARGEST_PIPELINE: Final = 2**53
 
 
 class Scope(StrEnum):
@@ -84,7 +86,11 @@ def scopes_from(names: Iterable[str]) -> frozenset[Scope]:
 
 
 def checked_binding(scopes: frozenset[Scope], team: str | None, pipeline_id: int | None) -> None:
-    """An admin is one for all pipelines. Raises InvalidToken."""
+    """An admin is one for all pipelines; nobody's pipelines are no team's. Raises InvalidToken."""
+    if team is not None and not (0 < len(team) <= LONGEST_TEAM and team.isprintable()):
+        raise InvalidToken(f"the team of a token has 1 to {LONGEST_TEAM} printable characters")
+    if pipeline_id is not None and not 0 < pipeline_id <= LARGEST_PIPELINE:
+        raise InvalidToken(f"the pipeline of a token is its id, from 1 to {LARGEST_PIPELINE}")
     if team is not None and pipeline_id is not None:
         raise InvalidToken("a token is bound to a team or to a pipeline, not to both")
     if Scope.ADMIN in scopes and (team is not None or pipeline_id is not None):

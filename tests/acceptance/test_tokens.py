@@ -117,6 +117,9 @@ async def test_nobody_takes_the_ids_of_anothers_events(
         {"name": "bot", "scopes": ["admin"], "team": "shop"},
         {"name": "bot", "scopes": ["emit"], "team": "shop", "pipeline": 1},
         {"name": "bot", "scopes": ["emit"], "more": 1},
+        {"name": "bot", "scopes": ["emit"], "team": ""},
+        {"name": "bot", "scopes": ["emit"], "pipeline": 2**63},
+        {"name": "bot", "scopes": ["emit"], "pipeline": True},
     ],
 )
 async def test_a_token_that_makes_no_sense_is_refused(

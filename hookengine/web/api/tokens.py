@@ -19,7 +19,7 @@ class NewToken(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100, examples=["deploy bot"])]
     scopes: Annotated[list[Scope], Field(min_length=1, examples=[["emit"]])]
     team: str | None = None
-    pipeline: int | None = None
+    pipeline: Annotated[int | None, Field(strict=True)] = None
 
 
 def tokens_router(desk: TokenDesk) -> APIRouter:

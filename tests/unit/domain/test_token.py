@@ -63,7 +63,16 @@ def test_scopes_are_read_by_their_names() -> None:
 
 @pytest.mark.parametrize(
     ("scopes", "team", "pipeline_id"),
-    [({Scope.ADMIN}, "shop", None), ({Scope.ADMIN}, None, 1), ({Scope.EMIT}, "shop", 1)],
+    [
+        ({Scope.ADMIN}, "shop", None),
+        ({Scope.ADMIN}, None, 1),
+        ({Scope.EMIT}, "shop", 1),
+        ({Scope.EMIT}, "", None),
+        ({Scope.EMIT}, "a\0b", None),
+        ({Scope.EMIT}, "x" * 81, None),
+        ({Scope.EMIT}, None, 0),
+        ({Scope.EMIT}, None, 2**63),
+    ],
 )
 def test_some_bindings_make_no_sense(scopes: set[Scope], team: str | None, pipeline_id: int | None) -> None:
     with pytest.raises(InvalidToken):
