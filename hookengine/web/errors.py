@@ -50,6 +50,14 @@ STATUS: Mapping[type[HookEngineError], int] = {
 }
 
 
+_UNREAD: Mapping[type[Exception], str] = {
+    UnicodeDecodeError: "Is not UTF-8.",
+    RecursionError: "Is nested too deeply.",
+    ValueError: "Has a number of too many digits.",
+}
+"""What is wrong with a body that FastAPI could not read, by what stopped it."""
+
+
 def error_response(
     status: int,
     message: str,
@@ -97,10 +105,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for nothing else
-        if isinstance(
-            error.__cause__, UnicodeDecodeError
-        ):  # what FastAPI makes of a body that it cannot read
-            return error_response(422, "The given data was invalid.", {"body": ["Is not UTF-8."]})
+        unread = next((said for kind, said in _UNREAD.items() if isinstance(error.__cause__, kind)), None)
+        if unread is not None:
+            return error_response(422, "The given data was invalid.", {"body": [unread]})
         return error_response(error.status_code, str(error.detail), None, error.headers)
 
     async def of_validation(request: Request, error: Exception) -> Response:

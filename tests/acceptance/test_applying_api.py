@@ -62,3 +62,16 @@ async def test_every_file_gets_an_answer_in_the_usual_shape(api: httpx.AsyncClie
 
     assert answer.status_code in {200, 422}
     assert answer.status_code == 200 or answer.json()["errors"]
+
+
+async def test_a_number_of_too_many_digits_is_told(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        "/api/apply",
+        content=b'{"files": ' + b"9" * 5_000 + b"}",
+        headers={"content-type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        {"body": ["Has a number of too many digits."]},
+    )

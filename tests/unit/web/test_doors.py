@@ -265,6 +265,23 @@ async def test_what_is_not_json_is_a_bad_request(client: httpx.AsyncClient, body
 # Deliveries
 
 
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b'{"q": "\xff"}', "Is not UTF-8."),
+        (b"[" * 1_900, "Is nested too deeply."),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_told_what_is_wrong_with_it(
+    client: httpx.AsyncClient, body: bytes, wrong: str
+) -> None:
+    answer = await client.post(
+        "/api/replays/plan", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json().get("errors")) == (422, {"body": [wrong]})
+
+
 async def test_a_list_says_where_the_next_one_begins(client: httpx.AsyncClient) -> None:
     cut = await client.get("/api/deliveries", params={"limit": 2})
     whole = await client.get("/api/deliveries")
