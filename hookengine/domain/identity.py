@@ -1,9 +1,10 @@
-"""Ids that sort by the time they were made. They must be unique, not secret: no system call is spent on them."""
+"""Ids that sort by the time they were made."""
 
 from __future__ import annotations
 
 import os
 import random
+import secrets
 import uuid
 
 from hookengine.domain.clock import Millis
@@ -14,17 +15,21 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_uuid(now: Millis) -> uuid.UUID:
-    """A version 7 UUID (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits."""
-    return uuid.UUID(int=_uuid7(now))
+    """A version 7 UUID (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 that nobody can guess: who knows
+    the id of an incoming hook may post to it."""
+    return uuid.UUID(int=_uuid7(now, secrets.randbits(80)))
 
 
 def new_id(prefix: str, now: Millis) -> str:
-    """Such as `dlv_0192d3c4...`, without a dot: signatures over `id.timestamp.body` stay unambiguous."""
-    return f"{prefix}_{_uuid7(now):032x}"
+    """Such as `dlv_0192d3c4...`, without a dot: signatures over `id.timestamp.body` stay unambiguous.
+
+    It is unique, not secret: no system call is spent on it, and from many of them others can be told.
+    """
+    return f"{prefix}_{_uuid7(now, _random.getrandbits(80)):032x}"
 
 
-def _uuid7(now: Millis) -> int:
-    value = (now & (1 << 48) - 1) << 80 | _random.getrandbits(80)
+def _uuid7(now: Millis, chance: int) -> int:
+    value = (now & (1 << 48) - 1) << 80 | chance
     value = value & ~(0xF << 76) | 0x7 << 76
     return value & ~(0x3 << 62) | 0x2 << 62
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 
+from hookengine.domain import identity
 from hookengine.domain.identity import new_id, new_token, new_uuid
 from tests.conftest import NOW
 
@@ -30,6 +31,16 @@ def test_an_id_is_a_version_7_uuid_that_tells_its_time() -> None:
 
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert made.int >> 80 == NOW
+
+
+def test_the_ids_that_people_have_seen_do_not_tell_the_address_of_an_incoming_hook() -> None:
+    known = identity._random.getstate()
+    made = new_uuid(NOW)
+
+    identity._random.setstate(known)
+    guesses = {new_id("dlv", NOW).removeprefix("dlv_") for _ in range(100)}
+
+    assert made.hex not in guesses
 
 
 def test_tokens_differ_and_fit_a_signed_64_bit_number() -> None:
