@@ -359,3 +359,6 @@ async def test_deployments_around_an_alert_are_everybodys_until_a_team_owns_a_pi
     assert (red["scope"], [item["action"]["id"] for item in red["items"]]) == ("team", [2])
     assert (red["items"][0]["application"], red["items"][0]["environment"]) == ("docs", "production")
     assert [item["action"]["id"] for item in restarts["items"]] == [4]
+    others = world.engine.engine.parts.records.seen_by(frozenset({1}))
+    asked = [Around(at=1, window=0, team=team) for team in ("red", "nobody")]
+    assert await others.deployments(asked[0]) == await others.deployments(asked[1])

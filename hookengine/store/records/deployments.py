@@ -44,9 +44,14 @@ class Around:
 
 
 def around(connection: Connection, asked: Around, seen: Seen = None) -> dict[str, Any]:
-    """Of everybody, until the team owns a pipeline: from then on its own count, and only they."""
+    """Of everybody, until the team owns a pipeline: from then on its own count, and only they. A team whose
+    pipelines are not `seen` looks like one that owns none."""
     pipelines = _pipelines(connection)
-    own = {key for key, pipeline in pipelines.items() if asked.team and pipeline.team == asked.team}
+    own = {
+        key
+        for key, pipeline in pipelines.items()
+        if asked.team and pipeline.team == asked.team and (seen is None or key in seen)
+    }
     wanted = frozenset(asked.types) or CHANGES
     items: list[dict[str, Any]] = []
     before: tuple[Millis, str] | None = None
