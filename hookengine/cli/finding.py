@@ -34,7 +34,7 @@ def pipeline_called(reference: str, names: dict[int, str]) -> int:
     """Its id. Raises AnswerIsNo."""
     by_name = {name: pipeline_id for pipeline_id, name in names.items()}
     by_id = {str(pipeline_id): pipeline_id for pipeline_id in names}
-    found = by_name.get(reference, by_id.get(reference))
+    found = by_id.get(reference, by_name.get(reference))
     if found is None:
         raise _unknown("pipeline", reference, list(by_name))
     return found

@@ -162,9 +162,12 @@ class Hearing:
         raise InvalidEvent({place: [f"The request does not say which pipeline it is about: {hint}."]})
 
     def _reference(self, named: str) -> int | str:
-        """Digits are an id, unless they are some pipeline's name."""
-        digits = named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID
-        return int(named) if digits and self._pipelines.find_pipeline(named) is None else named
+        """Digits are an id, unless they are nobody's id and some pipeline's name: nobody takes the place of another
+        by a name."""
+        if not (named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID):
+            return named
+        is_id = self._pipelines.find_pipeline(int(named)) is not None
+        return int(named) if is_id or self._pipelines.find_pipeline(named) is None else named
 
     def _routed(self, source: str, heard: Heard, document: Document, request: ForeignRequest) -> list[Routed]:
         return [(report, self._pipeline(source, document, request)) for report in heard.reports]

@@ -557,6 +557,40 @@ def test_a_token_of_a_team_defines_what_is_its_own(engine: Server, of_team: dict
     assert [answer.status_code for answer in (shared, given_away, taken)] == [422, 422, 422]
 
 
+def test_a_token_of_a_pipeline_does_not_give_it_to_another_team(engine: Server) -> None:
+    """Alerts of that team would from then on be laid at its door."""
+    pipeline = new_pipeline(engine, "of the greens", team="green")["id"]
+    made = engine.post("/api/tokens", {"name": "one", "scopes": ["hooks:write"], "pipeline": pipeline})
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+
+    def change(changes: dict[str, str]) -> Any:
+        return engine.request("PATCH", f"/api/pipelines/{pipeline}", json=changes, headers=headers)
+
+    renamed, given_away = change({"operation": "restart", "team": "green"}), change({"team": "red"})
+
+    assert (renamed.status_code, given_away.status_code) == (200, 422)
+    assert list(given_away.json()["errors"]) == ["team"]
+    assert engine.get(f"/api/pipelines/{pipeline}").json()["team"] == "green"
+
+
+@pytest.mark.parametrize(("path", "number"), [("/api/hooks", 90001), ("/api/incoming-hooks", 90101)])
+def test_nobody_takes_the_place_of_a_pipeline_by_the_name_that_is_its_id(
+    engine: Server, path: str, number: int
+) -> None:
+    new_pipeline(engine, f"somebody {number}", id=number)
+    new_pipeline(engine, str(number))
+
+    found = engine.post(path, {"name": "its own", "pipeline": str(number), **_LEAST[path]})
+
+    assert found.json()["pipeline"] == number
+
+
+_LEAST: dict[str, dict[str, Any]] = {
+    "/api/hooks": {"target_url": TARGET, "trigger_when": {"events": ["action.failed"]}},
+    "/api/incoming-hooks": {},
+}
+
+
 def test_a_token_of_a_team_has_nothing_signed_with_what_others_are_known_by(
     engine: Server, of_team: dict[str, str]
 ) -> None:

@@ -50,6 +50,20 @@ async def test_a_key_that_was_renewed_lets_nobody_in_any_more(tmp_path: Path) ->
     assert [answer.status_code for answer in answers] == [403, 202]
 
 
+async def test_an_address_of_digits_is_an_id_before_it_is_a_name(tmp_path: Path) -> None:
+    headers, run = example("github", "a workflow run that was requested")
+    async with told(tmp_path, quiet_hook("action.queued")) as doors:
+        for wanted in ({"name": "somebody", "id": 4711}, {"name": "4711"}, {"name": "90210"}):
+            await doors.client.post("/api/pipelines", headers=API, json=wanted)
+        answers = [
+            await doors.post(f"/api/sources/github/{number}", run, {**headers, **API})
+            for number in ("4711", "90210")
+        ]
+
+    named = [answer.json()["events"][0]["action"]["pipeline"]["name"] for answer in answers]
+    assert named == ["somebody", "90210"]
+
+
 async def test_a_pipeline_that_nobody_defined_is_made_where_events_make_them(tmp_path: Path) -> None:
     headers, run = example("github", "a workflow run that was requested")
     async with told(tmp_path, quiet_hook("action.queued"), events={"create_pipelines": True}) as doors:

@@ -185,6 +185,10 @@ class Editor:
         def decide(before: Pipeline) -> Pipeline:
             document = overlaid(pipeline_document(self._seen(before)), changes)
             after = self._reached(self._checks(None, "").pipeline(document))
+            if self.caller.pipeline_id is not None and after.team != before.team:
+                raise InvalidDefinition(
+                    {"team": ["Is not for a token to change that is bound to a pipeline."]}
+                )
             return replace(after, integration_key_digest=before.integration_key_digest)
 
         try:

@@ -203,7 +203,8 @@ def _reason(document: dict[str, Any], *, required: bool) -> str:
 
 
 async def pipeline_named(editor: Editor, reference: Any) -> int | None:
-    """The id of the pipeline of this id or name; None for none. Raises InvalidDefinition."""
+    """The id of the pipeline of this id or name; None for none. A name of digits is nobody else's id. Raises
+    InvalidDefinition."""
     if reference is None:
         return None
     known = await editor.pipelines()
@@ -211,7 +212,7 @@ async def pipeline_named(editor: Editor, reference: Any) -> int | None:
     if isinstance(reference, int | str) and not isinstance(reference, bool):
         by_name = {pipeline.name: pipeline for pipeline in known}
         by_id = {str(pipeline.id): pipeline for pipeline in known}
-        found = by_name.get(str(reference)) or by_id.get(str(reference))
+        found = by_id.get(str(reference)) or by_name.get(str(reference))
     if found is None:
         names = [pipeline.name for pipeline in known]
         raise InvalidDefinition({"pipeline": [unknown_name("pipeline", str(reference), names)]})
