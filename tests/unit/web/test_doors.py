@@ -356,6 +356,18 @@ async def test_figures_need_a_token_unless_they_are_public(
     assert [answer.status_code for answer in answers] == statuses
 
 
+@pytest.mark.parametrize(("public", "status"), [(False, 403), (True, 200)])
+async def test_figures_of_everybody_are_not_for_a_token_of_a_team(
+    engine: Engine, public: bool, status: int
+) -> None:
+    engine.metrics_public = public
+
+    async with client_of(engine, token("let-me-in", *set(Scope) - {Scope.ADMIN}, team="shop")) as client:
+        answer = await client.get("/metrics")
+
+    assert answer.status_code == status
+
+
 async def test_without_its_api_a_node_tells_its_health_and_its_figures_only(engine: Engine) -> None:
     engine.api = False
 
