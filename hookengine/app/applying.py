@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hookengine.config import Settings, read_files
 from hookengine.domain.clock import Clock
@@ -17,7 +16,7 @@ from hookengine.manifest.applying import File, Order, apply
 from hookengine.manifest.exporting import exported
 from hookengine.manifest.plan import Wish, plan
 from hookengine.manifest.selector import Selector
-from hookengine.manifest.telling import told
+from hookengine.manifest.telling import AppliedPlan, told
 from hookengine.store.contract import Store
 from hookengine.store.standing import Standing
 from hookengine.yaml_text import as_yaml
@@ -35,7 +34,7 @@ class Applier:
     clock: Clock
     at_home: bool = False
 
-    async def apply(self, order: Order) -> dict[str, Any]:
+    async def apply(self, order: Order) -> AppliedPlan:
         """Raises ConfigError, StoreError."""
         standing = await self.store.standing()
         wish = await asyncio.to_thread(self._wish_of, order, standing)  # large files take seconds to read

@@ -135,7 +135,7 @@ def _show_requests(shown: Preview, own: RenderedRequest) -> None:
     for number, request in enumerate((*shown.before, own), start=1):
         if many > 1:
             click.echo(click.style(f"# request {number} of {many}", dim=True))
-        showing.request(request.shown())
+        showing.request({**request.shown()})
     if shown.check is not None:
         click.echo(click.style("# and to ask what is shown", dim=True))
-        showing.request(shown.check.shown())
+        showing.request({**shown.check.shown()})

@@ -75,7 +75,7 @@ def list_all(client: Client, output: str) -> None:
     if showing.as_data(found, output):
         return
     rows = [
-        (secret["name"], _whose(secret), secret["set_at"], ", ".join(secret["hosts"]) or "(signing only)")
+        (secret["name"], _whose(secret), secret["updated_at"], ", ".join(secret["hosts"]) or "(signing only)")
         for secret in found["items"]
     ]
     showing.listing("secrets", ("NAME", "OF", "SET", "HOSTS"), rows)

@@ -147,7 +147,7 @@ def target(shown: dict[str, Any]) -> None:
     click.echo(click.style(plain(place), bold=True))
     click.echo(f"  {plain(shown['why'])}")
     if shown.get("confirmed") is not None:
-        click.echo(f"  asked at {shown['confirmed']['at']}: {plain(shown['confirmed']['because'])}")
+        click.echo(f"  asked at {shown['confirmed']['ended_at']}: {plain(shown['confirmed']['because'])}")
     for item in shown["sent"]:
         state = plain(item["state"] or item["event"]["type"])
         click.echo(f"  {item['accepted_at']}  {state:12}  {status(item['status'])}  {item['id']}")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
+from hookengine.domain import views
 from hookengine.domain.capture import Capture, Captured, CaptureRef, Capturing, fill_url
 from hookengine.domain.confirmation import Reading
 
@@ -79,7 +80,7 @@ class RenderedRequest:
         headers = tuple([(name, fill_text(value, fill)) for name, value in self.headers])
         return headers, fill_text(self.body or (), fill).encode()
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> views.Request:
         """For people: secrets appear as their names in angle brackets."""
         return {
             "method": self.method,

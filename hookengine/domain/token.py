@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+from hookengine.domain import views
 from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.pipeline import Pipeline
 from hookengine.errors import InvalidToken
@@ -55,7 +56,7 @@ class Token:
     def is_bound(self) -> bool:
         return self.team is not None or self.pipeline_id is not None
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> views.Token:
         """All but the digest, in plain JSON values."""
         return {
             "id": self.id,

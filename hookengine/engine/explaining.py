@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import Context
 from hookengine.domain.event import Event
@@ -21,7 +22,7 @@ class Tells(Protocol):
 
     async def told(self, event_id: str, pipeline: int | str | None = None) -> Told: ...
 
-    async def event(self, event_id: str, pipeline: int | str | None = None) -> dict[str, Any]: ...
+    async def event(self, event_id: str, pipeline: int | str | None = None) -> views.EventDetails: ...
 
 
 class Explainer:
@@ -33,7 +34,7 @@ class Explainer:
         self._secrets = secrets
         self._clock = clock
 
-    async def stored(self, event_id: str, pipeline_id: int) -> dict[str, Any]:
+    async def stored(self, event_id: str, pipeline_id: int) -> views.Explained:
         """Against the context the event was accepted with. Raises NotFound."""
         told = await self._records.told(event_id, pipeline_id)
         shown = await self._records.event(event_id, pipeline_id)
@@ -44,7 +45,7 @@ class Explainer:
         owed = {item["hook"]["id"]: item["id"] for item in reversed(shown["deliveries"])}
         return self._explained(pipeline, told.event, view, owed)
 
-    async def unsent(self, event: Event) -> dict[str, Any]:
+    async def unsent(self, event: Event) -> views.Explained:
         """As if it were the first event of its action; it is neither kept nor sent. Raises InvalidEvent."""
         pipeline = self._catalogue.pipeline(event.pipeline)
         data, _ = self._secrets.take_out(event.data)
@@ -61,9 +62,9 @@ class Explainer:
 
     def _explained(
         self, pipeline: Pipeline, event: Event, view: Context, owed: dict[str, str]
-    ) -> dict[str, Any]:
+    ) -> views.Explained:
         """Those that match first."""
-        hooks = [
+        hooks: list[views.ExplainedHook] = [
             {
                 "id": hook.id,
                 "name": hook.name,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock
 from hookengine.domain.hook import HookState
 from hookengine.domain.identity import new_id
@@ -28,7 +29,7 @@ class Remembers(Protocol):
 
     async def told(self, event_id: str, pipeline: int | str | None = None) -> Told: ...
 
-    async def delivery(self, delivery_id: str) -> dict[str, Any]: ...
+    async def delivery(self, delivery_id: str) -> views.DeliveryDetails: ...
 
 
 class Secrets(TakesSecrets, OwnSecrets, Protocol):
@@ -61,7 +62,7 @@ class Replayer:
             self.signals.announce(signals.DELIVERY_REPLAYED, delivery=new, replay_of=delivery_id)
         return new
 
-    async def sample(self, delivery_id: str, mode: ReplayMode) -> dict[str, Any]:
+    async def sample(self, delivery_id: str, mode: ReplayMode) -> views.ReplaySample:
         """What a replay would send; `problem` says what keeps it from it, as far as that is known before. Raises
         NotFound."""
         original = await self.records.delivery(delivery_id)
@@ -91,9 +92,10 @@ class Replayer:
         if hook.state is HookState.DISABLED:
             raise ReplayRefused(f"its hook {hook_id} is disabled: enable it first")
 
-    async def _rendered(self, original: dict[str, Any], replay_id: str) -> OwedDelivery:
+    async def _rendered(self, original: views.DeliveryDetails, replay_id: str) -> OwedDelivery:
         hook = self.catalogue.find_hook(original["hook"]["id"])
-        told = await self.records.told(original["event"]["id"], original["action"]["pipeline"]["id"])
+        pipeline_id = original["action"]["pipeline"]["id"] if original["action"] else None
+        told = await self.records.told(original["event"]["id"], pipeline_id)
         pipeline = self.catalogue.find_pipeline(told.pipeline_id)
         if hook is None or pipeline is None:
             raise ReplayRefused("its hook or its pipeline has been deleted")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
+from hookengine.domain import views
 from hookengine.domain.attempt import Blocked, Outcome, describe
 from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock
@@ -114,7 +115,7 @@ class Trials:
             ignore_conditions=ignore_conditions,
         )
 
-    async def send(self, hook: Hook, shown: Preview) -> dict[str, Any]:
+    async def send(self, hook: Hook, shown: Preview) -> views.SentTest:
         """One request, beside all lanes, limits and circuits, with the secrets there are now. Nothing is kept of
         it, nothing tried again. Raises TooManyTrials."""
         assert shown.request is not None, "there is something to send"  # noqa: S101

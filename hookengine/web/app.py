@@ -27,6 +27,7 @@ from hookengine.web.api.reading import Reading
 from hookengine.web.api.sources import open_paths, sources_router
 from hookengine.web.api.tokens import tokens_router
 from hookengine.web.api.triggers import triggers_router
+from hookengine.web.api.views import Alive
 from hookengine.web.errors import add_error_handlers, error_response
 from hookengine.web.openapi import DescribedAPI
 
@@ -76,7 +77,7 @@ def create_web(doors: Doors) -> FastAPI:
         tags=["health"],
         responses={200: json_answer("It does", {"status": "ok"})},
     )
-    async def health() -> dict[str, str]:
+    async def health() -> Alive:
         """The process answers."""
         return {"status": "ok"}
 
@@ -84,7 +85,7 @@ def create_web(doors: Doors) -> FastAPI:
         "/readyz",
         operation_id="readiness",
         tags=["health"],
-        responses={200: json_answer("It does", {"status": "ready"}), **failures()},
+        responses={200: json_answer("It does", {"status": "ready"}, Alive), **failures()},
     )
     async def readiness() -> Response:
         """The database answers too."""

@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from pydantic import TypeAdapter
 
+from hookengine.domain.views import Accepted
 from hookengine.web.access import is_open
 from hookengine.web.api.answers import MEANINGS, Failure, failure
 from hookengine.web.scopes import scope_of
@@ -41,6 +44,9 @@ class DescribedAPI(FastAPI):
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         paths: dict[str, dict[str, Operation]] = document.setdefault("paths", {})
+        for route in iter_route_contexts(self.routes):
+            if isinstance(route.original_route, APIRoute):
+                _with_whole_examples(paths[str(route.path_format)], route)
         for path, methods in self.plain.items():
             for method, operation in methods.items():
                 paths.setdefault(path, {})[method] = {**operation, "responses": {**operation["responses"]}}
@@ -50,12 +56,28 @@ class DescribedAPI(FastAPI):
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         schemas["Failure"] = Failure.model_json_schema()
+        schemas |= _schemas(Accepted)
         for name in _OUR_OWN:
             schemas.pop(name, None)
         components["responses"] = {_name(status): _usual(status) for status in sorted(MEANINGS)}
         components["securitySchemes"] = {"token": _BEARER}
         document["paths"] = {path: paths[path] for path in sorted(paths)}
         return document
+
+
+def _with_whole_examples(methods: Mapping[str, Operation], route: RouteContext) -> None:
+    """As they were written: FastAPI leaves out what is null."""
+    for method in route.methods or ():
+        answers = methods[method.lower()]["responses"]
+        for status, answer in route.responses.items():
+            for kind, content in answer.get("content", {}).items():
+                answers[str(status)]["content"][kind]["example"] = content["example"]
+
+
+def _schemas(shown: type) -> dict[str, Any]:
+    """Of what plain routes answer, and of its parts."""
+    schema = TypeAdapter(shown).json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), shown.__name__: schema}
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Operation]]:

@@ -17,7 +17,7 @@ Made by `hookengine openapi --page`. For programs there is [openapi.json](openap
 answers its own at `GET /openapi.json`.
 
 Send `Authorization: Bearer TOKEN`. Every error looks like `{"message": TEXT, "errors": {FIELD: [TEXT, ...]}}`;
-`errors` is there where fields are to blame. Examples leave out what is null.
+`errors` is there where fields are to blame.
 """
 
 

@@ -107,7 +107,7 @@ async def test_a_delivery_has_its_request_and_its_attempts(world: World) -> None
     shown = await world.get(f"/api/deliveries/{delivery}")
     attempts = await world.get(f"/api/deliveries/{delivery}/attempts")
 
-    assert (shown["commit"], shown["last_code"], shown["action"]["id"]) == (sha_of(1), 201, 1)
+    assert (shown["sha"], shown["last_code"], shown["action"]["id"]) == (sha_of(1), 201, 1)
     assert '"state":"success"' in shown["request"]["body"]
     assert shown["attempts"] == attempts["items"]
     assert (attempts["items"][0]["number"], attempts["items"][0]["outcome"]) == (1, "Answered")

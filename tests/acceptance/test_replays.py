@@ -85,7 +85,7 @@ async def test_rendered_anew_it_says_what_the_hook_says_now(tmp_path: Path, data
         await world.engine.ended(replay["id"])
         again = await world.get(f"/api/deliveries/{replay['id']}")
 
-    assert (again["status"], again["hook"]["revision"]) == ("delivered", 2)
+    assert (again["status"], again["hook"]["version"]) == ("delivered", 2)
     assert "better: 1" in again["request"]["body"]
 
 

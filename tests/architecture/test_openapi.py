@@ -21,6 +21,7 @@ from hookengine.guard.tokens import TokenRing, digest_of
 from hookengine.web.document import every_door, whole_document
 from hookengine.web.openapi import operations
 from hookengine.web.reference import page
+from tests.closing import closed
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +90,18 @@ def test_every_body_and_every_answer_has_an_example(
 
 
 @each
+def test_every_answer_has_a_schema_that_its_example_is_of(
+    path: str, method: str, operation: dict[str, Any]
+) -> None:
+    """To the last field: what the schema does not name, the example does not have."""
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {}).get("application/json")
+        if int(status) < 400 and content is not None:
+            assert _named(content["schema"]), content["schema"]
+            closed(DOCUMENT, content["schema"]).validate(content["example"])
+
+
+@each
 def test_every_error_has_our_shape(path: str, method: str, operation: dict[str, Any]) -> None:
     for status, answer in operation["responses"].items():
         if int(status) >= 400:
@@ -140,6 +153,14 @@ def _app(scopes: frozenset[Scope]) -> FastAPI:
 def _has_example(content: dict[str, Any]) -> bool:
     schema = content.get("schema", {})
     return "example" in content or "examples" in content or schema == {}
+
+
+def _named(schema: dict[str, Any]) -> bool:
+    """Whether it says which fields there are."""
+    choices = schema.get("oneOf", schema.get("anyOf", ()))
+    if choices:
+        return all(map(_named, choices))
+    return "$ref" in schema or ("items" in schema and _named(schema["items"]))
 
 
 def _references(said: Any) -> Iterator[str]:

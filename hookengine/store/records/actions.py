@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
+from hookengine.domain import views
 from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT, LANE, PIPELINE
 from hookengine.store.records import deliveries, events, lanes
@@ -28,18 +29,20 @@ class WantedActions:
 
 def listed(
     connection: Connection, wanted: WantedActions, page: Page, seen: Seen = None
-) -> list[dict[str, Any]]:
-    """Those heard of last first."""
+) -> list[tuple[str, views.Action]]:
+    """Those heard of last first, each with where a list can go on."""
     query = _query().where(ACTION.c.first_seq < _place(page.before), ACTION.c.revision > 0, *seen_by(seen))
     if wanted.pipeline is not None:
         query = query.where(ACTION.c.pipeline_id.in_(pipelines_called([wanted.pipeline])))
     if wanted.status is not None:
         query = query.where(inside(connection, ACTION.c.context, "action", "status") == wanted.status)
     rows = connection.execute(query.order_by(ACTION.c.first_seq.desc()).limit(page.limit))
-    return [shown(row) for row in rows]
+    return [(str(row.first_seq), shown(row)) for row in rows]
 
 
-def one(connection: Connection, action_id: str, pipeline: str | None, seen: Seen = None) -> dict[str, Any]:
+def one(
+    connection: Connection, action_id: str, pipeline: str | None, seen: Seen = None
+) -> views.ActionDetails:
     """Its history. Raises NotFound, and InvalidQuery where several pipelines have one of this id."""
     of_pipelines: Any = select(PIPELINE.c.id) if pipeline is None else pipelines_called([pipeline])
     rows = connection.execute(
@@ -67,7 +70,7 @@ def one(connection: Connection, action_id: str, pipeline: str | None, seen: Seen
     }
 
 
-def shown(row: Row[Any]) -> dict[str, Any]:
+def shown(row: Row[Any]) -> views.Action:
     action = json.loads(row.context).get("action", {})
     return {
         "id": action.get("id", row.action_id),
@@ -77,7 +80,6 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "number": action.get("number"),
         "open_since": time(row.open_since),
         "updated_at": time(row.updated_at),
-        "place": str(row.first_seq),
     }
 
 

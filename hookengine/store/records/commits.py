@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
+from hookengine.domain import views
 from hookengine.errors import NotFound
 from hookengine.store.cold.tables import LANE
 from hookengine.store.records import lanes
@@ -15,7 +15,7 @@ from hookengine.store.records.filtering import of_commit
 from hookengine.store.records.wanted import Seen
 
 
-def one(connection: Connection, sha: str, seen: Seen = None) -> dict[str, Any]:
+def one(connection: Connection, sha: str, seen: Seen = None) -> views.Commit:
     """`sha` may be the first seven digits or more. Raises NotFound."""
     statuses = lanes.described(connection, of_commit(LANE.c.sha, [sha]), seen=seen)
     if not statuses:
@@ -23,17 +23,17 @@ def one(connection: Connection, sha: str, seen: Seen = None) -> dict[str, Any]:
     return {"sha": sha, "statuses": statuses, "warnings": warnings(statuses)}
 
 
-def warnings(statuses: Sequence[dict[str, Any]]) -> list[str]:
+def warnings(statuses: Sequence[views.Target]) -> list[str]:
     """Hooks of one name that told an action's states under several contexts: one of them stays pending for ever."""
     contexts: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for status in statuses:
         for sent in status["sent"]:
-            action = sent["action"] or {}
+            action = sent["action"]
             who = (
                 str(status["repository"]),
                 str(status["sha"]),
                 str(sent["hook"]["name"]),
-                f"{action.get('pipeline', {}).get('name')} {action.get('id')}",
+                f"{action['pipeline']['name']} {action['id']}" if action else "",
             )
             contexts[who].add(str(status["context"]))
     return [

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from hookengine.domain import views
 from hookengine.domain.delivery import CHECK
 from hookengine.domain.event import id_in
 from hookengine.domain.request import RenderedRequest
@@ -22,7 +23,7 @@ _LAST_ID = "dlv_g"
 """Above every id."""
 
 
-def listed(connection: Connection, wanted: Wanted, page: Page) -> list[dict[str, Any]]:
+def listed(connection: Connection, wanted: Wanted, page: Page) -> list[views.Delivery]:
     """Newest first."""
     before = _LAST_ID if page.before is None else page.before
     query = _with_all_around(DELIVERY.c.id < before, *conditions(connection, wanted))
@@ -30,7 +31,7 @@ def listed(connection: Connection, wanted: Wanted, page: Page) -> list[dict[str,
     return [shown(row) for row in rows]
 
 
-def those(connection: Connection, *of_which: Condition, limit: int) -> list[dict[str, Any]]:
+def those(connection: Connection, *of_which: Condition, limit: int) -> list[views.Delivery]:
     """Newest first."""
     query = _with_all_around(*of_which).order_by(DELIVERY.c.id.desc()).limit(limit)
     return [shown(row) for row in connection.execute(query)]
@@ -64,7 +65,7 @@ def newest(connection: Connection) -> str:
     return "" if found is None else str(found)
 
 
-def one(connection: Connection, delivery_id: str, seen: Seen = None) -> dict[str, Any]:
+def one(connection: Connection, delivery_id: str, seen: Seen = None) -> views.DeliveryDetails:
     """With its request and its attempts. Raises NotFound."""
     row = connection.execute(
         _with_all_around(DELIVERY.c.id == delivery_id, *seen_by(seen)).add_columns(
@@ -90,7 +91,7 @@ def _request(row: Row[Any]) -> RenderedRequest:
     return request if asks is None else asks.request
 
 
-def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> list[dict[str, Any]]:
+def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> list[views.Attempt]:
     """In order. Raises NotFound."""
     known = _joined(select(DELIVERY.c.id)).where(DELIVERY.c.id == delivery_id, *seen_by(seen))
     if connection.scalar(known) is None:
@@ -98,7 +99,7 @@ def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> lis
     return _attempts(connection, delivery_id)
 
 
-def shown(row: Row[Any]) -> dict[str, Any]:
+def shown(row: Row[Any]) -> views.Delivery:
     answer = json.loads(row.answer) if row.answer else {}
     detail = json.loads(row.detail) if row.detail else {}
     waiting = row.status in _WAITING and row.head_id == row.id
@@ -109,11 +110,11 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "because": row.because,
         "event": {"id": id_in(row.event_id), "type": row.type},
         "action": answer.get("action"),
-        "hook": {"id": row.hook_id, "name": hook.get("name"), "revision": row.hook_revision},
+        "hook": {"id": row.hook_id, "name": hook.get("name"), "version": row.hook_revision},
         "part": _part(hook.get("before") or (), row.part),
         "host": row.host,
         "lane": None if row.lane_id is None else {"key": row.key, "policy": row.policy},
-        "commit": row.sha,
+        "sha": row.sha,
         "attempts_made": row.attempts,
         "last_outcome": row.outcome if row.lane_id is not None else "Unrenderable",
         "last_code": detail.get("status") if row.outcome == "Answered" else None,
@@ -127,7 +128,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _part(before: Sequence[dict[str, Any]], part: int) -> dict[str, Any] | None:
+def _part(before: Sequence[dict[str, Any]], part: int) -> views.Part | None:
     """Which of the hook's requests it is; None if it makes one only."""
     if not before or part < 0:
         return None
@@ -169,7 +170,7 @@ def _joined(query: Select[Any]) -> Select[Any]:
     )
 
 
-def _attempts(connection: Connection, delivery_id: str) -> list[dict[str, Any]]:
+def _attempts(connection: Connection, delivery_id: str) -> list[views.Attempt]:
     query = select(ATTEMPT).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.number)
     rows: Sequence[Row[Any]] = connection.execute(query).all()
     return [

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, text
 
+from hookengine.domain import views
 from hookengine.domain.clock import Millis
 from hookengine.domain.documents import pipeline_from_json
 from hookengine.domain.event import id_in
@@ -43,7 +44,7 @@ class Around:
     limit: int = 100
 
 
-def around(connection: Connection, asked: Around, seen: Seen = None) -> dict[str, Any]:
+def around(connection: Connection, asked: Around, seen: Seen = None) -> views.Deployments:
     """Of everybody, until the team owns a pipeline: from then on its own count, and only they. A team whose
     pipelines are not `seen` looks like one that owns none."""
     pipelines = _pipelines(connection)
@@ -53,7 +54,7 @@ def around(connection: Connection, asked: Around, seen: Seen = None) -> dict[str
         if asked.team and pipeline.team == asked.team and (seen is None or key in seen)
     }
     wanted = frozenset(asked.types) or CHANGES
-    items: list[dict[str, Any]] = []
+    items: list[views.Deployment] = []
     before: tuple[Millis, str] | None = None
     while len(items) < asked.limit:
         rows = _rows(connection, asked, [*seen_by(seen), *seen_by(frozenset(own) or None)], before)
@@ -99,7 +100,7 @@ def _rows(
     return list(connection.execute(query).all())
 
 
-def _shown(row: Row[Any], pipeline: Pipeline | None, at: Millis) -> dict[str, Any]:
+def _shown(row: Row[Any], pipeline: Pipeline | None, at: Millis) -> views.Deployment:
     """`seconds_before` is negative for what came after."""
     context = json.loads(row.context)
     action = context.get("action", {})

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, tuple_
 
+from hookengine.domain import views
 from hookengine.domain.clock import Millis
 from hookengine.domain.event import Event, id_in
 from hookengine.errors import InvalidQuery, NotFound
@@ -62,20 +63,21 @@ class Told:
 
 def listed(
     connection: Connection, wanted: WantedEvents, page: Page, seen: Seen = None
-) -> list[dict[str, Any]]:
-    """Newest first. Ids are the platforms' own: what they are ordered by is when they were accepted."""
+) -> list[tuple[str, views.Event]]:
+    """Newest first, each with where a list can go on. Ids are the platforms' own: what they are ordered by is when
+    they were accepted."""
     query = _query().where(*wanted.conditions(), *seen_by(seen))
     if page.before is not None:
         place = _place(page.before)
         query = query.where(EVENT.c.accepted_at <= place[0], tuple_(*_ORDER) < place)
     newest_first = query.order_by(*(column.desc() for column in _ORDER)).limit(page.limit)
     return [
-        {**shown(row), "place": f"{row.accepted_at}.{row.action_seq}.{row.revision}"}
+        (f"{row.accepted_at}.{row.action_seq}.{row.revision}", shown(row))
         for row in connection.execute(newest_first)
     ]
 
 
-def of_action(connection: Connection, first_seq: int) -> list[dict[str, Any]]:
+def of_action(connection: Connection, first_seq: int) -> list[views.Event]:
     """In the order in which they were accepted."""
     query = _query().where(EVENT.c.action_seq == first_seq).order_by(EVENT.c.revision)
     return [shown(row) for row in connection.execute(query.limit(MOST_EVENTS))]
@@ -83,7 +85,7 @@ def of_action(connection: Connection, first_seq: int) -> list[dict[str, Any]]:
 
 def one(
     connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen = None
-) -> dict[str, Any]:
+) -> views.EventDetails:
     """With its data and the deliveries it owes. Raises NotFound, and InvalidQuery where several pipelines have one
     of this id."""
     row = _row(connection, event_id, pipeline, seen)
@@ -104,7 +106,7 @@ def told(connection: Connection, event_id: str, pipeline: int | str | None, seen
     )
 
 
-def shown(row: Row[Any]) -> dict[str, Any]:
+def shown(row: Row[Any]) -> views.Event:
     answer = json.loads(row.answer)
     return {
         "id": id_in(row.id),

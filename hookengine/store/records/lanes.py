@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from hookengine.domain import views
 from hookengine.domain.clock import Millis
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.request import RenderedRequest
@@ -27,23 +28,27 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PLACE = ("host", "repository", "sha", "context")
 
 
-def described(connection: Connection, *of_which: Condition, seen: Seen = None) -> list[dict[str, Any]]:
+def described(connection: Connection, *of_which: Condition, seen: Seen = None) -> list[views.Target]:
     """What each of these lanes changes, the states that were sent, and which of them is shown, and why."""
     query = select(LANE).where(*of_which).order_by(LANE.c.id).limit(MOST_LANES)
     found = (_described(connection, lane, seen) for lane in connection.execute(query).all())
     return [described for described in found if described["sent"]]
 
 
-def _described(connection: Connection, lane: Row[Any], seen: Seen) -> dict[str, Any]:
+def _described(connection: Connection, lane: Row[Any], seen: Seen) -> views.Target:
     owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, *seen_by(seen), limit=MOST_SENT)
     states = _states(connection, lane.id)
-    told = [{**_short(item), "state": states.get(item["id"])} for item in owed]
+    told = [_sent(item, states.get(item["id"])) for item in owed]
     sent = [item for item in told if not item["check"]]
     known = {item["id"]: item for item in told}
     shown = _shown(lane, sent)
+    place = _of_status(lane.key)
     return {
         "lane": {"key": lane.key, "policy": lane.policy},
-        **_of_status(lane.key),
+        "host": place.get("host"),
+        "repository": place.get("repository"),
+        "sha": place.get("sha"),
+        "context": place.get("context"),
         "sent": sent,
         "shown": shown,
         "why": _why(lane, shown, sent, known.get(lane.head_id)),
@@ -51,7 +56,7 @@ def _described(connection: Connection, lane: Row[Any], seen: Seen) -> dict[str, 
     }
 
 
-def _shown(lane: Row[Any], sent: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _shown(lane: Row[Any], sent: Sequence[views.SentState]) -> views.SentState | None:
     """In a lane where only the newest counts it is noted; else what was delivered last."""
     if lane.policy == LanePolicy.LATEST:
         return next((item for item in sent if item["id"] == lane.shown_id), None)
@@ -61,9 +66,9 @@ def _shown(lane: Row[Any], sent: Sequence[dict[str, Any]]) -> dict[str, Any] | N
 
 def _why(
     lane: Row[Any],
-    shown: dict[str, Any] | None,
-    sent: Sequence[dict[str, Any]],
-    head: dict[str, Any] | None,
+    shown: views.SentState | None,
+    sent: Sequence[views.SentState],
+    head: views.SentState | None,
 ) -> str:
     """In words: what is shown, and what may still change it."""
     if shown is None:
@@ -86,7 +91,7 @@ def _why(
     return said
 
 
-def _confirmed(told: Sequence[dict[str, Any]], shown: dict[str, Any] | None) -> dict[str, Any] | None:
+def _confirmed(told: Sequence[views.SentState], shown: views.SentState | None) -> views.Confirmed | None:
     """What the newest check of what is shown has found, None if there was none, or it did not end."""
     about = () if shown is None else (shown["id"], shown["repair_of"])
     checks = (item for item in told if item["check"] and item["repair_of"] in about and item["ended_at"])
@@ -98,7 +103,7 @@ def _confirmed(told: Sequence[dict[str, Any]], shown: dict[str, Any] | None) -> 
         "delivery": newest["id"],
         "status": newest["status"],
         "because": because,
-        "at": newest["ended_at"],
+        "ended_at": newest["ended_at"],
     }
 
 
@@ -110,24 +115,25 @@ def _in_doubt(lane: Row[Any]) -> bool:
     return instant > 0
 
 
-def _words(item: dict[str, Any]) -> str:
+def _words(item: views.SentState) -> str:
     return f"{item['state'] or item['event']['type']} ({item['id']})"
 
 
-def _short(item: dict[str, Any]) -> dict[str, Any]:
-    kept = (
-        "id",
-        "status",
-        "because",
-        "event",
-        "action",
-        "hook",
-        "repair_of",
-        "replay_of",
-        "check",
-        "accepted_at",
-    )
-    return {name: item[name] for name in (*kept, "ended_at")}
+def _sent(item: views.Delivery, state: str | None) -> views.SentState:
+    return {
+        "id": item["id"],
+        "status": item["status"],
+        "because": item["because"],
+        "event": item["event"],
+        "action": item["action"],
+        "hook": item["hook"],
+        "repair_of": item["repair_of"],
+        "replay_of": item["replay_of"],
+        "check": item["check"],
+        "accepted_at": item["accepted_at"],
+        "ended_at": item["ended_at"],
+        "state": state,
+    }
 
 
 def _states(connection: Connection, lane_id: int) -> dict[str, str | None]:
@@ -142,9 +148,9 @@ def _states(connection: Connection, lane_id: int) -> dict[str, str | None]:
     return {row.id: state_of(RenderedRequest.from_json(row.document)) for row in connection.execute(query)}
 
 
-def _of_status(key: str) -> dict[str, Any]:
+def _of_status(key: str) -> dict[str, str]:
     """Which status of which commit the lane changes; a context that was cut off is told as far as it goes."""
     if not key.startswith("status"):
-        return dict.fromkeys(_PLACE)
+        return {}
     parts = [json.loads(part) for part in _STRING.findall(key)]
-    return {name: parts[number] if number < len(parts) else None for number, name in enumerate(_PLACE)}
+    return dict(zip(_PLACE, parts, strict=False))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from hookengine.domain import views
 from hookengine.errors import StoreError
 from hookengine.store.records import actions, commits, deliveries, deployments, events, replays
 from hookengine.store.records.actions import WantedActions
@@ -41,32 +42,32 @@ class Records:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    async def deliveries(self, wanted: Wanted, page: Page) -> list[dict[str, Any]]:
+    async def deliveries(self, wanted: Wanted, page: Page) -> list[views.Delivery]:
         """Newest first."""
         return await self._ask(lambda connection: deliveries.listed(connection, self.within(wanted), page))
 
-    async def delivery(self, delivery_id: str) -> dict[str, Any]:
+    async def delivery(self, delivery_id: str) -> views.DeliveryDetails:
         """With its request and its attempts. Raises NotFound."""
         return await self._ask(lambda connection: deliveries.one(connection, delivery_id, self._seen))
 
-    async def attempts(self, delivery_id: str) -> list[dict[str, Any]]:
+    async def attempts(self, delivery_id: str) -> list[views.Attempt]:
         """In order. Raises NotFound."""
         return await self._ask(lambda connection: deliveries.attempts(connection, delivery_id, self._seen))
 
-    async def actions(self, wanted: WantedActions, page: Page) -> list[dict[str, Any]]:
-        """Those heard of last first; the `place` of each is where a list can go on."""
+    async def actions(self, wanted: WantedActions, page: Page) -> list[tuple[str, views.Action]]:
+        """Those heard of last first, each with where a list can go on."""
         return await self._ask(lambda connection: actions.listed(connection, wanted, page, self._seen))
 
-    async def action(self, action_id: str, pipeline: str | None = None) -> dict[str, Any]:
+    async def action(self, action_id: str, pipeline: str | None = None) -> views.ActionDetails:
         """With its events, its deliveries, and what each target shows now. Raises NotFound, and InvalidQuery
         where several pipelines have an action of this id."""
         return await self._ask(lambda connection: actions.one(connection, action_id, pipeline, self._seen))
 
-    async def events(self, wanted: WantedEvents, page: Page) -> list[dict[str, Any]]:
-        """Newest first; the `place` of each is where a list can go on."""
+    async def events(self, wanted: WantedEvents, page: Page) -> list[tuple[str, views.Event]]:
+        """Newest first, each with where a list can go on."""
         return await self._ask(lambda connection: events.listed(connection, wanted, page, self._seen))
 
-    async def event(self, event_id: str, pipeline: int | str | None = None) -> dict[str, Any]:
+    async def event(self, event_id: str, pipeline: int | str | None = None) -> views.EventDetails:
         """With its data and the deliveries it owes. Raises NotFound, and InvalidQuery where several pipelines have
         an event of this id."""
         return await self._ask(lambda connection: events.one(connection, event_id, pipeline, self._seen))
@@ -76,19 +77,19 @@ class Records:
         several pipelines have an event of this id."""
         return await self._ask(lambda connection: events.told(connection, event_id, pipeline, self._seen))
 
-    async def commit(self, sha: str) -> dict[str, Any]:
+    async def commit(self, sha: str) -> views.Commit:
         """What is told of a commit, by its hash or how that begins. Raises NotFound."""
         return await self._ask(lambda connection: commits.one(connection, sha, self._seen))
 
-    async def deployments(self, asked: Around) -> dict[str, Any]:
+    async def deployments(self, asked: Around) -> views.Deployments:
         """What was deployed around a moment."""
         return await self._ask(lambda connection: deployments.around(connection, asked, self._seen))
 
-    async def replays(self) -> list[dict[str, Any]]:
+    async def replays(self) -> list[views.Replay]:
         """Newest first."""
         return await self._ask(lambda connection: replays.listed(connection, self._seen))
 
-    async def replay(self, replay_id: str) -> dict[str, Any]:
+    async def replay(self, replay_id: str) -> views.Replay:
         """Raises NotFound."""
         return await self._ask(lambda connection: replays.one(connection, replay_id, self._seen))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection, select
 
+from hookengine.domain import views
 from hookengine.domain.replay import Replay
 from hookengine.errors import NotFound
 from hookengine.store.cold.replays import replay_from
@@ -16,14 +15,14 @@ from hookengine.store.records.wanted import Seen, Wanted
 MOST = 200
 
 
-def listed(connection: Connection, seen: Seen) -> list[dict[str, Any]]:
+def listed(connection: Connection, seen: Seen) -> list[views.Replay]:
     """Newest first, the last ones."""
     rows = connection.execute(select(REPLAY).order_by(REPLAY.c.id.desc()).limit(MOST))
     found = [replay_from(row) for row in rows]
     return [shown(replay) for replay in found if _is_seen(replay, seen)]
 
 
-def one(connection: Connection, replay_id: str, seen: Seen) -> dict[str, Any]:
+def one(connection: Connection, replay_id: str, seen: Seen) -> views.Replay:
     """Raises NotFound."""
     row = connection.execute(select(REPLAY).where(REPLAY.c.id == replay_id)).one_or_none()
     if row is None or not _is_seen(replay_from(row), seen):
@@ -31,7 +30,7 @@ def one(connection: Connection, replay_id: str, seen: Seen) -> dict[str, Any]:
     return shown(replay_from(row))
 
 
-def shown(replay: Replay) -> dict[str, Any]:
+def shown(replay: Replay) -> views.Replay:
     wanted = Wanted.from_json(replay.wanted)
     return {
         "id": replay.id,

@@ -61,8 +61,25 @@ def body_example(example: Any) -> dict[str, Any]:
     return {"requestBody": {"content": {"application/json": {"example": example}}}}
 
 
-def json_answer(description: str, example: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"example": example}}}
+def json_answer(description: str, example: Any, model: Any = None) -> dict[str, Any]:
+    """`model` for operations that make their response themselves; else it is what they return."""
+    told = {"description": description, "content": {"application/json": {"example": example}}}
+    return told if model is None else {**told, "model": model}
+
+
+def list_answer(description: str, *items: Any) -> dict[str, Any]:
+    """Of a list that may go on."""
+    return _linked(json_answer(description, {"items": list(items), "next": None}), "`next`, if there is one")
+
+
+def page_answer(description: str, *items: Any) -> dict[str, Any]:
+    """Of a numbered page."""
+    return _linked(json_answer(description, list(items)), "`first`, `prev`, `next` and `last`")
+
+
+def _linked(answer: dict[str, Any], where: str) -> dict[str, Any]:
+    link = {"description": f"Where other parts are: {where}", "schema": {"type": "string"}}
+    return {**answer, "headers": {"Link": link}}
 
 
 Force = Annotated[

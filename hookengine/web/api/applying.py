@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from hookengine.errors import ConfigError
 from hookengine.manifest.applying import File, Order
+from hookengine.manifest.telling import AppliedPlan
 from hookengine.web.access import CALLER
 from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import body_example, failures, json_answer
@@ -18,7 +19,7 @@ from hookengine.web.errors import error_response
 
 _EXPORTED: Final[dict[str, Any]] = {
     "description": "A file",
-    "content": {"application/yaml": {"schema": {"type": "object"}, "example": examples.EXPORTED}},
+    "content": {"application/yaml": {"schema": {"type": "string"}, "example": examples.EXPORTED}},
 }
 
 
@@ -57,7 +58,7 @@ class ApplyOrder(BaseModel):
 
 
 class Applies(Protocol):
-    async def apply(self, order: Order) -> dict[str, Any]: ...
+    async def apply(self, order: Order) -> AppliedPlan: ...
 
     async def export(self) -> str: ...
 
@@ -69,7 +70,10 @@ def applying_router(applier: Applies) -> APIRouter:
         "/api/apply",
         operation_id="apply_files",
         openapi_extra=body_example(examples.APPLY),
-        responses={200: json_answer("What was done", examples.APPLIED), **failures(403, 413, 422)},
+        responses={
+            200: json_answer("What was done", examples.APPLIED, AppliedPlan),
+            **failures(403, 413, 422),
+        },
     )
     async def apply_files(wanted: ApplyOrder, request: Request) -> Response:
         """Make what is defined what these files say, in one transaction; the answer is what was done. 422 names each

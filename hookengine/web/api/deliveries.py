@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import StringConstraints
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import DeliveryStatus
 from hookengine.store.records import FIELDS, Page, Wanted
 from hookengine.web.api import reading_examples as examples
-from hookengine.web.api.answers import failures, json_answer
-from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Seen, Several, a_list
+from hookengine.web.api.answers import failures, json_answer, list_answer
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Seen, Several, listed
 
 Code = Annotated[str, StringConstraints(pattern=r"^([1-5]xx|[1-5][0-9][0-9]|none)$")]
 Outcome = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderable", "unknown", "none"]
@@ -25,10 +26,11 @@ def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
     @router.get(
         "",
         operation_id="list_deliveries",
-        responses={200: json_answer("Some of them", examples.DELIVERIES), **failures(422)},
+        responses={200: list_answer("Some of them", examples.BRIEFLY), **failures(422)},
     )
     async def list_deliveries(
         request: Request,
+        response: Response,
         status: Annotated[list[DeliveryStatus] | None, Query()] = None,
         hook: Several = None,
         pipeline: Several = None,
@@ -47,21 +49,21 @@ def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
         until: Moment = None,
         before: Before = None,
         limit: Limit = 50,
-    ) -> dict[str, Any]:
+    ) -> views.ListOf[views.Delivery]:
         """Newest first. Of a parameter given several times one must hold, of different ones all.
 
         `next` is the `before` of the list that follows, null at the end.
         """
         wanted = Wanted.of(terms_of(request), clock.now(), q=q, since=since, until=until)
         found = await seen(request).deliveries(wanted, Page(before=before, limit=limit + 1))
-        return a_list(found, limit, lambda item: str(item["id"]))
+        return listed(request, response, [(item["id"], item) for item in found], limit)
 
     @router.get(
         "/{delivery_id}",
         operation_id="get_delivery",
         responses={200: json_answer("The delivery", examples.DELIVERY), **failures(404, 422)},
     )
-    async def get_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
+    async def get_delivery(request: Request, delivery_id: Identity) -> views.DeliveryDetails:
         """With its request and every attempt."""
         return await seen(request).delivery(delivery_id)
 
@@ -70,7 +72,7 @@ def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:
         operation_id="list_attempts",
         responses={200: json_answer("All of them", examples.ATTEMPTS), **failures(404, 422)},
     )
-    async def list_attempts(request: Request, delivery_id: Identity) -> dict[str, Any]:
+    async def list_attempts(request: Request, delivery_id: Identity) -> views.ListOf[views.Attempt]:
         """In order."""
         return {"items": await seen(request).attempts(delivery_id), "next": None}
 

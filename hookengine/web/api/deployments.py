@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock
 from hookengine.store.records import Around, moment
 from hookengine.web.api import reading_examples as examples
@@ -32,7 +33,7 @@ def deployments_router(seen: Seen, clock: Clock) -> APIRouter:
         team: Text = None,
         type: Several = None,  # noqa: A002  the field's name
         limit: Limit = 100,
-    ) -> dict[str, Any]:
+    ) -> views.Deployments:
         """Newest first. `at` is when the alert came, now if absent; `team` whose it is: once a pipeline belongs to
         that team only its own pipelines count, before that everybody's (`scope` says which). `type`: types of
         actions, else deploy, deployment, release, merge, push and rollback."""

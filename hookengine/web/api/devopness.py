@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.responses import JSONResponse, Response
 
 from hookengine.domain.definition import Kind
 from hookengine.domain.hook import Hook
@@ -17,8 +16,9 @@ from hookengine.domain.pipeline import IncomingHook
 from hookengine.errors import InvalidDefinition
 from hookengine.web.api import devopness_examples as examples
 from hookengine.web.api import devopness_models as models
-from hookengine.web.api.answers import Force, failures, json_answer, json_body
+from hookengine.web.api.answers import Force, failures, json_answer, json_body, page_answer
 from hookengine.web.api.bodies import object_in
+from hookengine.web.api.devopness_views import DevopnessHook, DevopnessHookRelation
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.paging import USUAL_PER_PAGE, Page, PageNumber, PerPage
 
@@ -57,11 +57,11 @@ class Shapes:
     def base_of(self, request: Request) -> str:
         return self.public_url or str(request.base_url).rstrip("/")
 
-    async def whole(self, request: Request, hook: AnyHook, secret: str | None = None) -> dict[str, Any]:
+    async def whole(self, request: Request, hook: AnyHook, secret: str | None = None) -> DevopnessHook:
         (relation,) = await self.relations(request, [hook])
         return models.with_secret(relation, hook, secret)
 
-    async def relations(self, request: Request, hooks: Sequence[AnyHook]) -> list[dict[str, Any]]:
+    async def relations(self, request: Request, hooks: Sequence[AnyHook]) -> list[DevopnessHookRelation]:
         """One that was deleted meanwhile is left out."""
         desk = self.editor.desk
         catalogue = await desk.newest()
@@ -103,7 +103,9 @@ def _add_creating(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         },
         openapi_extra=json_body(examples.HOOK_SCHEMA, examples.CREATE),
     )
-    async def add_pipeline_hook(pipeline_id: PipelineId, hook_type: HookType, request: Request) -> Response:
+    async def add_pipeline_hook(
+        pipeline_id: PipelineId, hook_type: HookType, request: Request
+    ) -> DevopnessHook:
         """Create an outgoing or an incoming hook of a pipeline."""
         mine, document = editor.of(request), await object_in(request)
         hook: AnyHook
@@ -116,44 +118,48 @@ def _add_creating(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
                 raise InvalidDefinition({"requires_secret": ["Is required for incoming hooks."]})
             with models.told_as_devopness():
                 hook, secret = await mine.create_incoming_hook(ours, pipeline_id, signed=signed)
-        return JSONResponse(await shapes.whole(request, hook, secret), 201)
+        return await shapes.whole(request, hook, secret)
 
 
 def _add_lists(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
-    async def listed(request: Request, hooks: Iterable[AnyHook], number: int, size: int) -> Response:
+    async def listed(
+        request: Request, response: Response, hooks: Iterable[AnyHook], number: int, size: int
+    ) -> list[DevopnessHookRelation]:
         page = Page(number, size, f"{shapes.base_of(request)}{request.url.path}")
         found = sorted(hooks, key=lambda hook: hook.id)
-        answer = await shapes.relations(request, page.of(found))
-        return JSONResponse(answer, headers={"link": page.link(len(found))})
+        response.headers["link"] = page.link(len(found))
+        return await shapes.relations(request, page.of(found))
 
     @router.get(
         "/pipelines/{pipeline_id}/hooks",
         operation_id="list_pipeline_hooks",
-        responses={200: json_answer("A page of them", [examples.RELATION]), **failures(404, 422)},
+        responses={200: page_answer("A page of them", examples.RELATION), **failures(404, 422)},
     )
     async def list_pipeline_hooks(
         pipeline_id: PipelineId,
         request: Request,
+        response: Response,
         page: PageNumber = 1,
         per_page: PerPage = USUAL_PER_PAGE,
-    ) -> Response:
+    ) -> list[DevopnessHookRelation]:
         """The pipeline's own hooks, outgoing and incoming. The `Link` header leads to the other pages."""
         mine = editor.of(request)
         await mine.pipeline(pipeline_id)
         hooks = await _of_pipelines(mine, {pipeline_id})
-        return await listed(request, hooks, page, per_page)
+        return await listed(request, response, hooks, page, per_page)
 
     @router.get(
         "/applications/{application_id}/hooks",
         operation_id="list_application_hooks",
-        responses={200: json_answer("A page of them", [examples.RELATION]), **failures(422)},
+        responses={200: page_answer("A page of them", examples.RELATION), **failures(422)},
     )
     async def list_application_hooks(
         application_id: PipelineId,
         request: Request,
+        response: Response,
         page: PageNumber = 1,
         per_page: PerPage = USUAL_PER_PAGE,
-    ) -> Response:
+    ) -> list[DevopnessHookRelation]:
         """The hooks of all pipelines whose context says `application.id`."""
         mine = editor.of(request)
         wanted = {
@@ -161,7 +167,7 @@ def _add_lists(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
             for pipeline in await mine.pipelines()
             if models.application_of(pipeline) == application_id
         }
-        return await listed(request, await _of_pipelines(mine, wanted), page, per_page)
+        return await listed(request, response, await _of_pipelines(mine, wanted), page, per_page)
 
 
 def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
@@ -172,7 +178,7 @@ def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         operation_id="get_hook",
         responses={200: json_answer("The hook", examples.HOOK), **failures(404, 422)},
     )
-    async def get_hook(hook_type: HookType, hook_id: HookId, request: Request) -> Response:
+    async def get_hook(hook_type: HookType, hook_id: HookId, request: Request) -> DevopnessHook:
         """One hook, its secret masked."""
         mine = editor.of(request)
         hook: AnyHook
@@ -180,7 +186,7 @@ def _add_one(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
             hook = await mine.hook(hook_id)
         else:
             hook = await mine.incoming_hook(hook_id)
-        return JSONResponse(await shapes.whole(request, hook))
+        return await shapes.whole(request, hook)
 
     @router.put(
         path,

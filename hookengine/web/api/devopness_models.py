@@ -16,6 +16,13 @@ from hookengine.domain.pipeline import IncomingHook, Pipeline
 from hookengine.errors import InvalidDefinition
 from hookengine.manifest.wording import worded_incoming, worded_requests
 from hookengine.store.care import SentRequest
+from hookengine.web.api.devopness_views import (
+    AroundHook,
+    DevopnessHook,
+    DevopnessHookRelation,
+    DevopnessRequest,
+    DevopnessRequestRelation,
+)
 
 ACTION_TYPES: Final = (
     "check_provisioned",
@@ -168,7 +175,7 @@ def _without(document: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any
 # What goes out
 
 
-def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> dict[str, Any]:
+def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> DevopnessHookRelation:
     """A HookRelation of an outgoing hook."""
     settings = {
         "request_headers": [{"name": name, "value": value} for name, value in hook.headers],
@@ -190,7 +197,7 @@ def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> dict[str, Any
             "conditions": [_condition_out(condition, {}) for condition in hook.conditions],
         },
         **_around(pipeline, note),
-        _OURS: {
+        "hookengine": {
             "state": hook.state.value,
             "because": note.because or None,
             "managed_by": note.managed_by,
@@ -203,7 +210,9 @@ def hook_out(hook: Hook, pipeline: Pipeline | None, note: Note) -> dict[str, Any
     }
 
 
-def incoming_out(hook: IncomingHook, pipeline: Pipeline | None, note: Note, url: str) -> dict[str, Any]:
+def incoming_out(
+    hook: IncomingHook, pipeline: Pipeline | None, note: Note, url: str
+) -> DevopnessHookRelation:
     """A HookRelation of an incoming hook."""
     variables = worded_incoming(hook)["variables"]
     conditions = [_condition_out(condition, {"type": "request_body"}) for condition in hook.conditions]
@@ -220,11 +229,13 @@ def incoming_out(hook: IncomingHook, pipeline: Pipeline | None, note: Note, url:
         "settings": {"variables": variables},
         "trigger_when": {"conditions": conditions},
         **_around(pipeline, note),
-        _OURS: {"managed_by": note.managed_by},
+        "hookengine": {"managed_by": note.managed_by},
     }
 
 
-def with_secret(relation: Mapping[str, Any], hook: Hook | IncomingHook, secret: str | None) -> dict[str, Any]:
+def with_secret(
+    relation: DevopnessHookRelation, hook: Hook | IncomingHook, secret: str | None
+) -> DevopnessHook:
     """A Hook made of a HookRelation. The secret is told once, at creation."""
     signed = isinstance(hook, IncomingHook) and hook.secret is not None
     return {
@@ -236,7 +247,7 @@ def with_secret(relation: Mapping[str, Any], hook: Hook | IncomingHook, secret: 
     }
 
 
-def request_relation(sent: SentRequest) -> dict[str, Any]:
+def request_relation(sent: SentRequest) -> DevopnessRequestRelation:
     """A RequestRelation: an attempt of ours."""
     timing = sent.detail.get("timing") or {}
     return {
@@ -250,27 +261,30 @@ def request_relation(sent: SentRequest) -> dict[str, Any]:
     }
 
 
-def request_out(sent: SentRequest, hook: Mapping[str, Any] | None) -> dict[str, Any]:
+def request_out(sent: SentRequest, hook: DevopnessHookRelation | None) -> DevopnessRequest:
     """A HookRequest. Where Devopness knows objects and numbers only, there is an empty one or 0 if we have
     none; what really came is told beside it."""
-    shown = sent.request.shown() if sent.request else {"url": "", "headers": [], "body": None, "method": None}
+    shown = sent.request.shown() if sent.request else None
+    body = shown["body"] if shown else None
     answered = "status" in sent.detail
     return {
         **request_relation(sent),
-        "url": shown["url"],
-        "request_headers": {header["name"]: header["value"] for header in shown["headers"]},
-        "request_body": _object(shown["body"]),
+        "url": shown["url"] if shown else "",
+        "request_headers": {
+            header["name"]: header["value"] for header in (shown["headers"] if shown else ())
+        },
+        "request_body": _object(body),
         "response_status_code": sent.detail["status"] if answered else 0,
         "response_headers": sent.detail.get("headers") or {},
         "response_body": _object(sent.detail.get("body")),
         "hook": hook,
-        _OURS: {
+        "hookengine": {
             "delivery_id": sent.delivery_id,
             "attempt": sent.attempt,
-            "method": shown["method"],
+            "method": shown["method"] if shown else None,
             "outcome": sent.outcome,
-            "detail": sent.detail,
-            "request_body": shown["body"],
+            "detail": {**sent.detail},
+            "request_body": body,
         },
     }
 
@@ -290,7 +304,7 @@ def application_of(pipeline: Pipeline) -> int:
     return _number(pipeline, "application.id")
 
 
-def _around(pipeline: Pipeline | None, note: Note) -> dict[str, Any]:
+def _around(pipeline: Pipeline | None, note: Note) -> AroundHook:
     return {
         "is_auto_generated": False,
         "verify_ssl": True,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from hookengine.errors import NotFound
 from hookengine.store.contract import Store
 from hookengine.web.api import devopness_examples as examples
 from hookengine.web.api import devopness_models as models
-from hookengine.web.api.answers import failures, json_answer
+from hookengine.web.api.answers import failures, json_answer, page_answer
 from hookengine.web.api.devopness import HookId, HookType, Shapes
+from hookengine.web.api.devopness_views import DevopnessRequest, DevopnessRequestRelation
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.paging import USUAL_PER_PAGE, Page, PageNumber, PerPage
 
@@ -26,31 +26,34 @@ def hook_requests_router(editor: Editor, store: Store, public_url: str) -> APIRo
     @router.get(
         "/hooks/{hook_type:hook_type}/{hook_id}/requests",
         operation_id="list_hook_requests_by_hook_type",
-        responses={200: json_answer("A page of them", [examples.REQUEST_RELATION]), **failures(404, 422)},
+        responses={200: page_answer("A page of them", examples.REQUEST_RELATION), **failures(404, 422)},
     )
     async def list_hook_requests(
         hook_type: HookType,
         hook_id: HookId,
         request: Request,
+        response: Response,
         page: PageNumber = 1,
         per_page: PerPage = USUAL_PER_PAGE,
-    ) -> Response:
+    ) -> list[DevopnessRequestRelation]:
         """What the hook has sent, the newest first. Of incoming hooks only the action that a request started is
         kept, not the request: their list is empty."""
         pages = Page(page, per_page, f"{shapes.base_of(request)}{request.url.path}")
         if hook_type is HookType.INCOMING:
             await editor.of(request).incoming_hook(hook_id)
-            return JSONResponse([], headers={"link": pages.link(0)})
+            response.headers["link"] = pages.link(0)
+            return []
         await editor.of(request).hook(hook_id)
         total, sent = await store.sent_by(hook_id, pages.offset, pages.size)
-        return JSONResponse(list(map(models.request_relation, sent)), headers={"link": pages.link(total)})
+        response.headers["link"] = pages.link(total)
+        return [models.request_relation(each) for each in sent]
 
     @router.get(
         "/hook-requests/{hook_request_id}",
         operation_id="get_hook_request",
         responses={200: json_answer("The request and its answer", examples.REQUEST), **failures(404, 422)},
     )
-    async def get_hook_request(hook_request_id: RequestId, request: Request) -> Response:
+    async def get_hook_request(hook_request_id: RequestId, request: Request) -> DevopnessRequest:
         """One attempt, its secrets shown by their names. Under `hookengine` stands what Devopness cannot say: why
         there was no answer, and answers that are no JSON object."""
         place = models.sent_id(hook_request_id)
@@ -62,6 +65,6 @@ def hook_requests_router(editor: Editor, store: Store, public_url: str) -> APIRo
         if hook is None and mine.caller.is_bound:
             raise NotFound("hook request", hook_request_id)
         relations = [] if hook is None else await shapes.relations(request, [hook])
-        return JSONResponse(models.request_out(sent, relations[0] if relations else None))
+        return models.request_out(sent, relations[0] if relations else None)
 
     return router

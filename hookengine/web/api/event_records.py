@@ -6,22 +6,23 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.event import Event
 from hookengine.errors import InvalidEvent
 from hookengine.store.records import Page, WantedEvents, moment
 from hookengine.web.api import reading_examples as examples
-from hookengine.web.api.answers import failures, json_answer, json_body
+from hookengine.web.api.answers import failures, json_answer, json_body, list_answer
 from hookengine.web.api.events import EVENT_SCHEMA
-from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen, Text, placed
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen, Text, listed
 
 
 class Explains(Protocol):
-    async def stored(self, event_id: str, pipeline_id: int) -> dict[str, Any]: ...
+    async def stored(self, event_id: str, pipeline_id: int) -> views.Explained: ...
 
-    async def unsent(self, event: Event) -> dict[str, Any]: ...
+    async def unsent(self, event: Event) -> views.Explained: ...
 
 
 OfPipeline = Annotated[Text, Query(description="Its pipeline, by id or name: ids are each pipeline's own")]
@@ -35,10 +36,11 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
     @router.get(
         "",
         operation_id="list_events",
-        responses={200: json_answer("Some of them", examples.EVENTS), **failures(422)},
+        responses={200: list_answer("Some of them", examples.TOLD), **failures(422)},
     )
     async def list_events(
         request: Request,
+        response: Response,
         type: Text = None,  # noqa: A002  the field's name
         pipeline: Text = None,
         action: Text = None,
@@ -46,7 +48,7 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         until: Moment = None,
         before: Before = None,
         limit: Limit = 50,
-    ) -> dict[str, Any]:
+    ) -> views.ListOf[views.Event]:
         """Newest first, by when they were accepted."""
 
         def bound(name: str, text: str | None) -> Millis | None:
@@ -59,7 +61,8 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
             since=bound("since", since),
             until=bound("until", until),
         )
-        return placed(await seen(request).events(wanted, Page(before=before, limit=limit + 1)), limit)
+        found = await seen(request).events(wanted, Page(before=before, limit=limit + 1))
+        return listed(request, response, found, limit)
 
     @router.post(
         "/explain",
@@ -67,7 +70,7 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         responses={200: json_answer("Each hook", examples.EXPLAINED), **failures(408, 413, 422)},
         openapi_extra=json_body(EVENT_SCHEMA, examples.SEND),
     )
-    async def explain_unsent_event(request: Request) -> dict[str, Any]:
+    async def explain_unsent_event(request: Request) -> views.Explained:
         """Which hooks an event would match, and why the others would not. It is neither kept nor delivered."""
         event = Event.parse(_json(await request.body()))
         check(request, event)
@@ -80,7 +83,7 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
     )
     async def explain_event(
         request: Request, event_id: Identity, pipeline: OfPipeline = None
-    ) -> dict[str, Any]:
+    ) -> views.Explained:
         """Each hook as it is now, whether it matches, and if not the first thing that keeps it from it."""
         told = await seen(request).told(event_id, pipeline)
         return await explainer.stored(event_id, told.pipeline_id)
@@ -90,7 +93,9 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         operation_id="get_event",
         responses={200: json_answer("The event", examples.EVENT), **failures(404, 422)},
     )
-    async def get_event(request: Request, event_id: Identity, pipeline: OfPipeline = None) -> dict[str, Any]:
+    async def get_event(
+        request: Request, event_id: Identity, pipeline: OfPipeline = None
+    ) -> views.EventDetails:
         """With its data, secrets taken out, and the deliveries it owes. 422 where several pipelines have an event
         of this id and none is named."""
         return await seen(request).event(event_id, pipeline)

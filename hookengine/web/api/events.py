@@ -42,6 +42,8 @@ EVENT_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
+_ACCEPTED: Final = {"$ref": "#/components/schemas/Accepted"}
+_SHOWN: Final[dict[str, Any]] = {"oneOf": [_ACCEPTED, {"type": "array", "items": _ACCEPTED}]}
 OPERATION: Final[dict[str, Any]] = {
     "tags": ["events"],
     "summary": "Accept Events",
@@ -52,7 +54,7 @@ OPERATION: Final[dict[str, Any]] = {
     "responses": {
         "202": {
             "description": "What was accepted: an object for one event, a list for a list",
-            "content": {"application/json": {"example": examples.ACCEPTED}},
+            "content": {"application/json": {"schema": _SHOWN, "example": examples.ACCEPTED}},
         },
         **{str(status): {} for status in (400, 409, 422)},
     },

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
-from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from hookengine.domain.clock import as_text
 from hookengine.domain.definition import Kind, Note
 from hookengine.domain.hook import Hook, HookState
+from hookengine.domain.views import ListOf
 from hookengine.errors import InvalidDefinition, NotFound
 from hookengine.manifest.checking import unknown_name
 from hookengine.manifest.documents import hook_document, request_document
 from hookengine.web.api import devopness_examples as examples
-from hookengine.web.api.answers import Force, failures, json_answer, json_body
+from hookengine.web.api import views
+from hookengine.web.api.answers import Force, failures, json_answer, json_body, list_answer
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.editor import Editor
+from hookengine.web.api.parameters import listed
 
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.HOOK_ID])]
 
@@ -47,6 +49,11 @@ _HOOK: Final[dict[str, Any]] = {
     "created_at": "2026-11-22T10:15:00.250Z",
     "updated_at": "2026-11-22T10:15:00.250Z",
 }
+_VERSION: Final = {
+    key: value
+    for key, value in _HOOK.items()
+    if key not in ("pipeline", "state", "because", "managed_by", "updated_at")
+}
 _STATES: Final = {
     "enable": (HookState.ACTIVE, "Match events again. What was cancelled meanwhile stays so."),
     "disable": (HookState.DISABLED, "Match nothing any more; what waits is cancelled."),
@@ -71,12 +78,12 @@ def _add_defining(router: APIRouter, editor: Editor) -> None:
         responses={201: json_answer("The hook", _HOOK), **failures(409, 413, 422)},
         openapi_extra=json_body(HOOK_SCHEMA, CREATE),
     )
-    async def create_hook(request: Request) -> Response:
+    async def create_hook(request: Request) -> views.Hook:
         """Create a hook of a pipeline, which is named by id or name, or of all pipelines if it names none."""
         mine, document = editor.of(request), await object_in(request)
         pipeline_id = await pipeline_named(mine, document.pop("pipeline", None))
         hook = await mine.create_hook(document, pipeline_id)
-        return JSONResponse(await _shown(editor, hook), 201)
+        return await _shown(editor, hook)
 
     @router.patch(
         "/{hook_id}",
@@ -84,7 +91,7 @@ def _add_defining(router: APIRouter, editor: Editor) -> None:
         responses={200: json_answer("The hook", _HOOK), **failures(404, 409, 413, 422)},
         openapi_extra=json_body(HOOK_SCHEMA, {"name": "CI(build), on main"}),
     )
-    async def change_hook(hook_id: HookId, request: Request, force: Force = False) -> dict[str, Any]:
+    async def change_hook(hook_id: HookId, request: Request, force: Force = False) -> views.Hook:
         """Change what is said; null takes a key away; all else stays as it is, inside of `settings`,
         `trigger_when` and `with` too. One that goes to another host loses the secrets of its own."""
         changes = await object_in(request)
@@ -106,16 +113,17 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
     @router.get(
         "",
         operation_id="list_hooks",
-        responses={200: json_answer("Some of them", {"items": [_HOOK], "next": None}), **failures(422)},
+        responses={200: list_answer("Some of them", _HOOK), **failures(422)},
     )
     async def list_hooks(
         request: Request,
+        response: Response,
         pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
         name: str | None = None,
         state: HookState | None = None,
         after: Annotated[str, Query(description="Where the list before this one ended")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> dict[str, Any]:
+    ) -> ListOf[views.Hook]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
         mine = editor.of(request)
         wanted = None if pipeline is None else await pipeline_named(mine, pipeline)
@@ -127,15 +135,15 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
             and name in (None, hook.name)
             and state in (None, hook.state)
         ]
-        items = await shown_all(editor, found[:limit])
-        return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
+        items = await shown_all(editor, found[: limit + 1])
+        return listed(request, response, [(item["id"], item) for item in items], limit, onward="after")
 
     @router.get(
         "/{hook_id}",
         operation_id="show_hook",
         responses={200: json_answer("The hook", _HOOK), **failures(404, 422)},
     )
-    async def show_hook(hook_id: HookId, request: Request) -> dict[str, Any]:
+    async def show_hook(hook_id: HookId, request: Request) -> views.Hook:
         """As a file would define it, and what became of it. Secrets are names."""
         return await _shown(editor, await editor.of(request).hook(hook_id))
 
@@ -143,27 +151,27 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         "/{hook_id}/versions",
         operation_id="list_hook_versions",
         responses={
-            200: json_answer("All of them", {"items": [{"version": 1, **examples.CREATE}]}),
+            200: json_answer("All of them", {"items": [_VERSION], "next": None}),
             **failures(404, 422),
         },
     )
-    async def list_hook_versions(hook_id: HookId, request: Request) -> dict[str, Any]:
+    async def list_hook_versions(hook_id: HookId, request: Request) -> ListOf[views.HookVersion]:
         """Everything it ever was, the newest first. Deliveries name the version they were rendered with."""
         await editor.of(request).hook(hook_id)
         revisions = await editor.desk.revisions(hook_id)
-        return {"items": [_version(hook, as_text(at)) for hook, at in revisions]}
+        return {"items": [_version(hook, as_text(at)) for hook, at in revisions], "next": None}
 
     @router.get(
         "/{hook_id}/versions/{version}",
         operation_id="get_hook_version",
         responses={
-            200: json_answer("What it was then", {"version": 1, **examples.CREATE}),
+            200: json_answer("What it was then", _VERSION),
             **failures(404, 422),
         },
     )
     async def get_hook_version(
         hook_id: HookId, version: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request
-    ) -> dict[str, Any]:
+    ) -> views.HookVersion:
         await editor.of(request).hook(hook_id)
         for hook, at in await editor.desk.revisions(hook_id):
             if hook.revision == version:
@@ -186,7 +194,7 @@ def _add_switch(router: APIRouter, editor: Editor, name: str, state: HookState, 
         responses={200: json_answer("The hook", _HOOK), **failures(404, 413, 422)},
         openapi_extra=json_body(schema, {"reason": "the shop moves to another host"}, required=wants_reason),
     )
-    async def switch(hook_id: HookId, request: Request) -> dict[str, Any]:
+    async def switch(hook_id: HookId, request: Request) -> views.Hook:
         document = await object_in(request) if wants_reason or await request.body() else {}
         because = _reason(document, required=wants_reason)
         await editor.of(request).hook(hook_id)
@@ -219,16 +227,16 @@ async def pipeline_named(editor: Editor, reference: Any) -> int | None:
     return found.id
 
 
-async def _shown(editor: Editor, hook: Hook) -> dict[str, Any]:
+async def _shown(editor: Editor, hook: Hook) -> views.Hook:
     return shown(hook, await editor.desk.note(hook))
 
 
-async def shown_all(editor: Editor, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
+async def shown_all(editor: Editor, hooks: Sequence[Hook]) -> list[views.Hook]:
     notes = await editor.desk.notes(Kind.HOOK, [hook.id for hook in hooks])
     return [shown(hook, notes[hook.id]) for hook in hooks if hook.id in notes]
 
 
-def shown(hook: Hook, note: Note) -> dict[str, Any]:
+def shown(hook: Hook, note: Note) -> views.Hook:
     return {
         **_document(hook),
         "pipeline": hook.pipeline_id,
@@ -241,12 +249,13 @@ def shown(hook: Hook, note: Note) -> dict[str, Any]:
     }
 
 
-def _document(hook: Hook) -> dict[str, Any]:
+def _document(hook: Hook) -> views.HookDocument:
     """Of one that is made of a preset, the request that became of it as well."""
-    if hook.preset is None:
-        return hook_document(hook)
-    return {**hook_document(hook), "request": request_document(hook)}
+    document = cast("views.HookDocument", hook_document(hook))
+    if hook.preset is not None:
+        document["request"] = cast("views.RequestTemplate", request_document(hook))
+    return document
 
 
-def _version(hook: Hook, at: str) -> dict[str, Any]:
+def _version(hook: Hook, at: str) -> views.HookVersion:
     return {"version": hook.revision, "created_at": at, **_document(hook)}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
-from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from hookengine.domain.clock import as_text
 from hookengine.domain.definition import Kind, Note
 from hookengine.domain.pipeline import IncomingHook
+from hookengine.domain.views import ListOf
 from hookengine.errors import InvalidDefinition
 from hookengine.manifest.documents import incoming_document
-from hookengine.web.api.answers import Force, failures, json_answer, json_body
+from hookengine.web.api import views
+from hookengine.web.api.answers import Force, failures, json_answer, json_body, list_answer
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.devopness import Shapes
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import pipeline_named
+from hookengine.web.api.parameters import listed
 
 INCOMING_ID: Final = "019ac0de-7b1e-7d3a-9c55-0f2f6f0a3b19"
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[INCOMING_ID])]
@@ -28,9 +30,25 @@ _CREATE: Final[dict[str, Any]] = {
     "trigger_when": {"conditions": [{"path": "action", "accepted_values": ["opened", "synchronize"]}]},
 }
 _HOOK: Final[dict[str, Any]] = {
-    **_CREATE,
     "id": INCOMING_ID,
+    "name": "pull requests",
+    "pipeline": 1,
     "active": True,
+    "variables": [
+        {
+            "name": "commit_hash",
+            "path": "pull_request.head.sha",
+            "type": "string",
+            "required": True,
+            "default_value": None,
+        }
+    ],
+    "trigger_when": {
+        "conditions": [
+            {"type": "request_body", "path": "action", "accepted_values": ["opened", "synchronize"]}
+        ]
+    },
+    "secret": "signature",
     "signature_header": "x-hub-signature-256",
     "requires_secret": True,
     "url": f"http://127.0.0.1:8730/hooks/{INCOMING_ID}/trigger",
@@ -68,12 +86,12 @@ class _Shown:
         self._editor = editor
         self._shapes = shapes
 
-    async def one(self, request: Request, hook: IncomingHook) -> dict[str, Any]:
+    async def one(self, request: Request, hook: IncomingHook) -> views.IncomingHook:
         return self.noted(request, hook, await self._editor.desk.note(hook))
 
-    def noted(self, request: Request, hook: IncomingHook, note: Note) -> dict[str, Any]:
+    def noted(self, request: Request, hook: IncomingHook, note: Note) -> views.IncomingHook:
         return {
-            **incoming_document(hook),
+            **cast("views.IncomingHook", incoming_document(hook)),
             "pipeline": hook.pipeline_id,
             "requires_secret": hook.secret is not None,
             "url": f"{self._shapes.base_of(request)}/hooks/{hook.id}/trigger",
@@ -94,7 +112,7 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         },
         openapi_extra=json_body({**_SCHEMA, "required": ["pipeline", "name"]}, _CREATE),
     )
-    async def create_incoming_hook(request: Request) -> Response:
+    async def create_incoming_hook(request: Request) -> views.IncomingHook:
         """Create one. Its senders sign with the secret that it answers, unless `secret` names another one or
         `requires_secret` is false: then whoever knows its URL can start actions."""
         mine, document = editor.of(request), await object_in(request)
@@ -105,7 +123,7 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         own = signed is not False and document.get("secret") is None
         hook, secret = await mine.create_incoming_hook(document, pipeline_id, signed=own)
         told = await shown.one(request, hook)
-        return JSONResponse(told if secret is None else {**told, "new_secret": secret}, 201)
+        return told if secret is None else {**told, "new_secret": secret}
 
     @router.patch(
         "/{hook_id}",
@@ -113,7 +131,9 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
         responses={200: json_answer("The hook", _HOOK), **failures(404, 409, 413, 422)},
         openapi_extra=json_body(_SCHEMA, {"active": False}),
     )
-    async def change_incoming_hook(hook_id: HookId, request: Request, force: Force = False) -> dict[str, Any]:
+    async def change_incoming_hook(
+        hook_id: HookId, request: Request, force: Force = False
+    ) -> views.IncomingHook:
         """Change what is said; null takes a key away; all else stays as it is. With `requires_secret` false
         nobody has to sign any more."""
         mine, changes = editor.of(request), await object_in(request)
@@ -146,7 +166,7 @@ def _add_defining(router: APIRouter, editor: Editor, shown: _Shown) -> None:
     )
     async def renew_incoming_secret(
         hook_id: HookId, request: Request, force: Force = False
-    ) -> dict[str, str]:
+    ) -> views.NewSecret:
         """Make it a new secret of its own. Senders must sign with this one from now on."""
         return {"new_secret": await editor.of(request).renew_secret(hook_id, force=force)}
 
@@ -155,14 +175,15 @@ def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
     @router.get(
         "",
         operation_id="list_incoming_hooks",
-        responses={200: json_answer("Some of them", {"items": [_HOOK], "next": None}), **failures(422)},
+        responses={200: list_answer("Some of them", _HOOK), **failures(422)},
     )
     async def list_incoming_hooks(
         request: Request,
+        response: Response,
         pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
         after: Annotated[str, Query(description="Where the list before this one ended")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> dict[str, Any]:
+    ) -> ListOf[views.IncomingHook]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
         mine = editor.of(request)
         wanted = None if pipeline is None else await pipeline_named(mine, pipeline)
@@ -171,16 +192,20 @@ def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
             for hook in await mine.incoming_hooks()
             if hook.id > after and wanted in (None, hook.pipeline_id)
         ]
-        notes = await editor.desk.notes(Kind.INCOMING_HOOK, [hook.id for hook in found[:limit]])
-        items = [shown.noted(request, hook, notes[hook.id]) for hook in found[:limit] if hook.id in notes]
-        return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
+        notes = await editor.desk.notes(Kind.INCOMING_HOOK, [hook.id for hook in found[: limit + 1]])
+        items = [
+            (hook.id, shown.noted(request, hook, notes[hook.id]))
+            for hook in found[: limit + 1]
+            if hook.id in notes
+        ]
+        return listed(request, response, items, limit, onward="after")
 
     @router.get(
         "/{hook_id}",
         operation_id="get_incoming_hook",
         responses={200: json_answer("The hook", _HOOK), **failures(404, 422)},
     )
-    async def get_incoming_hook(hook_id: HookId, request: Request) -> dict[str, Any]:
+    async def get_incoming_hook(hook_id: HookId, request: Request) -> views.IncomingHook:
         return await shown.one(request, await editor.of(request).incoming_hook(hook_id))
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Query, Request, Response
 
+from hookengine.domain import views
 from hookengine.store.records import FIELDS, Records
+
+T = TypeVar("T")
 
 Seen = Callable[[Request], Records]
 """What whoever makes a request gets to see."""
@@ -29,18 +33,20 @@ Text = Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$")]
 Several = Annotated[list[str] | None, Query()]
 
 
-def a_list(
-    found: Sequence[dict[str, Any]], limit: int, place: Callable[[dict[str, Any]], str]
-) -> dict[str, Any]:
-    """Of one more than asked for, if there are more. `next` is the `before` of the list that follows."""
-    items = list(found[:limit])
-    return {"items": items, "next": place(items[-1]) if len(found) > limit else None}
-
-
-def placed(found: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """A list of things that say themselves where it goes on."""
-    listed = a_list(found, limit, lambda item: str(item["place"]))
-    listed["items"] = [
-        {name: value for name, value in item.items() if name != "place"} for item in listed["items"]
-    ]
-    return listed
+def listed(
+    request: Request,
+    response: Response,
+    found: Sequence[tuple[str, T]],
+    limit: int,
+    *,
+    onward: str = "before",
+) -> views.ListOf[T]:
+    """Of one more than asked for, if there are more, each with where a list can go on. `next` is the parameter
+    `onward` of the list that follows, which the `Link` header leads to."""
+    items = [item for _, item in found[:limit]]
+    if len(found) <= limit:
+        return {"items": items, "next": None}
+    place = found[limit - 1][0]
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != onward]
+    response.headers["link"] = f'<{request.url.path}?{urlencode([*kept, (onward, place)])}>; rel="next"'
+    return {"items": items, "next": place}

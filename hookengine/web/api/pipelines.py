@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.definition import Kind, Note
 from hookengine.domain.pipeline import Pipeline
-from hookengine.manifest.documents import pipeline_document
-from hookengine.web.api.answers import Force, failures, json_answer, json_body
+from hookengine.domain.views import ListOf
+from hookengine.web.api import views
+from hookengine.web.api.answers import Force, failures, json_answer, json_body, list_answer
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.devopness import Shapes
 from hookengine.web.api.editor import Editor
+from hookengine.web.api.parameters import listed
 
 PipelineId = Annotated[int, Path(ge=1, le=2**53, examples=[1])]
 REPORTS: Final = "/api/deployment-events"
@@ -73,12 +74,12 @@ def _add_creating(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
         },
         openapi_extra=json_body({**_SCHEMA, "required": ["name"]}, _CREATE),
     )
-    async def create_pipeline(request: Request) -> Response:
+    async def create_pipeline(request: Request) -> views.NewPipeline:
         """Create a pipeline. With the integration key that it answers another system may report to it, at the URL
         and in the way that it answers too."""
         pipeline, key = await editor.of(request).create_pipeline(await object_in(request))
         shown = await _shown(editor, pipeline)
-        return JSONResponse({**shown, **reporting(shapes.base_of(request), key)}, 201)
+        return {**shown, **reporting(shapes.base_of(request), key)}
 
 
 def _add_reading(router: APIRouter, editor: Editor) -> None:
@@ -86,32 +87,37 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
         "",
         operation_id="list_pipelines",
         responses={
-            200: json_answer("Some of them", {"items": [_PIPELINE], "next": None}),
+            200: list_answer("Some of them", _PIPELINE),
             **failures(422),
         },
     )
     async def list_pipelines(
         request: Request,
+        response: Response,
         team: str | None = None,
         after: Annotated[int, Query(ge=0, le=2**53, description="Where the list before this one ended")] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> dict[str, Any]:
+    ) -> ListOf[views.Pipeline]:
         """By their ids. `next` is the `after` of the list that follows, null at the end."""
         found = [
             pipeline
             for pipeline in await editor.of(request).pipelines()
             if pipeline.id > after and team in (None, pipeline.team)
         ]
-        notes = await editor.desk.notes(Kind.PIPELINE, [pipeline.id for pipeline in found[:limit]])
-        items = [shown(pipeline, notes[pipeline.id]) for pipeline in found[:limit] if pipeline.id in notes]
-        return {"items": items, "next": found[limit - 1].id if len(found) > limit else None}
+        notes = await editor.desk.notes(Kind.PIPELINE, [pipeline.id for pipeline in found[: limit + 1]])
+        items = [
+            (str(pipeline.id), shown(pipeline, notes[pipeline.id]))
+            for pipeline in found[: limit + 1]
+            if pipeline.id in notes
+        ]
+        return listed(request, response, items, limit, onward="after")
 
     @router.get(
         "/{pipeline_id}",
         operation_id="get_pipeline",
         responses={200: json_answer("The pipeline", _PIPELINE), **failures(404, 422)},
     )
-    async def get_pipeline(pipeline_id: PipelineId, request: Request) -> dict[str, Any]:
+    async def get_pipeline(pipeline_id: PipelineId, request: Request) -> views.Pipeline:
         return await _shown(editor, await editor.of(request).pipeline(pipeline_id))
 
 
@@ -124,7 +130,7 @@ def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     )
     async def update_pipeline(
         pipeline_id: PipelineId, request: Request, force: Force = False
-    ) -> dict[str, Any]:
+    ) -> views.Pipeline:
         """Change what is said; null takes a key away; all else stays as it is."""
         changes = await object_in(request)
         changed = await editor.of(request).change_pipeline(pipeline_id, changes, force=force)
@@ -152,13 +158,13 @@ def _add_changing(router: APIRouter, editor: Editor, shapes: Shapes) -> None:
     )
     async def renew_integration_key(
         pipeline_id: PipelineId, request: Request, force: Force = False
-    ) -> dict[str, str]:
+    ) -> views.Reporting:
         """Make a new integration key. The one before is not good any more."""
         key = await editor.of(request).renew_integration_key(pipeline_id, force=force)
         return reporting(shapes.base_of(request), key)
 
 
-def reporting(base: str, key: str) -> dict[str, str]:
+def reporting(base: str, key: str) -> views.Reporting:
     """How another system reports what it deployed: its key, where to, and a command to try it with."""
     url = f"{base}{REPORTS}"
     body = json.dumps({"integrationKey": key, "summary": "My first deployment event"}, indent=2)
@@ -169,13 +175,19 @@ def reporting(base: str, key: str) -> dict[str, str]:
     return {"integration_key": key, "url": url, "curl": curl}
 
 
-async def _shown(editor: Editor, pipeline: Pipeline) -> dict[str, Any]:
+async def _shown(editor: Editor, pipeline: Pipeline) -> views.Pipeline:
     return shown(pipeline, await editor.desk.note(pipeline))
 
 
-def shown(pipeline: Pipeline, note: Note) -> dict[str, Any]:
+def shown(pipeline: Pipeline, note: Note) -> views.Pipeline:
     return {
-        **pipeline_document(pipeline),
+        "id": pipeline.id,
+        "name": pipeline.name,
+        "operation": pipeline.operation,
+        "team": pipeline.team,
+        "application": pipeline.application,
+        "environment": pipeline.environment,
+        "context": dict(pipeline.context),
         "has_integration_key": bool(pipeline.integration_key_digest),
         "managed_by": note.managed_by,
         "created_at": _time(note.created_at),

@@ -39,10 +39,10 @@ ACCEPTED: Final[dict[str, Any]] = {**_EVENT, "action": _ACTION, "hooks": [_OWED]
 _BRIEF: Final[dict[str, Any]] = {
     "id": DELIVERY_ID,
     "status": "delivered",
-    "because": None,
+    "because": "",
     "event": _EVENT,
     "action": _ACTION,
-    "hook": {"id": _HOOK_ID, "name": "CI(build)", "revision": 1},
+    "hook": {"id": _HOOK_ID, "name": "CI(build)", "version": 1},
 }
 _TIMES: Final[dict[str, Any]] = {
     "repair_of": None,
@@ -51,12 +51,12 @@ _TIMES: Final[dict[str, Any]] = {
     "accepted_at": _STARTED,
     "ended_at": _SENT,
 }
-_DELIVERY: Final[dict[str, Any]] = {
+BRIEFLY: Final[dict[str, Any]] = {
     **_BRIEF,
     "part": None,
     "host": "api.github.com",
     "lane": _LANE,
-    "commit": SHA,
+    "sha": SHA,
     "attempts_made": 1,
     "last_outcome": "Answered",
     "last_code": 201,
@@ -69,7 +69,21 @@ _ATTEMPT: Final[dict[str, Any]] = {
     "started_at": _STARTED,
     "finished_at": _SENT,
     "outcome": "Answered",
-    "certainty": "done",
+    "detail": {
+        "status": 201,
+        "headers": {"content-type": "application/json"},
+        "body": '{"state":"pending"}',
+        "renewed": False,
+        "timing": {
+            "address": "140.82.121.6",
+            "dns": 1.9,
+            "connect": 21.4,
+            "tls": 24.8,
+            "first_byte": 161.2,
+            "total": 161.9,
+        },
+    },
+    "certainty": "applied",
     "verdict": "Accept",
     "because": None,
     "next_attempt_at": None,
@@ -77,18 +91,19 @@ _ATTEMPT: Final[dict[str, Any]] = {
     "late_outcome": None,
     "node": "node-1",
 }
+_STATE: Final[dict[str, Any]] = {**_BRIEF, **_TIMES, "state": "pending"}
 _SHOWN: Final[dict[str, Any]] = {
     "lane": _LANE,
     "host": "api.github.com",
     "repository": "acme/shop",
     "sha": SHA,
     "context": "CI(build)",
-    "sent": [{**_BRIEF, **_TIMES, "state": "pending"}],
-    "shown": "pending",
-    "why": f"the newest delivered: {DELIVERY_ID}",
+    "sent": [_STATE],
+    "shown": _STATE,
+    "why": f"pending ({DELIVERY_ID}) was delivered",
     "confirmed": None,
 }
-_RUN: Final[dict[str, Any]] = {
+RUN: Final[dict[str, Any]] = {
     **_ACTION,
     "type": "deploy",
     "status": "in-progress",
@@ -96,7 +111,7 @@ _RUN: Final[dict[str, Any]] = {
     "open_since": _STARTED,
     "updated_at": _STARTED,
 }
-_TOLD: Final[dict[str, Any]] = {
+TOLD: Final[dict[str, Any]] = {
     **_EVENT,
     "action": _ACTION,
     "occurred_at": _STARTED,
@@ -109,21 +124,18 @@ def listed(*items: Any) -> dict[str, Any]:
     return {"items": list(items), "next": None}
 
 
-DELIVERIES: Final = listed(_DELIVERY)
-DELIVERY: Final = {**_DELIVERY, "request": _REQUEST, "attempts": [_ATTEMPT]}
+DELIVERY: Final = {**BRIEFLY, "request": _REQUEST, "attempts": [_ATTEMPT]}
 ATTEMPTS: Final = listed(_ATTEMPT)
 REPLAYED: Final = {"id": "dlv_01a2028e5de67bf1a3e6cd034b39d38d", "replay_of": DELIVERY_ID}
 CANCELLED: Final = {"id": DELIVERY_ID, "status": "cancelled"}
-ACTIONS: Final = listed(_RUN)
 ACTION: Final = {
-    **_RUN,
+    **RUN,
     "context": SEND["action"],
-    "events": [_TOLD],
-    "deliveries": [_DELIVERY],
+    "events": [TOLD],
+    "deliveries": [BRIEFLY],
     "targets": [_SHOWN],
 }
-EVENTS: Final = listed(_TOLD)
-EVENT: Final = {**_TOLD, "data": {"action": SEND["action"]}, "deliveries": [_DELIVERY]}
+EVENT: Final = {**TOLD, "data": {"action": SEND["action"]}, "deliveries": [BRIEFLY]}
 EXPLAINED: Final = {
     "event": _EVENT,
     "pipeline": _PIPELINE,
@@ -170,7 +182,7 @@ _TOKEN: Final[dict[str, Any]] = {
     "created_at": _STARTED,
 }
 ASK_TOKEN: Final = {"name": "deploy bot", "scopes": ["emit"]}
-TOKENS: Final = {"items": [_TOKEN]}
+TOKENS: Final = listed(_TOKEN)
 NEW_TOKEN: Final = {**_TOKEN, "token": "hke_uc5f5ksonm3ttdfp_SECRET"}
 _FILE: Final = "pipelines:\n  - id: 1\n    name: shop-deploy\n"
 APPLY: Final = {"files": [{"name": "hooks.yaml", "text": _FILE}], "dry_run": True}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from hookengine.domain import views
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import ENDED, DeliveryStatus
 from hookengine.domain.replay import ReplayMode, ReplayState
@@ -62,7 +63,7 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
     )
     async def replay_delivery(
         request: Request, delivery_id: Identity, asked: ReplayOne | None = None
-    ) -> dict[str, Any]:
+    ) -> views.Replayed:
         """Owe it once more, as a new delivery with `replay_of`. 409 with the reason while it has not ended, or
         where it would put an older status over a newer one."""
         await seen(request).delivery(delivery_id)
@@ -74,7 +75,7 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
         operation_id="cancel_delivery",
         responses={200: json_answer("What it is now", examples.CANCELLED), **failures(404, 409, 422)},
     )
-    async def cancel_delivery(request: Request, delivery_id: Identity) -> dict[str, Any]:
+    async def cancel_delivery(request: Request, delivery_id: Identity) -> views.Cancelled:
         """What waits is cancelled. What is being sent is cancelled unless it succeeds: its status stays sending
         until then. 409 for one that has ended otherwise."""
         await seen(request).delivery(delivery_id)
@@ -96,7 +97,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         openapi_extra=body_example(examples.MANY),
         responses={200: json_answer("The plan", examples.PLANNED), **failures(422)},
     )
-    async def plan_replay(request: Request, asked: ReplayMany) -> dict[str, Any]:
+    async def plan_replay(request: Request, asked: ReplayMany) -> views.ReplayPlan:
         """How many there are (`at_least`: that many or more), and what the first five would send. Nothing begins."""
         return await replays.plan(asked.wanted(clock), asked.mode, seen(request))
 
@@ -107,7 +108,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         status_code=202,
         responses={202: json_answer("It has begun", examples.REPLAY), **failures(422)},
     )
-    async def start_replay(request: Request, asked: StartReplay) -> dict[str, Any]:
+    async def start_replay(request: Request, asked: StartReplay) -> views.Replay:
         """Ask again for all there are now, the oldest first. One whose status is not the newest any more is refused
         and counted."""
         records = seen(request)
@@ -117,9 +118,9 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
     @router.get(
         "",
         operation_id="list_replays",
-        responses={200: json_answer("All of them", examples.REPLAYS), **failures()},
+        responses={200: json_answer("The last 200 of them", examples.REPLAYS), **failures()},
     )
-    async def list_replays(request: Request) -> dict[str, Any]:
+    async def list_replays(request: Request) -> views.ListOf[views.Replay]:
         """Newest first."""
         return {"items": await seen(request).replays(), "next": None}
 
@@ -128,11 +129,11 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="get_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 422)},
     )
-    async def get_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+    async def get_replay(request: Request, replay_id: Identity) -> views.Replay:
         """How far it has come."""
         return await seen(request).replay(replay_id)
 
-    async def switch(request: Request, replay_id: str, state: ReplayState) -> dict[str, Any]:
+    async def switch(request: Request, replay_id: str, state: ReplayState) -> views.Replay:
         records = seen(request)
         await records.replay(replay_id)
         await replays.switch(replay_id, state)
@@ -143,7 +144,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="pause_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def pause_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+    async def pause_replay(request: Request, replay_id: Identity) -> views.Replay:
         """What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.PAUSED)
 
@@ -152,7 +153,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="resume_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def resume_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+    async def resume_replay(request: Request, replay_id: Identity) -> views.Replay:
         return await switch(request, replay_id, ReplayState.RUNNING)
 
     @router.post(
@@ -160,7 +161,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="cancel_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def cancel_replay(request: Request, replay_id: Identity) -> dict[str, Any]:
+    async def cancel_replay(request: Request, replay_id: Identity) -> views.Replay:
         """For good. What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.CANCELLED)
 

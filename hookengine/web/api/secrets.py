@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from hookengine.domain.clock import as_text
 from hookengine.domain.secret import EVERYONES, StoredSecret, of_hook, of_incoming, of_pipeline
+from hookengine.domain.views import ListOf
 from hookengine.engine.secret_desk import SecretDesk
 from hookengine.errors import InvalidDefinition
+from hookengine.web.api import views
 from hookengine.web.api.answers import body_example, failures, json_answer
 from hookengine.web.api.editor import Editor
 
@@ -26,7 +28,7 @@ _SECRET: Final[dict[str, Any]] = {
     "hook": None,
     "incoming_hook": None,
     "hosts": ["chat.example.com"],
-    "set_at": "2026-11-22T10:15:00.250Z",
+    "updated_at": "2026-11-22T10:15:00.250Z",
 }
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$", examples=["chat"])]
@@ -58,7 +60,7 @@ def secrets_router(desk: SecretDesk, editor: Editor) -> APIRouter:
     )
     async def set_secret(
         name: Name, new: NewValue, request: Request, pipeline: OfPipeline = None, hook: OfHook = None
-    ) -> dict[str, Any]:
+    ) -> views.Secret:
         """Set what `secrets.NAME` is in templates: for everyone, or for one pipeline or hook. A hook's own counts
         before its pipeline's, and that before everyone's. Requests get the new value from now on."""
         owner = await _owner(editor.of(request), pipeline, hook)
@@ -67,14 +69,14 @@ def secrets_router(desk: SecretDesk, editor: Editor) -> APIRouter:
     @router.get(
         "",
         operation_id="list_secrets",
-        responses={200: json_answer("All of them", {"items": [_SECRET]}), **failures()},
+        responses={200: json_answer("All of them", {"items": [_SECRET], "next": None}), **failures()},
     )
-    async def list_secrets(request: Request) -> dict[str, Any]:
+    async def list_secrets(request: Request) -> ListOf[views.Secret]:
         """Their names, whose they are (everyone's are nobody's own), and where they may go; no values. Those that the
         configuration file reads from elsewhere are not among them."""
         mine, secrets = editor.of(request), await desk.list()
         owners = await _owners(mine) if mine.caller.is_bound else {secret.owner for secret in secrets}
-        return {"items": [_shown(secret) for secret in secrets if secret.owner in owners]}
+        return {"items": [_shown(secret) for secret in secrets if secret.owner in owners], "next": None}
 
     @router.delete(
         "/{name}",
@@ -114,7 +116,7 @@ async def _owners(editor: Editor) -> set[str]:
     }
 
 
-def _shown(secret: StoredSecret) -> dict[str, Any]:
+def _shown(secret: StoredSecret) -> views.Secret:
     kind, _, identity = secret.owner.partition(":")
     return {
         "name": secret.name,
@@ -122,5 +124,5 @@ def _shown(secret: StoredSecret) -> dict[str, Any]:
         "hook": identity if kind == "hook" else None,
         "incoming_hook": identity if kind == "incoming" else None,
         "hosts": list(secret.hosts),
-        "set_at": as_text(secret.updated_at),
+        "updated_at": as_text(secret.updated_at),
     }

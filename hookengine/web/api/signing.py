@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hookengine.web.api import views
 from hookengine.web.api.answers import Force, failures, json_answer
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import HookId
@@ -25,7 +26,9 @@ def signing_router(editor: Editor) -> APIRouter:
             **failures(404, 409, 422),
         },
     )
-    async def renew_signing_secret(hook_id: HookId, request: Request, force: Force = False) -> dict[str, str]:
+    async def renew_signing_secret(
+        hook_id: HookId, request: Request, force: Force = False
+    ) -> views.NewSecret:
         """Sign its requests as Standard Webhooks has it, with a new secret of its own and, so that receivers may
         change over, with the one before as well; older ones are gone. Commit-status calls are never signed."""
         return {"new_secret": await editor.of(request).renew_signing(hook_id, force=force)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hookengine.web.api import views
 from hookengine.web.api.answers import failures, json_answer, json_body
 
 _COMMIT: Final = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
@@ -115,7 +116,9 @@ def ilert() -> dict[str, Any]:
 
 
 def sei() -> dict[str, Any]:
-    instance = json_answer("The instance that was asked for, or nothing comes of it", _INSTANCE)
+    instance = json_answer(
+        "The instance that was asked for, or nothing comes of it", _INSTANCE, views.Instance | views.Taken
+    )
     return {
         "responses": {**_answers(403), 200: instance},
         "openapi_extra": json_body(_OBJECT, _SEI_EXAMPLE),
@@ -124,7 +127,7 @@ def sei() -> dict[str, Any]:
 
 def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
-        200: json_answer("Nothing comes of it", _NOTHING),
-        202: json_answer("What came of it", _ACCEPTED),
+        200: json_answer("Nothing comes of it", _NOTHING, views.Taken),
+        202: json_answer("What came of it", _ACCEPTED, views.Taken),
         **failures(403, 408, 413, 422, *statuses),
     }

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hookengine.sources import ForeignRequest, Hearing, Registered, Taken
 from hookengine.web.access import CALLER
-from hookengine.web.api import source_examples
+from hookengine.web.api import source_examples, views
 from hookengine.web.callers import Pipelines, caller_of, check_events
 
 WEBHOOKS = "/api/sources"
@@ -106,12 +106,15 @@ async def _foreign(request: Request, known: Pipelines, pipeline: str = "") -> Fo
 def told(taken: Taken) -> Response:
     """What came of it, without a word about hooks: who may report need not know them."""
     ignored = list(taken.ignored)
+    body: views.Taken
     if not taken.events:
         message = f"Nothing came of it: {'; '.join(ignored) or 'there was nothing in it'}."
-        return JSONResponse({"message": message, "events": [], "ignored": ignored})
+        body = {"message": message, "events": [], "ignored": ignored}
+        return JSONResponse(body)
     events = [_told(event) for event in taken.events]
-    return JSONResponse({"message": "Accepted.", "events": events, "ignored": ignored}, 202)
+    body = {"message": "Accepted.", "events": events, "ignored": ignored}
+    return JSONResponse(body, 202)
 
 
-def _told(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: event[name] for name in ("id", "type", "action")}
+def _told(event: Mapping[str, Any]) -> views.TakenEvent:
+    return {"id": event["id"], "type": event["type"], "action": event["action"]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from hookengine.domain import views
 from hookengine.domain.token import Scope
 from hookengine.engine.token_desk import TokenDesk
 from hookengine.web.api import reading_examples as examples
@@ -22,6 +23,12 @@ class NewToken(BaseModel):
     pipeline: Annotated[int | None, Field(strict=True)] = None
 
 
+class ToldToken(views.Token):
+    """`token` is its text."""
+
+    token: str
+
+
 def tokens_router(desk: TokenDesk) -> APIRouter:
     router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 
@@ -32,7 +39,7 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
         status_code=201,
         responses={201: json_answer("The token", examples.NEW_TOKEN), **failures(422)},
     )
-    async def create_token(new: NewToken) -> dict[str, Any]:
+    async def create_token(new: NewToken) -> ToldToken:
         """`token` is its text, which is shown this once."""
         token, text = await desk.create(new.name, new.scopes, team=new.team, pipeline_id=new.pipeline)
         return {**token.shown(), "token": text}
@@ -42,9 +49,9 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
         operation_id="list_tokens",
         responses={200: json_answer("All of them", examples.TOKENS), **failures()},
     )
-    async def list_tokens() -> dict[str, Any]:
+    async def list_tokens() -> views.ListOf[views.Token]:
         """The oldest first; those of the configuration file are not among them."""
-        return {"items": [token.shown() for token in await desk.list()]}
+        return {"items": [token.shown() for token in await desk.list()], "next": None}
 
     @router.delete(
         "/{token_id}",

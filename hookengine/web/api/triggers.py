@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from hookengine.engine.triggers import Triggers
+from hookengine.web.api import views
 from hookengine.web.api.answers import failures, json_answer, json_body
 
 _NOTHING: Final = {"message": "Nothing was started: ref is not one of refs/heads/main.", "errors": None}
@@ -28,8 +29,8 @@ def triggers_router(triggers: Triggers) -> APIRouter:
         operation_id="trigger_hook",
         status_code=202,
         responses={
-            200: json_answer("Its conditions do not hold: nothing was started", _NOTHING),
-            202: json_answer("The action was started", _STARTED),
+            200: json_answer("Its conditions do not hold: nothing was started", _NOTHING, views.Triggered),
+            202: json_answer("The action was started", _STARTED, views.Triggered),
             **failures(403, 404, 408, 409, 413, 422),
         },
         openapi_extra=json_body({}, {"pull_request": {"head": {"sha": "6dcb09b"}}}, required=False),
@@ -38,7 +39,7 @@ def triggers_router(triggers: Triggers) -> APIRouter:
         """Start an action of the hook's pipeline. 200 when its conditions do not hold and nothing starts."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         triggered = await triggers.trigger(hook_id, await request.body(), headers)
-        body: dict[str, Any] = {"message": "The action was started.", "errors": None}
+        body: views.Triggered = {"message": "The action was started.", "errors": None}
         if triggered.action_id is None:
             return JSONResponse({**body, "message": f"Nothing was started: {triggered.because}."})
         answer = triggered.answer or {}

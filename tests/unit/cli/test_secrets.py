@@ -80,7 +80,7 @@ def test_the_list_is_there_for_programs_too(run: Run) -> None:
 
     (listed,) = json.loads(run("secrets", "list", "--output", "json").stdout)["items"]
 
-    assert listed.pop("set_at")
+    assert listed.pop("updated_at")
     assert listed == {
         "name": "chat",
         "pipeline": None,

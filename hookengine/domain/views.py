@@ -1,0 +1,353 @@
+"""Things as people and programs are shown them, in plain JSON values. The API's document is made of these.
+
+Times are RFC 3339 in UTC. `Any` is what a platform or an administrator said, as it was said.
+"""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Generic,
+    NotRequired,  # pydantic reads no other before Python 3.12
+    TypeVar,
+)
+
+from typing_extensions import TypedDict
+
+T = TypeVar("T")
+
+
+class ListOf(TypedDict, Generic[T]):
+    """`next` is where the list goes on; null at its end."""
+
+    items: list[T]
+    next: str | None
+
+
+class PipelineName(TypedDict):
+    id: int
+    name: str | None
+
+
+class HookName(TypedDict):
+    id: str
+    name: str
+
+
+class ActionName(TypedDict):
+    id: int | str
+    pipeline: PipelineName
+
+
+class EventName(TypedDict):
+    id: str
+    type: str | None
+
+
+class Header(TypedDict):
+    name: str
+    value: str
+
+
+class Request(TypedDict):
+    """Secrets are shown by their names, in angle brackets."""
+
+    method: str
+    url: str
+    headers: list[Header]
+    body: str | None
+
+
+class LaneName(TypedDict):
+    key: str
+    policy: str
+
+
+# What happened
+
+
+class OwedHook(TypedDict):
+    """`problem`: why its request could not be made."""
+
+    id: str
+    name: str
+    delivery: str
+    problem: NotRequired[str]
+
+
+class Accepted(TypedDict):
+    id: str
+    type: str
+    action: ActionName
+    hooks: list[OwedHook]
+
+
+class Event(TypedDict):
+    id: str
+    type: str
+    action: ActionName | None
+    occurred_at: str | None
+    accepted_at: str | None
+    hooks: list[OwedHook]
+
+
+class HookVersionName(TypedDict):
+    id: str
+    name: str | None
+    version: int
+
+
+class DeliveryTimes(TypedDict):
+    """`check`: it asks what the host shows."""
+
+    repair_of: str | None
+    check: bool
+    replay_of: str | None
+    accepted_at: str | None
+    ended_at: str | None
+
+
+class DeliveryName(DeliveryTimes):
+    id: str
+    status: str
+    because: str
+    event: EventName
+    action: ActionName | None
+    hook: HookVersionName
+
+
+class Part(TypedDict):
+    """Which of a hook's requests it is; `name` is empty for the last, which has none."""
+
+    number: int
+    of: int
+    name: str
+
+
+class Delivery(DeliveryName):
+    """`part` is null for a hook that makes one request. `sha` is the commit whose status it writes, `last_code` the
+    status code of the last answer."""
+
+    part: Part | None
+    host: str
+    lane: LaneName | None
+    sha: str | None
+    attempts_made: int
+    last_outcome: str | None
+    last_code: int | None
+    next_attempt_at: str | None
+    superseded_by: str | None
+
+
+class Attempt(TypedDict):
+    """`detail` says more of the outcome: the answer, or the reason, and under `timing` milliseconds."""
+
+    number: int
+    started_at: str | None
+    finished_at: str | None
+    outcome: str | None
+    detail: dict[str, Any] | None
+    certainty: str | None
+    verdict: str | None
+    because: str | None
+    next_attempt_at: str | None
+    closed_by: str | None
+    late_outcome: str | None
+    node: str
+
+
+class DeliveryDetails(Delivery):
+    request: Request | None
+    attempts: list[Attempt]
+
+
+class EventDetails(Event):
+    data: dict[str, Any]
+    deliveries: list[Delivery]
+
+
+class SentState(DeliveryName):
+    """`state` is that of the commit status, if it is one."""
+
+    state: str | None
+
+
+class Confirmed(TypedDict):
+    """What the newest check has found."""
+
+    delivery: str
+    status: str
+    because: str
+    ended_at: str | None
+
+
+class Target(TypedDict):
+    """What a lane changes outside. `shown` is what is known to be seen there, and `why` says how that is known."""
+
+    lane: LaneName
+    host: str | None
+    repository: str | None
+    sha: str | None
+    context: str | None
+    sent: list[SentState]
+    shown: SentState | None
+    why: str
+    confirmed: Confirmed | None
+
+
+class Action(TypedDict):
+    id: int | str
+    pipeline: PipelineName
+    type: Any
+    status: Any
+    number: Any
+    open_since: str | None
+    updated_at: str | None
+
+
+class ActionDetails(Action):
+    context: dict[str, Any]
+    events: list[Event]
+    deliveries: list[Delivery]
+    targets: list[Target]
+
+
+class Commit(TypedDict):
+    sha: str
+    statuses: list[Target]
+    warnings: list[str]
+
+
+class ExplainedHook(TypedDict):
+    """`why_not`: the first thing that keeps it from matching. `delivery`: the one that is owed to it."""
+
+    id: str
+    name: str
+    matches: bool
+    why_not: str | None
+    delivery: str | None
+
+
+class OptionalEventName(TypedDict):
+    id: str | None
+    type: str
+
+
+class Explained(TypedDict):
+    event: OptionalEventName
+    pipeline: PipelineName
+    hooks: list[ExplainedHook]
+
+
+class DeployedAction(TypedDict):
+    id: int | str
+    type: Any
+    status: str
+
+
+class Deployment(TypedDict):
+    """`seconds_before` the alert; negative for what came after."""
+
+    event: EventName
+    action: DeployedAction
+    pipeline: PipelineName
+    team: str | None
+    application: Any
+    environment: Any
+    occurred_at: str | None
+    seconds_before: float
+
+
+Deployments = TypedDict(
+    "Deployments",
+    {"scope": str, "from": str | None, "to": str | None, "items": list[Deployment]},
+)
+"""`scope`: whose pipelines count, `team` or `account`."""
+
+
+# Asking again, and trying out
+
+
+class Replayed(TypedDict):
+    id: str
+    replay_of: str
+
+
+class Cancelled(TypedDict):
+    id: str
+    status: str
+
+
+class ReplaySample(TypedDict):
+    delivery: str
+    status: str
+    request: Request | None
+    problem: str | None
+
+
+class ReplayPlan(TypedDict):
+    count: int
+    at_least: bool
+    mode: str
+    samples: list[ReplaySample]
+
+
+class Replay(TypedDict):
+    """`wanted` has the fields that were asked for, each a list, and `since` and `until`."""
+
+    id: str
+    state: str
+    mode: str
+    wanted: dict[str, list[str] | str | None]
+    per_minute: int
+    total: int
+    replayed: int
+    refused: int
+    problems: list[str]
+    created_at: str | None
+    ended_at: str | None
+
+
+class TemplateMistake(TypedDict):
+    """`line` and `column` count from 1 inside the template's own text; 0 means unknown."""
+
+    message: str
+    field: str
+    line: int
+    column: int
+    hint: str
+
+
+class Preview(TypedDict):
+    """`before` are the requests that go before `request`; `check` asks what the target shows."""
+
+    hook: HookName
+    matches: bool
+    why_not: str | None
+    before: list[Request]
+    request: Request | None
+    check: Request | None
+    lane: LaneName | None
+    error: TemplateMistake | None
+
+
+class SentTest(TypedDict):
+    id: str
+    outcome: str
+    because: str
+    detail: dict[str, Any]
+
+
+class Tested(Preview):
+    """`sent` is null when there was nothing to send."""
+
+    sent: SentTest | None
+
+
+class Token(TypedDict):
+    id: str
+    name: str
+    scopes: list[str]
+    team: str | None
+    pipeline: int | None
+    created_at: str | None
