@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from hookengine import __version__
 from hookengine.app.parts import Parts, assemble, configured_tokens
 from hookengine.config import Settings, read_config
+from hookengine.config.groups import Server
 from hookengine.domain.clock import Clock, SystemClock
 from hookengine.domain.event_list import parse_all
 from hookengine.domain.request import SecretRef
@@ -29,9 +30,11 @@ from hookengine.engine.watchdog import WATCH_EVERY
 from hookengine.engine.wire.pool import LONGEST_IDLE
 from hookengine.errors import InvalidEvent
 from hookengine.manifest import Manifest
+from hookengine.web.api.applying import APPLY
 from hookengine.web.api.defining import Defining
 from hookengine.web.api.editor import Editor
 from hookengine.web.app import Doors, create_web
+from hookengine.web.limits import Bounds
 
 GRACE = 30.0  # seconds that requests under way may take to end when the engine stops
 ROUND_EVERY = 1.0
@@ -135,7 +138,7 @@ class HookEngine:
                 tokens=self.parts.tokens,
                 catalogue=self.parts.catalogue,
                 applier=self.parts.applier,
-                largest_body=self.settings.server.max_body,
+                bounds=_bounds(self.settings.server),
                 version=__version__,
             )
         )
@@ -209,3 +212,12 @@ def _plain(event: Mapping[str, Any]) -> Any:
         return orjson.loads(orjson.dumps(event))
     except TypeError as error:
         raise InvalidEvent({"event": [f"An event holds JSON values only: {error}."]}) from error
+
+
+def _bounds(server: Server) -> Bounds:
+    return Bounds(
+        largest_body=server.max_body,
+        larger={APPLY: (max(server.max_body, server.max_apply), "server.max_apply")},
+        requests_per_second=server.requests_per_second,
+        failures_per_minute=server.failures_per_minute,
+    )

@@ -60,6 +60,12 @@ class Server(Group):
     """The port to listen on; 0: any free one."""
     max_body: Size = 1024 * 1024
     """Requests with larger bodies are refused."""
+    max_apply: Size = 4 * 1024 * 1024
+    """Files that are applied over HTTP may be so large; a node takes one such request at a time."""
+    requests_per_second: Annotated[int, Field(ge=0)] = 300
+    """What a token may ask, ten seconds of it at once; events are not counted. 0: as much as it likes."""
+    failures_per_minute: Annotated[int, Field(ge=0)] = 60
+    """How many wrong tokens may come from one address; 0: as many as it likes."""
     public_url: PublicUrl = ""
     """Where others find this server, such as https://hooks.acme.io; left out: where whoever asks has found it."""
 

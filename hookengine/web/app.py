@@ -29,6 +29,7 @@ from hookengine.web.api.tokens import tokens_router
 from hookengine.web.api.triggers import triggers_router
 from hookengine.web.api.views import Alive
 from hookengine.web.errors import add_error_handlers, error_response
+from hookengine.web.limits import Bounds
 from hookengine.web.openapi import DescribedAPI
 
 
@@ -50,7 +51,7 @@ class Doors:
     tokens: TokenDesk
     catalogue: Catalogue
     applier: Applies
-    largest_body: int
+    bounds: Bounds
     version: str
 
 
@@ -99,7 +100,7 @@ def create_web(doors: Doors) -> FastAPI:
     app.add_middleware(
         AccessMiddleware,
         callers=doors.callers,
-        largest_body=doors.largest_body,
+        bounds=doors.bounds,
         open_paths=app.open_paths,
     )
     return app

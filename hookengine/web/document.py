@@ -13,6 +13,7 @@ from hookengine.web.access import Callers
 from hookengine.web.api.defining import Defining
 from hookengine.web.api.reading import Reading
 from hookengine.web.app import Doors, create_web
+from hookengine.web.limits import Bounds
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def every_door(callers: Callers, version: str = "0") -> FastAPI:
         sources=hearing,
         callers=callers,
         metrics_public=False,
-        largest_body=LARGEST_BODY,
+        bounds=Bounds(largest_body=LARGEST_BODY),
         version=version,
     )
     return create_web(doors)

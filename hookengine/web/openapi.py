@@ -101,6 +101,7 @@ def _complete(operation: Operation, closed: tuple[str, str] | None) -> None:
         needed = "Any token will do." if scope is None else f"Needs a token with the scope `{scope}`."
         operation["description"] = f"{operation.get('description', '')}\n\n{needed}".strip()
         answers.setdefault("401", {})
+        answers.setdefault("429", {})
         answers.setdefault("503", {})
         if scope is not None:
             answers.setdefault("403", {})

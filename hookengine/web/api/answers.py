@@ -25,10 +25,10 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
     404: ("It is not there", "no hook '0192d3c4'"),
     408: ("The body did not arrive in time", "The body did not arrive within 20 s."),
     409: ("Files manage it, or somebody else was faster", "hook 0192d3c4 is managed by 'file'"),
-    413: ("The body is too large", "The body may have 1048576 bytes at most."),
+    413: ("The body is too large", "The body may have 1048576 bytes at most; server.max_body says so."),
     415: ("It is not JSON", "data must be JSON, not text/xml"),
     422: ("Something is wrong with it", "The given data was invalid."),
-    429: ("Too much of it at once", "16 hooks are being tried out just now; try again"),
+    429: ("Too much of it at once", "A token may make 300 requests a second."),
     503: ("The database does not answer, or a secret is missing", "The database cannot take this now."),
 }
 

@@ -17,6 +17,7 @@ from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import body_example, failures, json_answer
 from hookengine.web.errors import error_response
 
+APPLY: Final = "/api/apply"
 _EXPORTED: Final[dict[str, Any]] = {
     "description": "A file",
     "content": {"application/yaml": {"schema": {"type": "string"}, "example": examples.EXPORTED}},
@@ -67,7 +68,7 @@ def applying_router(applier: Applies) -> APIRouter:
     router = APIRouter(tags=["files"])
 
     @router.post(
-        "/api/apply",
+        APPLY,
         operation_id="apply_files",
         openapi_extra=body_example(examples.APPLY),
         responses={

@@ -29,9 +29,11 @@ from hookengine.guard.vault import SecretMissing
 from hookengine.sources import Hearing
 from hookengine.store.care import Definitions
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware
+from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.defining import Defining
 from hookengine.web.api.reading import Reading
 from hookengine.web.app import Doors, create_web
+from hookengine.web.limits import Bounds
 from hookengine.web.scopes import scope_of
 from tests.conftest import Clock, event_document, make_pipeline
 
@@ -49,6 +51,7 @@ class Engine:
         self.error: Exception | None = None
         self.api = True
         self.metrics_public = False
+        self.bounds = Bounds(largest_body=LARGEST)
         self.accepted: list[Any] = []
         self.triggered: list[tuple[str, bytes, Mapping[str, str]]] = []
         self.started = Triggered(action_id=7, answer={"id": "evt_1", "action": {"id": 7}, "hooks": []})
@@ -72,11 +75,11 @@ class Engine:
 
     async def deliveries(self, wanted: Any, page: Any) -> list[dict[str, Any]]:
         self._raise()
-        return [{"id": f"dlv_{number}"} for number in range(min(page.limit, 3))]
+        return [{**examples.BRIEFLY, "id": f"dlv_{number}"} for number in range(min(page.limit, 3))]
 
     async def delivery(self, delivery_id: str) -> dict[str, Any]:
         self._raise()
-        return {"id": delivery_id}
+        return {**examples.DELIVERY, "id": delivery_id}
 
     async def secret(self, name: str) -> str:
         return name
@@ -110,7 +113,7 @@ class Engine:
             applier=self,  # type: ignore[arg-type]
             tokens=self,  # type: ignore[arg-type]
             catalogue=Catalogue(Definitions(pipelines=PIPELINES)),
-            largest_body=LARGEST,
+            bounds=self.bounds,
             version="0",
         )
 
@@ -442,7 +445,9 @@ async def test_a_body_that_is_too_large_is_refused(
     answer = await client.post(path, content=content)
 
     assert answer.status_code == 413
-    assert answer.json() == {"message": f"The body may have {LARGEST} bytes at most."}
+    assert answer.json() == {
+        "message": f"The body may have {LARGEST} bytes at most; server.max_body says so."
+    }
     assert (engine.accepted, engine.triggered) == ([], [])
 
 
@@ -455,6 +460,50 @@ async def test_a_body_of_just_the_largest_size_is_taken(
     await client.post("/hooks/h-1/trigger", content=content)
 
     assert [len(body) for _, body, _ in engine.triggered] == [LARGEST]
+
+
+async def test_files_that_are_applied_may_be_larger_than_all_else(
+    engine: Engine,
+) -> None:
+    engine.bounds = Bounds(largest_body=LARGEST, larger={"/api/apply": (2 * LARGEST, "server.max_apply")})
+    async with client_of(engine, "let-me-in") as client:
+        larger = await client.post("/api/apply", content=b" " * 2 * LARGEST)
+        too_large = await client.post("/api/apply", content=b" " * (2 * LARGEST + 1))
+        elsewhere = await client.post("/api/events", content=b" " * 2 * LARGEST)
+
+    assert (larger.status_code, too_large.status_code, elsewhere.status_code) == (422, 413, 413)
+    assert too_large.json()["message"].endswith(f"{2 * LARGEST} bytes at most; server.max_apply says so.")
+
+
+async def test_of_bodies_that_may_be_larger_only_one_is_held_at_a_time() -> None:
+    """The second one's is not even read before the first is done with."""
+    inside, go_on = asyncio.Event(), asyncio.Event()
+    received: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        inside.set()
+        await go_on.wait()
+
+    bounds = Bounds(largest_body=1, larger={"/api/apply": (10, "server.max_apply")})
+    door = AccessMiddleware(app, callers=TokenRing(None), bounds=bounds)
+
+    async def ask(name: str) -> None:
+        async def receive() -> Any:
+            received.append(name)
+            return {"type": "http.request", "body": b"{}"}
+
+        scope = {"type": "http", "path": "/api/apply", "method": "POST", "headers": []}
+        await door(scope, receive, receive)  # type: ignore[arg-type]
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ask("first"))
+        await inside.wait()
+        second = tasks.create_task(ask("second"))
+        await asyncio.sleep(0)
+        assert received == ["first"]
+        go_on.set()
+        await second
+    assert received == ["first", "second"]
 
 
 async def stubborn(*messages: dict[str, Any]) -> list[dict[str, Any]]:
@@ -472,7 +521,7 @@ async def stubborn(*messages: dict[str, Any]) -> list[dict[str, Any]]:
     async def inside(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("nothing may come through")
 
-    door = AccessMiddleware(inside, callers=TokenRing(None), largest_body=LARGEST)
+    door = AccessMiddleware(inside, callers=TokenRing(None), bounds=Bounds(largest_body=LARGEST))
     scope = {"type": "http", "path": "/hooks/h-1/trigger", "method": "POST", "headers": []}
     await door(scope, receive, send)
     return sent
