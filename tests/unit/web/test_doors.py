@@ -286,11 +286,16 @@ async def test_a_body_that_cannot_be_read_is_told_what_is_wrong_with_it(
 
 
 async def test_a_list_says_where_the_next_one_begins(client: httpx.AsyncClient) -> None:
-    cut = await client.get("/api/deliveries", params={"limit": 2})
+    wanted = {"limit": "2", "status": ["failed", "queued"], "before": "dlv_9"}
+    cut = await client.get("/api/deliveries", params=wanted)
     whole = await client.get("/api/deliveries")
 
-    assert cut.json() == {"items": [{"id": "dlv_0"}, {"id": "dlv_1"}], "next": "dlv_1"}
-    assert whole.json()["next"] is None
+    assert [item["id"] for item in cut.json()["items"]] == ["dlv_0", "dlv_1"]
+    assert cut.json()["next"] == "dlv_1"
+    following = httpx.URL(cut.links["next"]["url"])
+    assert (following.path, dict(following.params)["before"]) == ("/api/deliveries", "dlv_1")
+    assert following.params.get_list("status") == ["failed", "queued"]
+    assert (whole.json()["next"], whole.links) == (None, {})
 
 
 # Incoming hooks
