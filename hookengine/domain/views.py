@@ -107,13 +107,17 @@ class DeliveryTimes(TypedDict):
     ended_at: str | None
 
 
-class DeliveryName(DeliveryTimes):
+class DeliveryFacts(TypedDict):
     id: str
     status: str
     because: str
     event: EventName
     action: ActionName | None
     hook: HookVersionName
+
+
+class DeliveryName(DeliveryFacts, DeliveryTimes):
+    pass
 
 
 class Part(TypedDict):

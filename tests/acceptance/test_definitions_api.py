@@ -267,7 +267,9 @@ def test_a_hook_is_switched_with_a_reason_that_everybody_sees(engine: Server) ->
     disabled = engine.post(f"{path}/disable", {"reason": "not needed"}).json()
     enabled = engine.request("POST", f"{path}/enable").json()
 
+    nothing = engine.request("POST", f"{path}/pause")
     assert (without.status_code, list(without.json()["errors"])) == (422, ["reason"])
+    assert nothing.json() == without.json()
     assert (paused["state"], paused["because"], paused["active"]) == ("paused", "for the holidays", True)
     assert (renamed["state"], renamed["because"]) == ("paused", "for the holidays")
     assert (disabled["state"], disabled["because"], disabled["active"]) == ("disabled", "not needed", False)

@@ -34,9 +34,7 @@ class AroundHook(TypedDict):
     updated_at: str
 
 
-class DevopnessHookRelation(AroundHook):
-    """`type` is `in` or `out`; `url` is that of an incoming hook, `target_url` that of an outgoing one."""
-
+class HookFacts(TypedDict):
     id: str
     name: str
     type: str
@@ -48,6 +46,11 @@ class DevopnessHookRelation(AroundHook):
     pipeline_id: int | None
     settings: dict[str, Any]
     trigger_when: dict[str, Any]
+
+
+class DevopnessHookRelation(HookFacts, AroundHook):
+    """`type` is `in` or `out`; `url` is that of an incoming hook, `target_url` that of an outgoing one."""
+
     hookengine: OursOfHook
 
 

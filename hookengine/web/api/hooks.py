@@ -195,7 +195,7 @@ def _add_switch(router: APIRouter, editor: Editor, name: str, state: HookState, 
         openapi_extra=json_body(schema, {"reason": "the shop moves to another host"}, required=wants_reason),
     )
     async def switch(hook_id: HookId, request: Request) -> views.Hook:
-        document = await object_in(request) if wants_reason or await request.body() else {}
+        document = await object_in(request) if await request.body() else {}
         because = _reason(document, required=wants_reason)
         await editor.of(request).hook(hook_id)
         return await _shown(editor, await editor.desk.switch(hook_id, state, because))

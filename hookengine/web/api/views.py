@@ -23,7 +23,7 @@ class Noted(TypedDict):
     updated_at: str | None
 
 
-class Pipeline(Noted):
+class PipelineFacts(TypedDict):
     id: int
     name: str
     operation: str
@@ -32,6 +32,10 @@ class Pipeline(Noted):
     environment: str
     context: dict[str, Any]
     has_integration_key: bool
+
+
+class Pipeline(PipelineFacts, Noted):
+    """What is kept of one, without its integration key."""
 
 
 class Reporting(TypedDict):
@@ -133,9 +137,7 @@ class IncomingTrigger(TypedDict):
     conditions: list[IncomingCondition]
 
 
-class IncomingHook(Noted):
-    """`secret` is the name of the one that senders sign with; it is told its `new_secret` when one is made for it."""
-
+class IncomingHookFacts(TypedDict):
     id: str
     name: str
     pipeline: int
@@ -146,6 +148,11 @@ class IncomingHook(Noted):
     variables: list[Variable]
     trigger_when: IncomingTrigger
     url: str
+
+
+class IncomingHook(IncomingHookFacts, Noted):
+    """`secret` is the name of the one that senders sign with; it is told its `new_secret` when one is made for it."""
+
     new_secret: NotRequired[str]
 
 
