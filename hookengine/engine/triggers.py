@@ -67,6 +67,8 @@ class Triggers:
         """
         hook = self._catalogue.incoming(hook_id)
         await self._verify(hook, body, headers)
+        if headers.get("x-github-event") == "ping":  # what GitHub sends first must not be the first deploy
+            return Triggered(action_id=None, because="it is the ping with which GitHub begins")
         document = _parsed(body)
         failing = hook.first_failing(document)
         if failing is not None:

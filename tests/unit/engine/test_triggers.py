@@ -91,6 +91,18 @@ async def stage(tmp_path: Path, clock: Clock) -> Any:
     await store.close()
 
 
+@pytest.mark.parametrize("hook_id", ["pushes", "signed"])
+async def test_the_ping_of_a_new_webhook_starts_nothing(stage: Stage, hook_id: str) -> None:
+    body = orjson.dumps({"zen": "Design for failure.", "hook_id": 1})
+    signature = hmac.digest(b"s3cret", body, "sha256").hex()
+
+    pinged = await stage.trigger(hook_id, body, x_github_event="ping", x_signature=signature)
+
+    assert pinged.action_id is None
+    assert "ping" in pinged.because
+
+
+
 async def test_an_action_starts_and_remembers_what_started_it(stage: Stage) -> None:
     triggered = await stage.trigger()
 
