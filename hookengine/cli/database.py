@@ -44,13 +44,8 @@ class Database:
         return said.public_url or f"http://{host}:{said.port}"
 
     def ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        """Raises ConfigError."""
-        from hookengine.errors import StoreError
-
-        try:
-            return self._runner.run(self._asked(method, path, body))
-        except StoreError as error:
-            raise self.unreachable(str(error)) from error
+        """Raises ConfigError, StoreError."""
+        return self._runner.run(self._asked(method, path, body))
 
     def unreachable(self, reason: str) -> Unreachable:
         return Unreachable(reason)

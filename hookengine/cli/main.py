@@ -12,8 +12,8 @@ import click
 
 from hookengine import __version__
 from hookengine.cli.asking import PLACES
-from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, Bug, Misused
-from hookengine.errors import ConfigError, HookEngineError
+from hookengine.cli.failing import EXIT_CODES, INTERRUPTED, Bug, Misused, Unreachable
+from hookengine.errors import ConfigError, HookEngineError, StoreError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "demo": ("hookengine.cli.demo:demo", "Watch pipeline runs become commit statuses on three hosts."),
@@ -107,6 +107,8 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except ConfigError as error:
             raise Misused(map(str, error.problems)) from error
+        except StoreError as error:
+            raise Unreachable(str(error)) from error
         except HookEngineError as error:
             raise Misused(str(error)) from error
         except OSError as error:

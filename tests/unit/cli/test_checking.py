@@ -100,7 +100,7 @@ def test_a_database_in_use_is_not_migrated(config: Path, run: Any, monkeypatch: 
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = run("migrate")
 
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "is in use by process" in result.stderr
 
 
@@ -127,6 +127,21 @@ def test_a_postgresql_database_is_migrated_as_a_file_is(config: Path, postgres_u
     assert not list(Path().glob("test.db*"))
 
 
+def test_commands_ask_a_postgresql_database_as_they_ask_a_file(
+    config: Path, postgres_url: str, run: Any
+) -> None:
+    env = {"HOOKENGINE_DATABASE": postgres_url}
+
+    applied = run("apply", env=env)
+    emitted = run("emit", "action.failed", "--pipeline", "1", "--action", "5", "--id", "e1", env=env)
+    shown = run("events", "show", "e1", "-o", "json", env=env)
+
+    assert applied.stdout.endswith("4 defined: 4 created\n"), applied.stderr
+    assert (emitted.exit_code, shown.exit_code) == (0, 0), emitted.stderr
+    assert json.loads(shown.stdout)["action"]["id"] == 5
+    assert not list(Path().glob("test.db*"))
+
+
 def test_a_postgresql_database_that_does_not_exist_is_told(
     config: Path, postgres_server: PostgresServer, run: Any
 ) -> None:
@@ -134,6 +149,6 @@ def test_a_postgresql_database_that_does_not_exist_is_told(
         "migrate", "--check", env={"HOOKENGINE_DATABASE": postgres_server.url("nowhere", "hookengine:sesame")}
     )
 
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "`createdb`" in result.stderr
     assert "sesame" not in result.stderr

@@ -101,7 +101,7 @@ def test_a_second_one_on_the_same_database_is_refused(config: Path, server: Any)
         check=False,
     )
 
-    assert second.returncode == 2
+    assert second.returncode == 3
     assert f"is in use by process {server.process.pid}" in second.stderr
     assert len(second.stderr.splitlines()) == 1
 
