@@ -102,7 +102,6 @@ async def test_the_ping_of_a_new_webhook_starts_nothing(stage: Stage, hook_id: s
     assert "ping" in pinged.because
 
 
-
 async def test_an_action_starts_and_remembers_what_started_it(stage: Stage) -> None:
     triggered = await stage.trigger()
 
