@@ -71,6 +71,12 @@ def _status(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has a line end or another character that cannot be printed")
+    return text
+
+
 def _timeout(duration: int) -> int:
     if duration > _LONGEST_TIMEOUT:
         raise ValueError("must be at most 5m")
@@ -93,7 +99,8 @@ def _own_names(context: dict[str, Any]) -> dict[str, Any]:
     return context
 
 
-Name = Annotated[str, Field(min_length=1, max_length=60)]
+_PRINTABLE = AfterValidator(_printable)
+Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]
 Path = Annotated[str, Field(min_length=1, max_length=500)]
 SecretName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 EventName = Annotated[str, AfterValidator(_event)]
@@ -205,14 +212,14 @@ class PipelineText(Checked):
     """Its hooks are checked one by one, so that a mistake in one does not hide those in the others."""
 
     id: Annotated[int, Field(ge=1, le=2**53)]
-    name: Annotated[str, Field(min_length=3, max_length=80)]
-    operation: Annotated[str, Field(min_length=1, max_length=20)] = "deploy"
+    name: Annotated[str, Field(min_length=3, max_length=80), _PRINTABLE]
+    operation: Annotated[str, Field(min_length=1, max_length=20), _PRINTABLE] = "deploy"
     """The type of action an incoming hook starts."""
-    team: Annotated[str, Field(max_length=80)] = ""
+    team: Annotated[str, Field(max_length=80), _PRINTABLE] = ""
     """Who owns it: alerts of this team are seen beside what its own pipelines deployed."""
-    application: Annotated[str, Field(max_length=80)] = ""
+    application: Annotated[str, Field(max_length=80), _PRINTABLE] = ""
     """What it deploys."""
-    environment: Annotated[str, Field(max_length=80)] = ""
+    environment: Annotated[str, Field(max_length=80), _PRINTABLE] = ""
     """Where it deploys to."""
     context: Annotated[dict[str, Any], AfterValidator(_own_names)] = Field(default_factory=dict)
     """Laid under the context of every action of this pipeline."""

@@ -139,6 +139,9 @@ def test_pipelines_are_listed_page_by_page_and_by_team(engine: Server) -> None:
         ({"name": "wrong", "integration_key": {"env": "PATH"}}, "integration_key"),
         ({"name": "wrong", "context": {"source": {"access_token": "abc"}}}, "context.source.access_token"),
         ({"name": "wrong", "tema": "x"}, "tema"),
+        ({"name": "wro\0ng"}, "name"),
+        ({"name": "\x1b[2Jwrong"}, "name"),
+        ({"name": "wrong", "team": "a\nb"}, "team"),
     ],
 )
 def test_what_is_wrong_with_a_pipeline_is_told_by_field(
