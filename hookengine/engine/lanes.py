@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,22 +20,26 @@ _LONGEST: Final = 500
 """Characters of a name that a database looks things up by: PostgreSQL has no index for names of 3 KB."""
 
 
-def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str) -> Lane:
+def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str, team: str = "") -> Lane:
     """What the hook says, else the status a commit-status call writes, else the hook's own line per action.
 
     Several requests of a hook go one after another, whatever each is. A lane has one policy for good, so no hook
-    with another one may come into the lane a status has usually.
+    with another one may come into the lane a status has usually. Pipelines share lanes, but not those of
+    different teams: what is newer in a lane supersedes what waits, so one team could keep another's news from
+    ever being told.
     """
     policy = hook.lane.policy if hook.lane else None
     if policy is LanePolicy.NONE:
         return f"delivery:{delivery_id}", LanePolicy.NONE
     if policy is not None and rendered.lane_key is not None:
-        return _storable(f"named:{policy}:{rendered.lane_key}"), policy
+        owner = f"named:{policy}" if not team else f"named by {json.dumps(team)}:{policy}"
+        return _storable(f"{owner}:{rendered.lane_key}"), policy
     call = None if hook.before else recognise(rendered.request)
     if call is not None:
+        key = call.lane_key if not team else f"{call.lane_key} by {json.dumps(team)}"
         if policy in (None, LanePolicy.LATEST):
-            return _storable(call.lane_key), LanePolicy.LATEST
-        return _storable(call.lane_key.replace("status:", f"status-{policy}:", 1)), policy
+            return _storable(key), LanePolicy.LATEST
+        return _storable(key.replace("status:", f"status-{policy}:", 1)), policy
     pipeline_id, action_id = action
     return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED
 

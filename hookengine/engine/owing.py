@@ -48,7 +48,8 @@ def owe(
                 unrenderable=str(error),
             ),
         )
-    return tuple([_owed(hook, part, rendered[part], action, next(delivery_ids)) for part in parts])
+    team = _team(catalogue, action)
+    return tuple([_owed(hook, part, rendered[part], action, next(delivery_ids), team) for part in parts])
 
 
 def owe_part(
@@ -65,11 +66,19 @@ def owe_part(
         view = {**view, "secrets": {**view["secrets"], **own}}
     part = min(part, len(hook.before))
     rendered = catalogue.prepared(hook).render_part(part, view)
-    return _owed(hook, part, rendered, action, delivery_id)
+    return _owed(hook, part, rendered, action, delivery_id, _team(catalogue, action))
 
 
-def _owed(hook: Hook, part: int, rendered: Rendered, action: ActionKey, delivery_id: str) -> OwedDelivery:
-    key, policy = lane_of(hook, rendered, action, delivery_id)
+def _team(catalogue: Catalogue, action: ActionKey) -> str:
+    """As it is defined: what templates see of a pipeline, an event may have brought."""
+    pipeline = catalogue.find_pipeline(action[0])
+    return "" if pipeline is None else pipeline.team
+
+
+def _owed(
+    hook: Hook, part: int, rendered: Rendered, action: ActionKey, delivery_id: str, team: str
+) -> OwedDelivery:
+    key, policy = lane_of(hook, rendered, action, delivery_id, team)
     host = host_of(rendered.request.url)
     once = part < len(hook.before) and hook.before[part].once_per_lane
     return OwedDelivery(

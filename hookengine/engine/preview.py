@@ -114,7 +114,7 @@ def preview_in(
         rendered = prepared.render(view)
     except TemplateError as error:
         return Preview(hook=hook, why_not=reason, error=error)
-    lane = lane_of(hook, rendered, (pipeline.id, str(event.action_id)), _DELIVERY)
+    lane = lane_of(hook, rendered, (pipeline.id, str(event.action_id)), _DELIVERY, pipeline.team)
     return Preview(hook=hook, why_not=reason, request=rendered.request, before=before, lane=lane)
 
 

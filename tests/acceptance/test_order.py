@@ -239,3 +239,23 @@ async def test_an_edited_hook_keeps_what_was_rendered_and_a_removed_one_cancels_
     assert kept["request"] == before["request"]
     assert (gone["status"], gone["attempts_made"]) == ("cancelled", 1)
     assert sorted(sent(github, "context")[2:]) == ["1 before", "edited: after"]
+
+
+@pytest.mark.parametrize(("teams", "status"), [(("red", "blue"), "retrying"), (("red", "red"), "superseded")])
+async def test_no_team_supersedes_what_another_one_owes(
+    tmp_path: Path, github: GitHub, teams: tuple[str, str], status: str
+) -> None:
+    async with serve([github]) as (address,):
+        """Nobody answers there any more."""
+    pipelines = [
+        {"id": number, "name": f"of {number}", "team": team, "hooks": [GITHUB.preset_hook(address)]}
+        for number, team in enumerate(teams, 1)
+    ]
+    async with opened(tmp_path, {**a_config(), "pipelines": pipelines}) as engine:
+        (owed,) = await engine.accept(event("completed", 1))
+        await engine.tried(owed)
+        (others,) = await engine.accept(event("failed", 1, action={"pipeline": 2}))
+        await engine.tried(others)
+        delivery = await engine.delivery(owed)
+
+    assert delivery["status"] == status

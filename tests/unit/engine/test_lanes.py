@@ -4,6 +4,7 @@ import pytest
 
 from hookengine.domain.hook import LanePolicy, LaneSpec
 from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.status_call import commit_of
 from hookengine.engine.lanes import account_of, lane_of
 from hookengine.engine.rendering import Rendered
 from tests.conftest import make_hook, make_request
@@ -50,6 +51,27 @@ def test_another_action_of_a_plain_hook_does_not_wait_for_the_first() -> None:
     lanes = {lane_of(make_hook(), Rendered(PLAIN, None), (1, action), "dlv") for action in ("7", "8")}
 
     assert len(lanes) == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "key"),
+    [
+        (None, None),
+        (LaneSpec(policy=LanePolicy.ORDERED), None),
+        (LaneSpec(policy=LanePolicy.LATEST, key="x"), "x"),
+    ],
+)
+def test_teams_do_not_share_lanes(spec: LaneSpec | None, key: str | None) -> None:
+    teams = ["", "red", "blue", 'red"', 'by "red"']
+
+    lanes = {
+        lane_of(make_hook(lane=spec), Rendered(STATUS, key), ACTION, "dlv", team)[0]: team for team in teams
+    }
+
+    assert len(lanes) == len(teams)
+    assert key is not None or {commit_of(lane) for lane in lanes} == {
+        commit_of(lane_of(make_hook(), Rendered(STATUS, None), ACTION, "dlv")[0])
+    }
 
 
 def test_the_policy_of_a_lane_does_not_depend_on_who_comes_first() -> None:
