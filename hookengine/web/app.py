@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from hookengine.engine.catalogue import Catalogue
@@ -25,6 +25,7 @@ from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
 from hookengine.web.api.reading import Reading
 from hookengine.web.api.sources import open_paths, sources_router
+from hookengine.web.api.strictness import refuse_unknown_parameters
 from hookengine.web.api.tokens import tokens_router
 from hookengine.web.api.triggers import triggers_router
 from hookengine.web.api.views import Alive
@@ -67,10 +68,13 @@ def create_web(doors: Doors) -> FastAPI:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
         app.include_router(triggers_router(doors.triggers))
         app.include_router(sources_router(doors.sources, doors.catalogue))
-        app.include_router(tokens_router(doors.tokens))
-        app.include_router(applying_router(doors.applier))
-        for router in (*doors.defining.routers(), *doors.reading.routers()):
+        strict = [Depends(refuse_unknown_parameters)]
+        app.include_router(tokens_router(doors.tokens), dependencies=strict)
+        app.include_router(applying_router(doors.applier), dependencies=strict)
+        for router in doors.defining.devopness():
             app.include_router(router)
+        for router in (*doors.defining.routers(), *doors.reading.routers()):
+            app.include_router(router, dependencies=strict)
 
     @app.get(
         "/healthz",

@@ -322,8 +322,8 @@ async def test_a_token_of_a_team_sees_what_belongs_to_its_pipelines_only(world: 
     everything = await world.get("/api/events")
     assert len(everything["items"]) == 3
     assert await records.deliveries(Wanted(), Page()) == []
-    assert [item["id"] for item in await records.events(WantedEvents(), Page())] == ["docs"]
-    assert [item["id"] for item in await records.actions(WantedActions(), Page())] == [3]
+    assert [item["id"] for _, item in await records.events(WantedEvents(), Page())] == ["docs"]
+    assert [item["id"] for _, item in await records.actions(WantedActions(), Page())] == [3]
     around = await records.deployments(Around(at=SystemClock().now(), window=60_000))
     assert [item["event"]["id"] for item in around["items"]] == ["docs"]
     for ask in (

@@ -31,9 +31,13 @@ class Defining:
     store: Store
     public_url: str = ""
 
-    def routers(self) -> Iterator[APIRouter]:
+    def devopness(self) -> Iterator[APIRouter]:
+        """Those whose shape is Devopness'."""
         yield devopness_router(self.editor, self.public_url)
         yield hook_requests_router(self.editor, self.store, self.public_url)
+
+    def routers(self) -> Iterator[APIRouter]:
+        """Our own."""
         yield pipelines_router(self.editor, self.public_url)
         yield trials_router(self.editor, self.trials)
         yield hooks_router(self.editor)

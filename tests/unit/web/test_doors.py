@@ -298,6 +298,23 @@ async def test_a_list_says_where_the_next_one_begins(client: httpx.AsyncClient) 
     assert (whole.json()["next"], whole.links) == (None, {})
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "message"),
+    [
+        ("/api/deliveries?statsu=failed", "statsu", "There is no such parameter; did you mean status?"),
+        ("/api/deliveries?x=1&x=2", "x", "There is no such parameter; there are action, because, before, "),
+        ("/api/deliveries/dlv_0?status=failed", "status", "There are no parameters here."),
+    ],
+)
+async def test_a_parameter_that_nobody_reads_is_refused(
+    client: httpx.AsyncClient, path: str, name: str, message: str
+) -> None:
+    answer = await client.get(path)
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, [name])
+    assert answer.json()["errors"][name][0].startswith(message)
+
+
 # Incoming hooks
 
 
