@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from hookengine.domain.views import Accepted
 from hookengine.web.access import is_open
-from hookengine.web.api.answers import MEANINGS, Failure, failure
+from hookengine.web.api.answers import FAILURE, MEANINGS, Failure, failure
 from hookengine.web.scopes import scope_of
 
 Operation = dict[str, Any]
@@ -22,7 +22,6 @@ _BEARER: Final = {
     "description": "A token of the engine, `hke_ID_SECRET`. Every operation names the scope it needs; `admin` has all."
     " Webhooks of sources that have a secret of their own need none.",
 }
-_SCHEMA: Final = {"$ref": "#/components/schemas/Failure"}
 _OUR_OWN: Final = ("HTTPValidationError", "ValidationError")
 """FastAPI's shapes of errors, which ours stands for."""
 _FASTAPIS: Final = "Validation Error"
@@ -59,7 +58,7 @@ class DescribedAPI(FastAPI):
         schemas |= _schemas(Accepted)
         for name in _OUR_OWN:
             schemas.pop(name, None)
-        components["responses"] = {_name(status): _usual(status) for status in sorted(MEANINGS)}
+        components["responses"] = {_name(status): failure(status) for status in sorted(MEANINGS)}
         components["securitySchemes"] = {"token": _BEARER}
         document["paths"] = {path: paths[path] for path in sorted(paths)}
         return document
@@ -116,20 +115,14 @@ def _complete(operation: Operation, closed: tuple[str, str] | None) -> None:
 
 def _told(status: int, said: Mapping[str, Any]) -> dict[str, Any]:
     """An error in our shape: the usual one of its status unless something of its own is said of it."""
-    usual = _usual(status)
+    usual = failure(status)
     own = said.get("content", {}).get("application/json", {})
     told = {
         "description": said.get("description", usual["description"]),
-        "content": {"application/json": {**usual["content"]["application/json"], **own, "schema": _SCHEMA}},
+        "content": {"application/json": {**usual["content"]["application/json"], **own, "schema": FAILURE}},
     }
     plain = not said or said["description"] == _FASTAPIS
     return {"$ref": f"#/components/responses/{_name(status)}"} if plain or told == usual else told
-
-
-def _usual(status: int) -> dict[str, Any]:
-    usual = failure(status)
-    usual["content"]["application/json"]["schema"] = _SCHEMA
-    return usual
 
 
 def _name(status: int) -> str:

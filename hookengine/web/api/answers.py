@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -17,6 +17,8 @@ class Failure(BaseModel):
         dict[str, list[str]] | None, Field(description="What is wrong, by the field it is wrong with")
     ] = None
 
+
+FAILURE: Final = {"$ref": "#/components/schemas/Failure"}
 
 MEANINGS: Mapping[int, tuple[str, str]] = {
     400: ("It cannot be read", "The body is not JSON."),
@@ -35,18 +37,18 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """These, and those that every operation may answer."""
-    return {status: {"model": Failure, **failure(status)} for status in sorted({*statuses, 401, 503})}
+    return {status: failure(status) for status in sorted({*statuses, 401, 503})}
 
 
 def failure(status: int) -> dict[str, Any]:
-    """All but its schema."""
+    """It refers to its schema: a model here would be read anew for every operation."""
     meaning, message = MEANINGS[status]
     example: dict[str, Any] = {"message": message}
     if status == 422:
         example["errors"] = {"target_url": ["Is required"]}
     return {
         "description": meaning,
-        "content": {"application/json": {"example": example}},
+        "content": {"application/json": {"schema": FAILURE, "example": example}},
     }
 
 
