@@ -36,7 +36,7 @@ def fill(
         f"""
         INSERT INTO delivery (id, event_id, hook_id, hook_revision, lane_id, request_id, digest, host, account,
             rate, first_seq, rank, seq, status, attempts, strikes, cancel_asked, doubt_until, because, accepted_at)
-        SELECT head_id, '1:evt_' || head_id, '{name}', 1, id, 'req_{name}', '', '{host}', '{host} {name}',
+        SELECT head_id, '1:' || 'evt_' || head_id, '{name}', 1, id, 'req_{name}', '', '{host}', '{host} {name}',
             '', newest_first, 1, 1, 'queued', 0, 0, FALSE, 0, '', due_at
         FROM lane WHERE key LIKE 'lane {name} %'
         """
