@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -124,6 +125,8 @@ async def happen(busy: Watched) -> None:
     await store.remember(["1:evt_two"], [(1, "two")])
     known = await asyncio.gather(store.sealed(1, "a"), store.sealed(1, "b"), store.sealed_secret("", "chat"))
     assert known == ["sealed", None, None]
+    told = await busy.lease("told")
+    await store.finish(replace(delivered(told, NOW), captured={"id": "17"}), NOW, NO_LEASE)
     lost, held = await busy.lease("lost"), await busy.lease("held")
     assert (await store.claim(NOW + LEASE, terms(100), {held.token})).rescued
     assert (await store.finish(delivered(lost, NOW + LEASE), NOW + LEASE, terms())).late

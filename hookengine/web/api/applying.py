@@ -20,7 +20,7 @@ from hookengine.web.errors import error_response
 APPLY: Final = "/api/apply"
 _EXPORTED: Final[dict[str, Any]] = {
     "description": "A file",
-    "content": {"application/yaml": {"schema": {"type": "string"}, "example": examples.EXPORTED}},
+    "content": {"application/yaml": {"schema": {"type": ["object", "string"]}, "example": examples.EXPORTED}},
 }
 
 
