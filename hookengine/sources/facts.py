@@ -136,7 +136,7 @@ def moment(value: Any) -> Millis:
     try:
         instant = _instant(value)
         as_text(instant)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # what no clock of this machine can show
         instant = -1
     if not 0 <= instant <= LATEST:
         raise ValueError(

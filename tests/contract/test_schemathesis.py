@@ -67,7 +67,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def described(address: str) -> dict[str, APIOperation]:
     """By their ids, as the server itself tells of them."""
     answer = httpx.get(
-        f"{address}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False
+        f"{address}/openapi.json",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        trust_env=False,
+        timeout=60,
     )
     schema = schemathesis.openapi.from_dict(answer.raise_for_status().json())
     found = (result.ok() for result in schema.get_all_operations())
