@@ -21,6 +21,7 @@ from hookengine.web.errors import error_response
 GRACE = 5  # seconds that requests under way may take when the server stops
 LARGEST_HEAD = 64 * 1024  # bytes of a request's line and headers, and what arrives with the last of them
 SLOWEST_HEAD = 20  # seconds until they must have arrived
+LISTENED_EVERY = 0.5  # seconds between looks at the listener
 
 
 class _Server(uvicorn.Server):
@@ -117,11 +118,31 @@ async def answering(web: FastAPI, listener: socket.socket) -> AsyncIterator[None
         )
     )
     running = asyncio.create_task(server.serve(sockets=[listener]), name="web")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await running
+    with listener.dup() as spare:
+        keeping = asyncio.create_task(_keep_listening(server, listener, spare), name="web listening")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            server.should_exit = True
+            await running
+
+
+async def _keep_listening(server: _Server, listener: socket.socket, spare: socket.socket) -> None:
+    """uvloop gives its listener up for good when the process has no file left for a connection. Whoever connects
+    meanwhile waits at the spare one."""
+    loop = asyncio.get_running_loop()
+
+    def protocol() -> asyncio.Protocol:
+        return _Doorman(server.config, server.server_state, server.lifespan.state)
+
+    while True:
+        await asyncio.sleep(LISTENED_EVERY)
+        if listener.fileno() < 0 and not server.should_exit:
+            with contextlib.suppress(OSError):  # there is none left yet
+                listener = spare.dup()
+                again = await loop.create_server(protocol, sock=listener, backlog=server.config.backlog)
+                server.servers.append(again)
 
 
 async def told_to_stop() -> None:
