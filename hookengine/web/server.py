@@ -139,10 +139,13 @@ async def _keep_listening(server: _Server, listener: socket.socket, spare: socke
     while True:
         await asyncio.sleep(LISTENED_EVERY)
         if listener.fileno() < 0 and not server.should_exit:
-            with contextlib.suppress(OSError):  # there is none left yet
+            try:
                 listener = spare.dup()
-                again = await loop.create_server(protocol, sock=listener, backlog=server.config.backlog)
-                server.servers.append(again)
+                server.servers.append(
+                    await loop.create_server(protocol, sock=listener, backlog=server.config.backlog)
+                )
+            except OSError:  # there is none left yet
+                listener.close()
 
 
 async def told_to_stop() -> None:
