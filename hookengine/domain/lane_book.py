@@ -375,22 +375,18 @@ class LaneBook:
             self.lane.shown_digest = None
             self._owe_once_more(self.deliveries[self.lane.shown_id], CURE, now)
 
-    def _owe_once_more(self, shown: Delivery, part: int, at: Millis) -> None:
+    def _owe_once_more(self, shown: Delivery, part: int, at: Millis) -> Delivery:
         again = once_more(shown, self._terms.new_id(), self._terms.now, part)
         self.deliveries[again.id] = again
         self._touch(again)
         self.lane.head_id, self.lane.waits_for = again.id, None
         self.lane.due_at = max(at, self.lane.not_before)
+        return again
 
     def _repair(self, shown: Delivery, until: Millis) -> None:
-        repair = once_more(shown, self._terms.new_id(), self._terms.now)
-        self.deliveries[repair.id] = repair
-        self._touch(repair)
-        self.news.append(repair)
+        self.news.append(self._owe_once_more(shown, shown.part, until))
         self.lane.cleared_to = until
         self.lane.shown_digest = None  # until then the target may come to show something else
-        self.lane.head_id, self.lane.waits_for = repair.id, None
-        self.lane.due_at = max(until, self.lane.not_before)
 
     def _touch(self, delivery: Delivery) -> None:
         self.changed[delivery.id] = delivery

@@ -32,8 +32,7 @@ def owe(
     """One for each of its requests, in order. A hook whose templates cannot be rendered does not fail the event:
     the failure is what is owed, and nothing else.
     """
-    if own := secrets.refs_of(hook.id):
-        view = {**view, "secrets": {**view["secrets"], **own}}
+    view = _seen_by(hook, view, secrets)
     parts = range(len(hook.before) + 1)
     try:
         prepared = catalogue.prepared(hook)
@@ -62,11 +61,16 @@ def owe_part(
     delivery_id: str,
 ) -> OwedDelivery:
     """One of them, once more; if the hook has it no longer, its last. Raises TemplateError."""
-    if own := secrets.refs_of(hook.id):
-        view = {**view, "secrets": {**view["secrets"], **own}}
+    view = _seen_by(hook, view, secrets)
     part = min(part, len(hook.before))
     rendered = catalogue.prepared(hook).render_part(part, view)
     return _owed(hook, part, rendered, action, delivery_id, _team(catalogue, action))
+
+
+def _seen_by(hook: Hook, view: Context, secrets: OwnSecrets) -> Context:
+    """With its own secrets over those of its pipeline."""
+    own = secrets.refs_of(hook.id)
+    return {**view, "secrets": {**view["secrets"], **own}} if own else view
 
 
 def _team(catalogue: Catalogue, action: ActionKey) -> str:

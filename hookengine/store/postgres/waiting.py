@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hookengine.store import settling
+
 LARGEST_GROUP: Final = 256
 PATIENCE: Final = 3.0  # seconds a call waits for a database that is away
 
@@ -22,13 +24,7 @@ class Call:
     alone: bool = False
 
     def settle(self, result: Any) -> None:
-        """An exception is raised where it was called."""
-        if self.future.done():
-            return  # its caller was cancelled meanwhile
-        if isinstance(result, BaseException):
-            self.future.set_exception(result)
-        else:
-            self.future.set_result(result)
+        settling.settle(self.future, result)
 
 
 def settle(calls: Iterable[Call], result: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hookengine.errors import StoreError
 from hookengine.store.sqlite.connection import SharedConnection
+from hookengine.store.sqlite.failures import told
 from hookengine.store.sqlite.telling import tell
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class Reader:
                 self._connection = self._connect()
             return question(self._connection)
         except sqlite3.Error as error:
-            failure = StoreError(f"SQLite: {error}")
+            failure = told(error)
             failure.__cause__ = error
             return failure
         except Exception as error:  # noqa: BLE001  it is raised where it was asked

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from hookengine.store.settling import settle
+
 Told = tuple[asyncio.Future[Any], Any]
 """Who waits, and for what; an exception is raised where it was called."""
 
@@ -14,14 +16,9 @@ Told = tuple[asyncio.Future[Any], Any]
 def tell(told: Sequence[Told], loop: asyncio.AbstractEventLoop) -> None:
     """One wake-up of the loop for all of them."""
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(_settle, told)
+        loop.call_soon_threadsafe(_settle_all, told)
 
 
-def _settle(told: Sequence[Told]) -> None:
+def _settle_all(told: Sequence[Told]) -> None:
     for future, result in told:
-        if future.done():
-            continue  # its caller was cancelled meanwhile
-        if isinstance(result, BaseException):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+        settle(future, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from hookengine.store.books.desk import Desk
 from hookengine.store.books.group import converse
 from hookengine.store.books.moments import after_commit, before_commit
 from hookengine.store.calls import Claimed
+from hookengine.store.sqlite.failures import told, undo
 from hookengine.store.sqlite.rows import STEPS
 
 
@@ -77,16 +78,14 @@ def _undoing(
         if looked_at is not None:
             looked_at += desk.pages
         desk.give_back()
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error counts
-                connection.execute("ROLLBACK")
+        undo(connection)
         raise
 
 
 def _alone(connection: sqlite3.Connection, ask: Ask, error: Exception, looked_at: Sequence[int]) -> Any:
     """A claim goes on with the lanes that can be claimed; any other call is told what went wrong."""
     if not isinstance(ask, Claim):
-        return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
+        return told(error)
     if not ask.alone:
         return run_group(connection, [replace(ask, alone=True)])[0]
     if not looked_at:

@@ -16,7 +16,9 @@ from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
 from hookengine.store.calm import calm
 from hookengine.store.contract import CommitListener
+from hookengine.store.settling import settle
 from hookengine.store.sqlite.connection import SharedConnection, patient
+from hookengine.store.sqlite.failures import told, undo
 from hookengine.store.sqlite.transactions import Decided, commit, decide, run_group
 
 T = TypeVar("T")
@@ -59,7 +61,7 @@ class GroupWriter:
             await self._aside(self._connected)
         except BaseException as error:
             self._end("the store's writer has stopped")
-            raise _translated(error) from error
+            raise told(error) from error
 
     async def close(self) -> None:
         """What was asked before is still written."""
@@ -100,7 +102,7 @@ class GroupWriter:
         finally:
             self._serving = None
             while self._waiting:
-                self._waiting.popleft().future.set_exception(StoreError("the store's writer has stopped"))
+                settle(self._waiting.popleft().future, StoreError("the store's writer has stopped"))
 
     def _next_group(self) -> list[_Task]:
         """What is there, up to the first work that wants a transaction of its own."""
@@ -118,12 +120,12 @@ class GroupWriter:
             self._waiting.extendleft(reversed(group))
             raise
         except BaseException as error:  # noqa: BLE001  its callers are told, the writer goes on
-            failure = StoreError(f"SQLite: {error}" if isinstance(error, sqlite3.Error) else repr(error))
+            failure = told(error) if isinstance(error, sqlite3.Error) else StoreError(repr(error))
             failure.__cause__ = error
             results = [failure] * len(group)
         self.on_commit(time.perf_counter() - started, len(group))
         for task, result in zip(group, results, strict=True):
-            _settle(task.future, result)
+            settle(task.future, result)
 
     async def _results(self, works: Sequence[Ask | Work]) -> Sequence[Result]:
         first = works[0]
@@ -179,23 +181,8 @@ def _run(connection: SharedConnection, work: Work) -> Result:
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException as error:
-            if connection.in_transaction:
-                with suppress(sqlite3.Error):  # the first error counts
-                    connection.execute("ROLLBACK")
+            undo(connection)
             if isinstance(error, Exception):
-                return _translated(error)
+                return told(error)
             raise
         return result
-
-
-def _settle(future: asyncio.Future[Any], result: Result) -> None:
-    if future.done():
-        return  # its caller was cancelled meanwhile
-    if isinstance(result, BaseException):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
-
-
-def _translated(error: BaseException) -> BaseException:
-    return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error

@@ -156,8 +156,10 @@ async def test_what_waits_for_a_writer_that_is_stopped_is_told_so(writer: GroupW
 
     held = asyncio.ensure_future(writer.run(gate))
     await asyncio.to_thread(entered.wait, 10)
+    gone = asyncio.ensure_future(writer.run(_note))
     asked = asyncio.ensure_future(writer.run(_note))
     await asyncio.sleep(0)
+    gone.cancel()
     (serving,) = [task for task in asyncio.all_tasks() if task.get_name() == "hookengine-writer"]
     serving.cancel()
     told = await asyncio.gather(held, asked, return_exceptions=True)
