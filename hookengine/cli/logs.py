@@ -13,6 +13,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hookengine.cli.log_stream import PatientHandler
+from hookengine.domain.attempt import VERDICTS
 from hookengine.engine import signals
 from hookengine.engine.signals import Facts
 
@@ -83,6 +84,8 @@ def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
         if outcome.isdecimal():
             shown["status"] = int(outcome)
             del shown["outcome"]
+    if "verdict" in shown:
+        shown["verdict"] = VERDICTS[shown["verdict"]]
     return shown
 
 

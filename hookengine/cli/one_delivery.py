@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import click
 
@@ -13,17 +13,9 @@ from hookengine.cli import showing
 from hookengine.cli.showing import plain, relative
 from hookengine.domain import attempt as attempts
 
-VERDICTS: Final = {"Accept": "done", "TryAgain": "try again", "GiveUp": "give up"}
-OUTCOMES: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        attempts.Answered,
-        attempts.Unreachable,
-        attempts.TimedOut,
-        attempts.Blocked,
-        attempts.Unrenderable,
-        attempts.Unknown,
-    )
+VERDICTS: Final = {"accept": "done", "try_again": "try again", "give_up": "give up"}
+KINDS: Final[dict[str, type[Any]]] = {
+    attempts.OUTCOMES[kind.__name__]: kind for kind in get_args(attempts.Outcome)
 }
 
 
@@ -98,7 +90,7 @@ def _show_attempt(attempt: dict[str, Any], now: datetime) -> None:
 
 def _outcome(kind: str, detail: dict[str, Any]) -> str:
     """In the engine's own words, of what was kept."""
-    outcome = OUTCOMES[kind]
+    outcome = KINDS[kind]
     known = {field.name for field in fields(outcome)} & detail.keys()
     return attempts.describe(outcome(**{name: detail[name] for name in known}))
 

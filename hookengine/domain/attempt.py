@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, Literal, assert_never
 
 from hookengine.domain.clock import Millis
 
@@ -93,6 +93,18 @@ class Unknown:
 
 Outcome = Answered | Unreachable | TimedOut | Blocked | Unrenderable | Unknown
 
+OutcomeWord = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderable", "unknown"]
+
+OUTCOMES: Final[Mapping[str, OutcomeWord]] = {
+    "Answered": "answered",
+    "Unreachable": "unreachable",
+    "TimedOut": "timed_out",
+    "Blocked": "blocked",
+    "Unrenderable": "unrenderable",
+    "Unknown": "unknown",
+}
+"""By the names they are kept under, how people and programs are told them, and ask for them."""
+
 
 class Certainty(StrEnum):
     """What is known about the effect at the target. Retries depend on the outcome, truth on this."""
@@ -132,6 +144,15 @@ class GiveUp:
 
 
 Verdict = Accept | TryAgain | GiveUp
+
+VerdictWord = Literal["accept", "try_again", "give_up"]
+
+VERDICTS: Final[Mapping[str, VerdictWord]] = {
+    "Accept": "accept",
+    "TryAgain": "try_again",
+    "GiveUp": "give_up",
+}
+"""As `OUTCOMES`."""
 
 
 def certainty_of(outcome: Outcome, verdict: Verdict) -> Certainty:

@@ -14,6 +14,8 @@ from typing import (
 
 from typing_extensions import TypedDict
 
+from hookengine.domain.attempt import OutcomeWord, VerdictWord
+
 T = TypeVar("T")
 
 
@@ -137,7 +139,7 @@ class Delivery(DeliveryName):
     lane: LaneName | None
     sha: str | None
     attempts_made: int
-    last_outcome: str | None
+    last_outcome: OutcomeWord | None
     last_code: int | None
     next_attempt_at: str | None
     superseded_by: str | None
@@ -149,14 +151,14 @@ class Attempt(TypedDict):
     number: int
     started_at: str | None
     finished_at: str | None
-    outcome: str | None
+    outcome: OutcomeWord | None
     detail: dict[str, Any] | None
     certainty: str | None
-    verdict: str | None
+    verdict: VerdictWord | None
     because: str | None
     next_attempt_at: str | None
     closed_by: str | None
-    late_outcome: str | None
+    late_outcome: OutcomeWord | None
     node: str
 
 
@@ -337,7 +339,7 @@ class Preview(TypedDict):
 
 class SentTest(TypedDict):
     id: str
-    outcome: str
+    outcome: OutcomeWord
     because: str
     detail: dict[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from hookengine.domain import views
-from hookengine.domain.attempt import Blocked, Outcome, describe
+from hookengine.domain.attempt import OUTCOMES, Blocked, Outcome, describe
 from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock
 from hookengine.domain.context import Context
@@ -133,7 +133,7 @@ class Trials:
             self._under_way -= 1
         return {
             "id": message_id,
-            "outcome": type(outcome).__name__,
+            "outcome": OUTCOMES[type(outcome).__name__],
             "because": describe(outcome),
             "detail": asdict(outcome),
         }

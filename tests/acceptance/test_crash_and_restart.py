@@ -111,7 +111,7 @@ async def test_a_killed_server_leaves_true_statuses_behind_once_it_runs_again(
         await asyncio.to_thread(server.accept, *first)
         for plan in plans:
             await plan.trouble_has_come()
-        await asyncio.to_thread(server.wait_for, "attempt.finished", times=3 * 6, verdict="TryAgain")
+        await asyncio.to_thread(server.wait_for, "attempt.finished", times=3 * 6, verdict="try_again")
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(server.accept, *events("completed", HELD, BACK_OFF))

@@ -87,7 +87,7 @@ async def test_statuses_are_written_with_tokens_that_are_minted_and_renewed(tmp_
     assert [delivery["status"] for delivery in (*delivered, renewed)] == ["delivered"] * 3
     assert [len(delivery["attempts"]) for delivery in (*delivered, renewed)] == [1, 1, 2]
     first, second = renewed["attempts"]
-    assert (first["detail"]["status"], first["verdict"]) == (401, "TryAgain")
+    assert (first["detail"]["status"], first["verdict"]) == (401, "try_again")
     assert "its credential has been renewed" in first["because"]
     assert second["detail"]["status"] == 201
     assert github.minted == 2

@@ -209,7 +209,7 @@ async def test_what_gitlab_did_before_its_answer_was_lost_counts_as_delivered(tm
 
     first, second = ended["attempts"]
     assert lost["verdict"] == "TryAgain"
-    assert (first["outcome"], first["certainty"]) == ("Unreachable", "doubtful")
+    assert (first["outcome"], first["certainty"]) == ("unreachable", "doubtful")
     assert (second["detail"]["status"], second["certainty"]) == (400, "applied")
     assert ended["status"] == "delivered"
     assert states(gitlab, 1) == {CONTEXT: "running"}

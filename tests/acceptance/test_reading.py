@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hookengine.domain.clock import SystemClock
 from hookengine.errors import NotFound
 from hookengine.store.records import Around, Page, Wanted, WantedActions, WantedEvents
-from tests.acceptance.conftest import CONTEXT, event, sha_of
+from tests.acceptance.conftest import CONTEXT, GITHUB, Config, a_config, event, sha_of
 from tests.acceptance.reading import World, a_world
 from tests.conftest import Clock
 
@@ -71,6 +72,32 @@ async def test_deliveries_are_narrowed_by_every_field(world: World) -> None:
             assert await world.listed(**params) == expected, params
 
 
+async def test_deliveries_are_searched_by_the_outcome_that_is_shown(tmp_path: Path, database: str) -> None:
+    def config(address: str, **changes: Any) -> Config:
+        return a_config(GITHUB.preset_hook(address, id="status", timeout="200ms"), **changes)
+
+    async with a_world(tmp_path, database, config=config) as world:
+        world.github.delay_next(gate := asyncio.Event())
+        (late,) = await world.engine.accept(event("started", 1))
+        await world.engine.tried(late)
+        gate.set()
+        shown = await world.get(f"/api/deliveries/{late}")
+        by_parameter = await world.listed(outcome=shown["last_outcome"])
+        by_query = await world.listed(q=f"outcome:{shown['last_outcome']}")
+        refused = await world.get("/api/deliveries", 422, outcome="TimedOut")
+
+    (attempt,) = shown["attempts"]
+    assert (shown["last_outcome"], attempt["outcome"], attempt["verdict"]) == (
+        "timed_out",
+        "timed_out",
+        "try_again",
+    )
+    assert by_parameter == by_query == [late]
+    assert refused["errors"]["outcome"][0].startswith(
+        "Input should be 'answered', 'unreachable', 'timed_out'"
+    )
+
+
 async def test_the_lane_of_a_delivery_finds_all_that_change_the_same(world: World) -> None:
     both = [await world.tell(event("started", 1)), await world.tell(event("completed", 1))]
     await world.tell(event("started", 2))
@@ -110,7 +137,7 @@ async def test_a_delivery_has_its_request_and_its_attempts(world: World) -> None
     assert (shown["sha"], shown["last_code"], shown["action"]["id"]) == (sha_of(1), 201, 1)
     assert '"state":"success"' in shown["request"]["body"]
     assert shown["attempts"] == attempts["items"]
-    assert (attempts["items"][0]["number"], attempts["items"][0]["outcome"]) == (1, "Answered")
+    assert (attempts["items"][0]["number"], attempts["items"][0]["outcome"]) == (1, "answered")
     await world.get("/api/deliveries/dlv_none", 404)
     await world.get("/api/deliveries/dlv_none/attempts", 404)
 

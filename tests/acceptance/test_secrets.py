@@ -107,7 +107,7 @@ async def test_a_secret_goes_to_its_own_hosts_only_also_where_a_value_names_the_
             ]
 
     assert [delivery["status"] for delivery in deliveries] == ["failed", "failed"]
-    assert [delivery["attempts"][0]["outcome"] for delivery in deliveries] == ["Blocked", "Blocked"]
+    assert [delivery["attempts"][0]["outcome"] for delivery in deliveries] == ["blocked", "blocked"]
     assert all("may not go to 127.0.0.1" in delivery["because"] for delivery in deliveries)
     assert github.received == []
 

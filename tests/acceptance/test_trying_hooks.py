@@ -145,7 +145,7 @@ def test_a_test_sends_one_request_and_leaves_no_delivery(engine: Server, target:
     assert headers["authorization"] == f"Bearer {TOKEN}"
     assert headers["webhook-id"] == told["sent"]["id"]
     assert json.loads(body) == {"state": "failed", "app": "shop"}
-    assert (told["sent"]["outcome"], told["sent"]["detail"]["status"]) == ("Answered", 201)
+    assert (told["sent"]["outcome"], told["sent"]["detail"]["status"]) == ("answered", 201)
     assert TOKEN not in json.dumps(told)
     assert engine.rows("SELECT count(*) FROM delivery") == rows
 

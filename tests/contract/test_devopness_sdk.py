@@ -366,7 +366,7 @@ async def test_what_devopness_cannot_say_of_an_answer_stands_beside_it(
     if status:
         assert plain["hookengine"]["detail"]["body"] == "thank you"
     else:
-        assert plain["hookengine"]["outcome"] == "Unreachable"
+        assert plain["hookengine"]["outcome"] == "unreachable"
         assert plain["hookengine"]["detail"]["reason"]
 
 

@@ -216,7 +216,7 @@ def test_pruning_that_dies_is_done_by_the_next_node_and_spares_what_is_owed(stag
     node.wait_until(lambda: stage.statuses() == {"completed-2": "retrying"}, "the first event to be gone")
     assert stage.rows("SELECT id FROM event") == [{"id": "1:completed-2"}]
     stage.target.clear()
-    node.wait_for("attempt.finished", verdict="Accept")
+    node.wait_for("attempt.finished", verdict="accept")
     node.wait_until(lambda: stage.rows("SELECT id FROM event") == [], "both events to be gone")
 
     stage.forgotten_before = stage.history().read_at

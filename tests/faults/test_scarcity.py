@@ -42,7 +42,7 @@ def test_a_node_without_files_left_delivers_everything_in_the_end(stage: Stage) 
         missing = [event for event, one in zip(missing, told, strict=True) if one.fate is Fate.UNKNOWN]
     stage.quiet()
 
-    assert node.heard("attempt.finished", verdict="TryAgain"), "it was to run out of files"
+    assert node.heard("attempt.finished", verdict="try_again"), "it was to run out of files"
     assert node.heard("circuit.opened") == []
     assert max(len(one.beside) for one in stage.target.received) < FILES
     assert stage.judge().statuses == {"delivered": len(EVENTS)}

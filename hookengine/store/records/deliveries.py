@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, func, select
 
 from hookengine.domain import views
+from hookengine.domain.attempt import OUTCOMES, VERDICTS, OutcomeWord
 from hookengine.domain.delivery import CHECK
 from hookengine.domain.event import id_in
 from hookengine.domain.request import RenderedRequest
@@ -17,6 +18,8 @@ from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK_
 from hookengine.store.records.filtering import Condition, conditions, seen_by
 from hookengine.store.records.values import time
 from hookengine.store.records.wanted import Page, Seen, Wanted
+
+T = TypeVar("T")
 
 _WAITING = ("queued", "retrying")
 _LAST_ID = "dlv_g"
@@ -116,7 +119,7 @@ def shown(row: Row[Any]) -> views.Delivery:
         "lane": None if row.lane_id is None else {"key": row.key, "policy": row.policy},
         "sha": row.sha,
         "attempts_made": row.attempts,
-        "last_outcome": row.outcome if row.lane_id is not None else "Unrenderable",
+        "last_outcome": _last_outcome(row),
         "last_code": detail.get("status") if row.outcome == "Answered" else None,
         "next_attempt_at": time(row.due_at) if waiting else None,
         "superseded_by": row.superseded_by,
@@ -134,6 +137,15 @@ def _part(before: Sequence[dict[str, Any]], part: int) -> views.Part | None:
         return None
     name = before[part]["name"] if part < len(before) else ""
     return {"number": part + 1, "of": len(before) + 1, "name": name}
+
+
+def _last_outcome(row: Row[Any]) -> OutcomeWord | None:
+    """What could not be rendered takes no lane and has no attempt."""
+    return "unrenderable" if row.lane_id is None else _word(OUTCOMES, row.outcome)
+
+
+def _word(words: Mapping[str, T], name: str | None) -> T | None:
+    return None if name is None else words[name]
 
 
 def _with_all_around(*of_which: Condition) -> Select[Any]:
@@ -178,14 +190,14 @@ def _attempts(connection: Connection, delivery_id: str) -> list[views.Attempt]:
             "number": row.number,
             "started_at": time(row.started_at),
             "finished_at": time(row.finished_at),
-            "outcome": row.outcome,
+            "outcome": _word(OUTCOMES, row.outcome),
             "detail": json.loads(row.detail) if row.detail else None,
             "certainty": row.certainty,
-            "verdict": row.verdict,
+            "verdict": _word(VERDICTS, row.verdict),
             "because": row.because,
             "next_attempt_at": time(row.next_at),
             "closed_by": row.closed_by,
-            "late_outcome": row.late_outcome,
+            "late_outcome": _word(OUTCOMES, row.late_outcome),
             "node": row.node,
         }
         for row in rows

@@ -13,7 +13,7 @@ from hookengine.domain.event import key_of
 from hookengine.domain.retry import HOUR
 from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK, HOOK_REVISION, LANE, PIPELINE
 from hookengine.store.records.values import inside
-from hookengine.store.records.wanted import OUTCOMES, Seen, Wanted
+from hookengine.store.records.wanted import KEPT_AS, Seen, Wanted
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST_HASH: Final = 7
@@ -156,7 +156,7 @@ def _code(connection: Connection, values: Sequence[str]) -> Condition:
 
 def _outcome(connection: Connection, values: Sequence[str]) -> Condition:
     """What could not be rendered takes no lane and has no attempt."""
-    wanted = {OUTCOMES[value.lower()] for value in values}
+    wanted = {KEPT_AS[value.lower()] for value in values}
     found: list[Condition] = [ATTEMPT.c.outcome.in_(wanted)]
     if "Unrenderable" in wanted:
         found.append(DELIVERY.c.lane_id.is_(None))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from hookengine.domain.attempt import OUTCOMES
 from hookengine.domain.clock import Millis, from_datetime
 from hookengine.domain.delivery import DeliveryStatus
 from hookengine.domain.retry import DAY, HOUR
@@ -18,16 +19,8 @@ from hookengine.store.records.search import FIELDS, parse_query
 Seen = frozenset[int] | None
 """The ids of the pipelines that whoever asks gets to see; None: all there are."""
 
-OUTCOMES: Final[Mapping[str, str]] = {
-    "answered": "Answered",
-    "unreachable": "Unreachable",
-    "timed_out": "TimedOut",
-    "blocked": "Blocked",
-    "unrenderable": "Unrenderable",
-    "unknown": "Unknown",
-    "none": "",
-}
-"""As people write them, and as they are kept."""
+KEPT_AS: Final[Mapping[str, str]] = {**{word: name for name, word in OUTCOMES.items()}, "none": ""}
+"""Outcomes as people write them, and as they are kept."""
 
 _LONGEST: Final = 1000  # characters of a value
 _UNITS: Final = {"s": 1000, "m": 60_000, "h": HOUR, "d": DAY}
@@ -130,5 +123,5 @@ def _anything(value: str) -> bool:
 _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "status": lambda value: value in set(DeliveryStatus),
     "code": _CODE.fullmatch,
-    "outcome": lambda value: value.lower() in OUTCOMES,
+    "outcome": lambda value: value.lower() in KEPT_AS,
 }

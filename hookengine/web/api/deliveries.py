@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import StringConstraints
 
 from hookengine.domain import views
+from hookengine.domain.attempt import OutcomeWord
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import DeliveryStatus
 from hookengine.store.records import FIELDS, Page, Wanted
@@ -17,7 +18,7 @@ from hookengine.web.api.answers import failures, json_answer, list_answer
 from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Search, Seen, Several, listed
 
 Code = Annotated[str, StringConstraints(pattern=r"^([1-5]xx|[1-5][0-9][0-9]|none)$")]
-Outcome = Literal["answered", "unreachable", "timed_out", "blocked", "unrenderable", "unknown", "none"]
+Outcome = Literal[OutcomeWord, "none"]
 
 
 def deliveries_router(seen: Seen, clock: Clock) -> APIRouter:

@@ -91,7 +91,7 @@ REQUEST: Final[dict[str, Any]] = {
         "delivery_id": "dlv_019ac0de7b207d3a9c550f2f6f0a3b12",
         "attempt": 1,
         "method": "POST",
-        "outcome": "Answered",
+        "outcome": "answered",
         "detail": {"status": 201},
         "request_body": '{"state":"pending","context":"ci/devopness(build)"}',
     },

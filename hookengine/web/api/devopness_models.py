@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from hookengine.domain.attempt import OUTCOMES
 from hookengine.domain.clock import Millis, as_datetime
 from hookengine.domain.context import MISSING, lookup
 from hookengine.domain.definition import Note
@@ -282,7 +283,7 @@ def request_out(sent: SentRequest, hook: DevopnessHookRelation | None) -> Devopn
             "delivery_id": sent.delivery_id,
             "attempt": sent.attempt,
             "method": shown["method"] if shown else None,
-            "outcome": sent.outcome,
+            "outcome": None if sent.outcome is None else OUTCOMES[sent.outcome],
             "detail": {**sent.detail},
             "request_body": body,
         },

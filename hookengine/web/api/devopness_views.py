@@ -9,6 +9,8 @@ from typing import (
 
 from typing_extensions import TypedDict
 
+from hookengine.domain.attempt import OutcomeWord
+
 
 class OursOfHook(TypedDict):
     """Of incoming hooks only `managed_by`. `before`: the requests that go before this one."""
@@ -77,7 +79,7 @@ class OursOfRequest(TypedDict):
     delivery_id: str
     attempt: int
     method: str | None
-    outcome: str | None
+    outcome: OutcomeWord | None
     detail: dict[str, Any]
     request_body: str | None
 

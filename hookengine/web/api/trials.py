@@ -63,7 +63,7 @@ _TEST: Final[dict[str, Any]] = {
     **_PREVIEW,
     "sent": {
         "id": "test_019ac0de7b207d3a9c550f2f6f0a3b12",
-        "outcome": "Answered",
+        "outcome": "answered",
         "because": "201",
         "detail": {"status": 201, "headers": {}, "body": "{}", "renewed": False, "timing": None},
     },

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from hookengine.cli.deliveries import FIELDS, STATUSES
-from hookengine.cli.one_delivery import OUTCOMES, VERDICTS
-from hookengine.domain.attempt import Outcome, Verdict
+from hookengine.cli.one_delivery import KINDS, VERDICTS
+from hookengine.domain.attempt import Outcome, VerdictWord
 from hookengine.domain.delivery import DeliveryStatus
 
 HEAD = "action.triggered_from.hook_parsed_variables"
@@ -75,7 +75,7 @@ def test_one_delivery_shows_its_request_and_every_attempt(delivery: str, run: An
 def test_one_delivery_in_json_is_what_the_server_said(delivery: str, run: Any) -> None:
     shown = json.loads(run("deliveries", "show", delivery, "-o", "json").stdout)
 
-    assert (shown["id"], shown["attempts"][0]["outcome"]) == (delivery, "Blocked")
+    assert (shown["id"], shown["attempts"][0]["outcome"]) == (delivery, "blocked")
 
 
 def test_a_delivery_that_does_not_exist_is_a_no(server: Any, run: Any) -> None:
@@ -87,9 +87,9 @@ def test_a_delivery_that_does_not_exist_is_a_no(server: Any, run: Any) -> None:
 @pytest.mark.parametrize(
     ("outcome", "detail", "said"),
     [
-        ("Answered", {"status": 503, "headers": {}, "body": "try\x1b[2J\nlater", "elapsed": 3}, "503"),
-        ("TimedOut", {"phase": "read", "seconds": 30.0, "written": True}, "timed out after 30.0 s (read)"),
-        ("Unknown", {"reason": "the node went away"}, "unknown: the node went away"),
+        ("answered", {"status": 503, "headers": {}, "body": "try\x1b[2J\nlater", "elapsed": 3}, "503"),
+        ("timed_out", {"phase": "read", "seconds": 30.0, "written": True}, "timed out after 30.0 s (read)"),
+        ("unknown", {"reason": "the node went away"}, "unknown: the node went away"),
     ],
 )
 def test_every_outcome_is_told_in_words_and_steers_no_terminal(
@@ -113,8 +113,8 @@ def test_an_attempt_under_way_is_told_as_such(run: Any, canned: Any) -> None:
 
 
 def test_all_outcomes_and_verdicts_of_the_engine_have_words() -> None:
-    assert set(OUTCOMES.values()) == set(Outcome.__args__)
-    assert set(VERDICTS) == {kind.__name__ for kind in Verdict.__args__}
+    assert set(KINDS.values()) == set(Outcome.__args__)
+    assert set(VERDICTS) == set(get_args(VerdictWord))
 
 
 def _document(outcome: str | None, detail: dict[str, Any] | None) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _document(outcome: str | None, detail: dict[str, Any] | None) -> dict[str, A
         "finished_at": "2026-11-22T10:00:00.250Z",
         "outcome": outcome,
         "detail": detail,
-        "verdict": "TryAgain",
+        "verdict": "try_again",
         "because": "because it may help",
         "next_attempt_at": "2026-11-22T10:00:05.000Z",
         "late_outcome": None,

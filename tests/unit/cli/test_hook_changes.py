@@ -145,7 +145,7 @@ def test_a_test_sends_one_real_request_and_its_answer_decides(chat: str, run: An
 
 def test_a_test_that_is_answered_well_is_a_yes(canned: Any, run: Any) -> None:
     hook = {"id": "h1", "name": "tell"}
-    sent = {"id": "test_1", "outcome": "Answered", "because": "204", "detail": {"status": 204, "body": ""}}
+    sent = {"id": "test_1", "outcome": "answered", "because": "204", "detail": {"status": 204, "body": ""}}
     request = {"method": "POST", "url": "http://a.example/", "headers": [], "body": None}
     canned.answers({"items": [hook], "next": None})
     canned.answers({"why_not": None, "error": None, "request": request, "sent": sent})

@@ -71,6 +71,7 @@ def test_an_attempt_says_host_time_and_status_and_keeps_the_request_for_debuggin
 
     line, debugging = told()
     assert (line["host"], line["seconds"], line["status"]) == ("api.github.com", 0.2413, 503)
+    assert line["verdict"] == "try_again"
     assert not {"request", "outcome", "kind", "next_try"} & line.keys()
     assert debugging["request"] == FINISHED["request"]
 

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from hookengine.domain.attempt import (
+    OUTCOMES,
+    VERDICTS,
     Accept,
     Answered,
     Blocked,
     Certainty,
     GiveUp,
     Outcome,
+    OutcomeWord,
     TimedOut,
     Unknown,
     Unreachable,
     Unrenderable,
+    Verdict,
+    VerdictWord,
     certainty_of,
     describe,
     host_failed,
@@ -95,6 +102,13 @@ def test_each_outcome_is_described_in_a_line(outcome: Outcome, line: str) -> Non
 )
 def test_each_outcome_is_of_a_kind_of_which_there_are_few(outcome: Outcome, kind: str) -> None:
     assert kind_of(outcome) == kind
+
+
+def test_each_outcome_and_verdict_has_a_word_of_its_own() -> None:
+    assert list(OUTCOMES) == [kind.__name__ for kind in get_args(Outcome)]
+    assert list(VERDICTS) == [kind.__name__ for kind in get_args(Verdict)]
+    assert tuple(OUTCOMES.values()) == get_args(OutcomeWord)
+    assert tuple(VERDICTS.values()) == get_args(VerdictWord)
 
 
 @pytest.mark.parametrize(

@@ -43,4 +43,4 @@ async def test_so_many_hooks_are_tried_out_at_once_and_no_more(clock: Clock) -> 
             await trials.send(hook, shown)
         target.answer.set()
 
-    assert (await trials.send(hook, shown))["outcome"] == "Answered"
+    assert (await trials.send(hook, shown))["outcome"] == "answered"
