@@ -99,7 +99,7 @@ class Sender:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
         if target.scheme == "https" or not request.secrets:
             return
-        if not _opened(self._pool.policy, target):
+        if not _opened(self._pool.policy, target.host, target.is_literal):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     def _exchange(self, method: str, message: bytes, ends: float, excerpt: int, gate: Gate) -> Exchange:
@@ -157,11 +157,12 @@ def _unsaid(names: tuple[str, ...], user_agent: str) -> tuple[tuple[str, str], .
     return tuple((name, value) for name, value in usual if name not in said)
 
 
-def _opened(policy: AddressPolicy, target: Target) -> bool:
+@lru_cache(maxsize=1024)
+def _opened(policy: AddressPolicy, host: str, is_literal: bool) -> bool:
     """Whether the operator has opened it himself."""
-    if not target.is_literal:
-        return target.host in policy.allow_hosts
-    address = ip_address(target.host)
+    if not is_literal:
+        return host in policy.allow_hosts
+    address = ip_address(host)
     return any(address in network for network in policy.allow_networks)
 
 

@@ -61,6 +61,15 @@ class AddressPolicy:
             raise ConfigError(reader.problems)
         return policy
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        """Once: verdicts are kept by the policy they were reached under, and networks hash slowly."""
+        opened = self.allow_networks, self.allow_hosts
+        return hash((opened, self.nat64_prefixes, self.own_addresses, self.strict_mixed))
+
 
 @dataclass(frozen=True)
 class Special:

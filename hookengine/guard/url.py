@@ -89,11 +89,8 @@ def check_url(url: str, policy: AddressPolicy | None) -> Target:
     Without a policy it is only read: whether its host and port may be called is left open.
     """
     scheme, authority, path = _taken_apart(url)
-    host, port = _endpoint(scheme, authority)
-    if policy is not None:
-        check_endpoint(host, port, policy)
-    literal = not isinstance(host, str)
-    target = Target(scheme=scheme, host=str(host), port=port, path=path, is_literal=literal)
+    host, port, literal = _endpoint(scheme, authority, policy)
+    target = Target(scheme=scheme, host=host, port=port, path=path, is_literal=literal)
     if len(path) > LONGEST_URL - LONGEST_ORIGIN and len(target.url) > LONGEST_URL:
         raise Refused("too_long", f"the URL has more than {LONGEST_URL} characters once encoded")
     return target
@@ -143,8 +140,9 @@ def _split(url: str) -> tuple[str, str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _endpoint(scheme: str, authority: str) -> tuple[str | IPAddress, int]:
-    """The same few are called again and again."""
+def _endpoint(scheme: str, authority: str, policy: AddressPolicy | None) -> tuple[str, int, bool]:
+    """Host, port, and whether the host is an address. The same few are called again and again, under one policy:
+    what was judged under another one is judged anew."""
     matched = _AUTHORITY.fullmatch(authority)
     if matched is None:
         # A host with % in it gets its own reason also where brackets or colons are wrong.
@@ -152,7 +150,10 @@ def _endpoint(scheme: str, authority: str) -> tuple[str | IPAddress, int]:
         raise Refused(reason, "host and port must be written as host, host:port or [IPv6]:port")
     literal, name, digits = matched.groups()
     host = canonical_host(name) if literal is None else ipv6_literal(literal)
-    return host, DEFAULT_PORTS[scheme] if digits is None else _port(digits)
+    port = DEFAULT_PORTS[scheme] if digits is None else _port(digits)
+    if policy is not None:
+        check_endpoint(host, port, policy)
+    return str(host), port, not isinstance(host, str)
 
 
 def _port(digits: str) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from unittest.mock import patch
 
 import httpx
@@ -223,6 +224,21 @@ def test_a_plain_url_is_read_as_any_other(scheme: str, rest: list[str]) -> None:
 def test_most_urls_are_plain(path: str) -> None:
     with patch.object(urls, "_split", side_effect=AssertionError):
         assert check_url(f"https://hooks.example{path}", NOBODY).host == "hooks.example"
+
+
+def test_what_one_policy_opens_stays_shut_under_another_one() -> None:
+    opened = replace(NOBODY, allow_hosts=frozenset({"gitlab"}))
+
+    judged = [reason_for("http://gitlab/", policy) for policy in (opened, NOBODY, opened, LOCAL)]
+
+    assert judged == ["allowed", "single_label", "allowed", "allowed"]
+
+
+def test_equal_policies_have_equal_hashes() -> None:
+    again = AddressPolicy.parse(["127.0.0.0/8", "::1"], allow_hosts=["gitlab", "localhost"])
+
+    assert (again, hash(again)) == (LOCAL, hash(LOCAL))
+    assert hash(replace(again, strict_mixed=False)) != hash(again)
 
 
 def test_a_literal_is_told_from_a_name() -> None:
