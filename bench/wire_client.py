@@ -13,7 +13,7 @@ import resource
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
     from hookengine.guard.resolver import Resolver
 
     class Secrets:
-        async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
+        async def values(self, names: Collection[str], host: str) -> dict[str, str]:
             return {"secrets.host": HEADERS[0][1].removeprefix("Bearer ")}
 
     clock, resolver, tls = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +22,9 @@ MESSAGE_ID = "webhook-id"
 class Secrets(Protocol):
     """What sending needs of the vault."""
 
-    async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]: ...
+    async def values(
+        self, names: Collection[str], host: str, *, renew: bool = False
+    ) -> Mapping[str, str]: ...
 
     async def signing_secrets(self, hook: Hook, host: str) -> list[str]: ...
 
@@ -43,13 +45,18 @@ class Binder:
         self._clock = clock
 
     async def bind(
-        self, request: RenderedRequest, host: str, headers: Iterable[tuple[str, str]], hook: Hook | None
+        self,
+        request: RenderedRequest,
+        names: Collection[str],
+        host: str,
+        headers: Sequence[tuple[str, str]],
+        hook: Hook | None,
     ) -> Bound:
-        """`headers` go with the request's own. It is signed as the `hook` says, if it says so.
+        """`names` are the secrets it needs; `headers` go with its own. It is signed as the `hook` says, if it does.
 
         Raises SecretRefused, SecretMissing, UnfitSecret, StoreError, and ValueError for text that has no bytes.
         """
-        values = await self._secrets.values(request, host)
+        values = await self._secrets.values(names, host)
         secrets = set(values.values())
 
         def filled(ref: Hole) -> str:
@@ -60,20 +67,20 @@ class Binder:
             return value
 
         own, body = request.filled(filled)
-        ours = list(headers)
+        said = [*headers, *own]
         if hook is not None and hook.signing is not None and family(request) is None:
             keys = await self._secrets.signing_secrets(hook, host)
             secrets.update(keys, map(bare, keys))
-            ours += signature_headers(
-                hook.signing.scheme, keys, dict(ours)[MESSAGE_ID], self._clock.now() // 1000, body
-            )
-        return Bound(headers=[*ours, *own], body=body, values=values, secrets=frozenset(secrets))
+            now = self._clock.now() // 1000
+            signed = signature_headers(hook.signing.scheme, keys, dict(headers)[MESSAGE_ID], now, body)
+            said[len(headers) : len(headers)] = signed
+        return Bound(headers=said, body=body, values=values, secrets=frozenset(secrets))
 
-    async def is_renewed(self, request: RenderedRequest, host: str, bound: Bound) -> bool:
+    async def is_renewed(self, host: str, bound: Bound) -> bool:
         """Whether it would be bound to other secrets now. Also asked of what was cut off meanwhile: never raises."""
         if not bound.values:
             return False
         try:
-            return await self._secrets.values(request, host, renew=True) != bound.values
+            return await self._secrets.values(bound.values.keys(), host, renew=True) != bound.values
         except (SecretRefused, SecretMissing, StoreError, asyncio.CancelledError):
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import ip_address
@@ -59,7 +59,7 @@ class Sender:
     async def send(
         self,
         request: RenderedRequest,
-        headers: Iterable[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
         deadline: float,
         stop: float = float("inf"),
         subject: str = "",
@@ -74,11 +74,12 @@ class Sender:
         ends = asyncio.get_running_loop().time() + deadline
         try:
             target = check_url(request.url, self._pool.policy)
-            self._check_plain(request, target)
-            bound = await self._binder.bind(request, target.host, headers, hook)
-            message = message_of(
-                request.method, target, [*self._usual_headers(bound.headers), *bound.headers], bound.body
-            )
+            names = request.secrets
+            if names:
+                self._check_plain(target)
+            bound = await self._binder.bind(request, names, target.host, headers, hook)
+            usual = _unsaid(tuple([name for name, _ in bound.headers]), self._manners.user_agent)
+            message = message_of(request.method, target, [*usual, *bound.headers], bound.body)
         except (Refused, SecretRefused, UnfitError, CaptureMissing) as error:
             return Blocked(reason=str(error))
         except (SecretMissing, UnfitSecret, StoreError) as error:
@@ -91,15 +92,13 @@ class Sender:
         exchange = self._exchange(request.method, message, ends, excerpt, _Lease(self._clock, stop, subject))
         outcome = await self._outcome(exchange, target, deadline, bound)
         if isinstance(outcome, Answered) and outcome.status == UNAUTHORIZED:
-            renewed = await self._binder.is_renewed(request, target.host, bound)
+            renewed = await self._binder.is_renewed(target.host, bound)
             return replace(outcome, renewed=renewed)
         return outcome
 
-    def _check_plain(self, request: RenderedRequest, target: Target) -> None:
+    def _check_plain(self, target: Target) -> None:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
-        if target.scheme == "https" or not request.secrets:
-            return
-        if not _opened(self._pool.policy, target.host, target.is_literal):
+        if target.scheme != "https" and not _opened(self._pool.policy, target.host, target.is_literal):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     def _exchange(self, method: str, message: bytes, ends: float, excerpt: int, gate: Gate) -> Exchange:
@@ -130,11 +129,10 @@ class Sender:
     def _answered(self, exchange: Exchange, secrets: Collection[str]) -> Answered:
         kept: dict[str, str] = {}
         for spelled, value in exchange.headers:
-            name = spelled.lower()
-            if name in _KEPT_HEADERS or name.startswith(_KEPT_KINDS):
-                key = name.decode("ascii")
+            name = _kept(spelled)
+            if name:
                 text = scrub(_text(value), secrets)
-                kept[key] = f"{kept[key]}, {text}" if key in kept else text
+                kept[name] = f"{kept[name]}, {text}" if name in kept else text
         return Answered(
             status=exchange.status,
             headers=kept,
@@ -144,14 +142,17 @@ class Sender:
             timing=exchange.timing,
         )
 
-    def _usual_headers(self, own: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Unless the hook says otherwise."""
-        return _unsaid(tuple([name for name, _ in own]), self._manners.user_agent)
+
+@lru_cache(maxsize=256)
+def _kept(spelled: bytes) -> str:
+    """The header's name in lower case, empty if it is not kept: targets say the same ones again and again."""
+    name = spelled.lower()
+    return name.decode("ascii") if name in _KEPT_HEADERS or name.startswith(_KEPT_KINDS) else ""
 
 
 @lru_cache(maxsize=1024)
 def _unsaid(names: tuple[str, ...], user_agent: str) -> tuple[tuple[str, str], ...]:
-    """Hooks say the same names again and again."""
+    """What is usual, unless the hook says otherwise, as it does again and again."""
     said = {name.lower() for name in names}
     usual = (("user-agent", user_agent), ("accept-encoding", "identity"))
     return tuple((name, value) for name, value in usual if name not in said)

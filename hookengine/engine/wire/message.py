@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from hookengine.guard.url import Target
 
@@ -22,19 +22,22 @@ class UnfitError(ValueError):
     """A header would hold what headers cannot."""
 
 
-def message_of(method: str, target: Target, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+def message_of(method: str, target: Target, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
     """Head and body, to be written at once. Raises UnfitError, or ValueError for a method that is none."""
-    lines = [f"{_method(method)} {target.path} HTTP/1.1", f"Host: {target.authority}"]
-    for name, value in headers:
-        if not _may_be_said(name):
-            raise UnfitError(f"the header {name[:100]!r} cannot be sent")
-        if not (value.isascii() and value.isprintable()):
-            raise UnfitError(f"the header {name} would hold characters that headers cannot")
-        lines.append(f"{name}: {value}")
-    if body or method in _BODY_EXPECTED:
-        lines.append(f"Content-Length: {len(body)}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("ascii") + body
+    first = f"{_method(method)} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
+    said = _lines(tuple([name for name, _ in headers])) % tuple(_checked(headers))
+    length = f"Content-Length: {len(body)}\r\n" if body or method in _BODY_EXPECTED else ""
+    return f"{first}{said}{length}\r\n".encode("ascii") + body
+
+
+def _checked(headers: Sequence[tuple[str, str]]) -> list[str]:
+    """The values, if all of them are fit."""
+    values = [value for _, value in headers]
+    together = "".join(values)
+    if not (together.isascii() and together.isprintable()):
+        name = next(name for name, value in headers if not (value.isascii() and value.isprintable()))
+        raise UnfitError(f"the header {name} would hold characters that headers cannot")
+    return values
 
 
 @functools.lru_cache(maxsize=64)
@@ -45,5 +48,9 @@ def _method(method: str) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _may_be_said(name: str) -> bool:
-    return bool(_TOKEN.fullmatch(name)) and name.lower() not in _OURS
+def _lines(names: tuple[str, ...]) -> str:
+    """With a place for each value: hooks say the same names again and again. Raises UnfitError."""
+    for name in names:
+        if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
+            raise UnfitError(f"the header {name[:100]!r} cannot be sent")
+    return "".join([f"{name.replace('%', '%%')}: %s\r\n" for name in names])

@@ -23,12 +23,12 @@ class NamedSecret:
 
     def value(self, name: str) -> str:
         """Raises SecretMissing."""
-        value = self._from_variable(name) if self.env is not None else self._from_file(name)
-        if not value.strip():
+        value = (self._from_variable(name) if self.env is not None else self._from_file(name)).strip()
+        if not value:
             raise SecretMissing(f"{NAMED}{name} is empty")
         if not _is_text(value):
             raise SecretMissing(f"{NAMED}{name} is not UTF-8 text")
-        return value.strip()
+        return value
 
     async def check(self, name: str) -> None:
         """Raises SecretMissing."""
@@ -56,6 +56,8 @@ class NamedSecret:
 
 def _is_text(value: str) -> bool:
     """What is not UTF-8 in an environment variable arrives as lone surrogates."""
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -27,10 +27,11 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
     `cut`: the text goes on where nobody has read; then the beginning of a secret is taken off its end too.
     """
     known = [value for value in values if len(value) >= _SHORTEST_SCRUBBED]
-    if not text or not (cut or any(len(value) <= len(text) for value in known)):
-        return text  # no form of a value is shorter than the value
-    forms = {form for value in known for form in _forms(value)}
-    longest_first = sorted(forms, key=len, reverse=True)
+    if not cut:  # no form of a value is shorter than the value
+        known = [value for value in known if len(value) <= len(text)]
+        if not known:
+            return text
+    longest_first = _forms(frozenset(known))
     for form in longest_first:
         text = text.replace(form, _REMOVED)
     if not cut:
@@ -41,8 +42,9 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
 
 
 @lru_cache(maxsize=256)
-def _forms(value: str) -> tuple[str, ...]:
-    return tuple(_each_form(value))
+def _forms(values: frozenset[str]) -> tuple[str, ...]:
+    """The longest first."""
+    return tuple(sorted({form for value in values for form in _each_form(value)}, key=len, reverse=True))
 
 
 def _each_form(value: str) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook
-from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.request import SecretRef
 from hookengine.domain.secret import of_hook, of_incoming, of_pipeline, reference
 from hookengine.guard.vault.audience import check_audience
 from hookengine.guard.vault.context import CONTEXT, ContextSecrets
@@ -35,7 +35,7 @@ class Vault:
     """`sources` are the secrets that the file names."""
 
     def __init__(self, sources: Mapping[str, Source], context: ContextSecrets, shelf: Shelf) -> None:
-        self._sources = dict(sources)
+        self._sources = {NAMED + name: source for name, source in sources.items()}
         self._context = context
         self._shelf = shelf
         self._declared = {name: SecretRef(NAMED + name) for name in sources}
@@ -74,23 +74,23 @@ class Vault:
     def signing_names(self, pipeline_id: int, hook_id: str) -> set[str]:
         """What a hook may sign with whose author is trusted with its pipeline only: not with what is everyone's and
         goes nowhere, which others may sign with as well, or ask senders to."""
-        everyones = {name: NAMED + name for name in {*self._sources, *self._shelf.of_everyone()}}
+        everyones = {name: NAMED + name for name in {*self._declared, *self._shelf.of_everyone()}}
         bound = {name for name, reference in everyones.items() if self._audience(reference)[0]}
         return {*bound, *self._shelf.of_pipeline(pipeline_id), *self._shelf.of_hook(hook_id)}
 
-    async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]:
-        """The secrets this request needs, by name. `renew`: the values that were given did not serve.
+    async def values(self, names: Iterable[str], host: str, *, renew: bool = False) -> dict[str, str]:
+        """Of the secrets of these names. `renew`: the values that were given did not serve.
 
         Raises SecretRefused, SecretMissing, StoreError.
         """
-        return {name: await self._for_host(name, host, renew=renew) for name in request.secrets}
+        return {name: await self._for_host(name, host, renew=renew) for name in names}
 
     async def missing(self) -> list[str]:
         """What is wrong with secrets of the file that have no value now."""
         wrong = []
         for name, source in self._sources.items():
             try:
-                await source.check(name)
+                await source.check(name.removeprefix(NAMED))
             except SecretMissing as error:
                 wrong.append(str(error))
         return wrong
@@ -113,7 +113,7 @@ class Vault:
 
     def _audience(self, name: str) -> tuple[Collection[str], str]:
         """And where it is set."""
-        source = self._source(name)
+        source = self._sources.get(name)
         if source is not None:
             return source.hosts, f"{name}.hosts"
         secret = self._shelf.find(name)
@@ -122,16 +122,13 @@ class Vault:
         return secret.hosts, "the hosts that it is set with"
 
     async def _value(self, name: str, *, renew: bool = False) -> str:
-        source = self._source(name)
+        source = self._sources.get(name)
         if source is not None:
             return await source.newest(name.removeprefix(NAMED), renew=renew)
         secret = self._shelf.find(name)
         if secret is None:
             raise SecretMissing(f"there is no {name}: nobody has set it, and the file does not name it")
         return await self._shelf.value(secret, renew=renew)
-
-    def _source(self, name: str) -> Source | None:
-        return self._sources.get(name.removeprefix(NAMED)) if name.startswith(NAMED) else None
 
     def _meant(self, name: str, hook: Hook) -> str:
         """The secret that the hook means by `name`."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from hookengine.domain.attempt import Answered, Blocked, Outcome, TimedOut, Unknown, Unreachable
 from hookengine.domain.hook import Hook, Signing, SigningScheme
-from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.request import SecretRef
 from hookengine.engine.sending import Manners, NotBegun, Sender
 from hookengine.engine.wire.dialling import Dialler
 from hookengine.engine.wire.exchange import Exchange
@@ -45,7 +45,7 @@ class Secrets:
         self._given = given
         self.renewed: dict[str, str] = {}
 
-    async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]:
+    async def values(self, names: Collection[str], host: str, *, renew: bool = False) -> dict[str, str]:
         if isinstance(self._given, Exception):
             raise self._given
         return {**self._given, **(self.renewed if renew else {})}
@@ -583,10 +583,10 @@ async def test_a_401_is_recorded_although_the_credential_cannot_be_asked_for(sen
     given = Secrets({"secrets.host": SECRET})
 
     class Failing(Secrets):
-        async def values(self, request: RenderedRequest, host: str, *, renew: bool = False) -> dict[str, str]:
+        async def values(self, names: Collection[str], host: str, *, renew: bool = False) -> dict[str, str]:
             if renew:
                 raise StoreError("SQLite: locked")
-            return await given.values(request, host)
+            return await given.values(names, host)
 
     async with target(answering(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")) as url:
         assert await post(sender(Failing({})), url, **with_secret()) == Answered(status=401)

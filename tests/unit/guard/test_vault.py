@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hookengine.domain.hook import Signing, SigningScheme
-from hookengine.domain.request import SecretRef
 from hookengine.domain.secret import StoredSecret
 from hookengine.engine.binding import Bound
 from hookengine.errors import InvalidEvent
@@ -22,7 +21,7 @@ from hookengine.guard.vault import (
     Vault,
     secrets_in,
 )
-from tests.conftest import NOW, make_hook, make_request, make_vault
+from tests.conftest import NOW, make_hook, make_vault
 
 pytestmark = pytest.mark.anyio
 
@@ -55,12 +54,6 @@ def sealed() -> Sealed:
 def vault(sealed: Sealed) -> Vault:
     named = {"host": NamedSecret(env="HOST_TOKEN", hosts=frozenset({"api.host.example"}))}
     return make_vault(named, sealed, paths=PATHS, hosts=["Git.Example"])
-
-
-def asking_for(*names: str) -> Any:
-    return make_request(
-        headers=tuple((f"x-{number}", (SecretRef(name),)) for number, name in enumerate(names))
-    )
 
 
 def test_secrets_are_taken_out_of_the_data_by_their_paths(vault: Vault) -> None:
@@ -127,9 +120,9 @@ def test_secrets_that_stand_in_the_open_are_found(vault: Vault) -> None:
 async def test_a_named_secret_goes_to_its_hosts_only(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST_TOKEN", " t0ken\n")
 
-    values = await vault.values(asking_for("secrets.host"), "api.host.example")
+    values = await vault.values(["secrets.host"], "api.host.example")
     with pytest.raises(SecretRefused) as refused:
-        await vault.values(asking_for("secrets.host"), "evil.example")
+        await vault.values(["secrets.host"], "evil.example")
 
     assert values == {"secrets.host": "t0ken"}
     assert "t0ken" not in str(refused.value)
@@ -138,11 +131,11 @@ async def test_a_named_secret_goes_to_its_hosts_only(vault: Vault, monkeypatch: 
 
 async def test_a_context_secret_goes_to_the_hosts_of_contexts_only(vault: Vault, sealed: Sealed) -> None:
     sealed.kept[3, "application.token"] = "t0ken"
-    request = asking_for("context:3:application.token")
+    names = ["context:3:application.token"]
 
-    values = await vault.values(request, "git.example")
+    values = await vault.values(names, "git.example")
     with pytest.raises(SecretRefused, match="context_hosts"):
-        await vault.values(request, "api.host.example")
+        await vault.values(names, "api.host.example")
 
     assert values == {"context:3:application.token": "t0ken"}
 
@@ -152,12 +145,12 @@ async def test_the_newest_value_counts_each_time(
 ) -> None:
     monkeypatch.setenv("HOST_TOKEN", "old")
     sealed.kept[1, "token"] = "old"
-    await vault.values(asking_for("secrets.host"), "api.host.example")
+    await vault.values(["secrets.host"], "api.host.example")
     monkeypatch.setenv("HOST_TOKEN", "new")
     sealed.kept[1, "token"] = "new"
 
-    named = await vault.values(asking_for("secrets.host"), "api.host.example")
-    context = await vault.values(asking_for("context:1:token"), "git.example")
+    named = await vault.values(["secrets.host"], "api.host.example")
+    context = await vault.values(["context:1:token"], "git.example")
 
     assert (*named.values(), *context.values()) == ("new", "new")
 
@@ -170,7 +163,7 @@ async def test_a_secret_without_a_value_is_missing(
     host = "git.example" if name.startswith("context") else "api.host.example"
 
     with pytest.raises(SecretMissing):
-        await vault.values(asking_for(name), host)
+        await vault.values([name], host)
 
 
 def test_a_file_is_read_again(tmp_path: Path) -> None:
@@ -212,11 +205,11 @@ async def test_a_source_providers_token_goes_to_the_api_of_that_provider_only(
 ) -> None:
     _, taken = vault.take_out({"application": {"source_provider": {**beside, "access_token": "t0ken"}}})
     sealed.kept = {(1, path): vault.seal(1, path, value) for path, value in taken.items()}
-    request = asking_for("context:1:application.source_provider.access_token")
+    names = ["context:1:application.source_provider.access_token"]
 
-    values = await vault.values(request, goes_to)
+    values = await vault.values(names, goes_to)
     with pytest.raises(SecretRefused, match="context_hosts"):
-        await vault.values(request, not_to)
+        await vault.values(names, not_to)
 
     assert set(values.values()) == {"t0ken"}
 
@@ -227,9 +220,9 @@ async def test_any_other_secret_of_a_context_goes_where_the_operator_says_only(
     sealed.kept[1, "source_provider.deep.token"] = "t0ken"
     sealed.kept[1, "source_provider"] = "t0ken"
 
-    assert await vault.values(asking_for("context:1:source_provider"), "git.example")
+    assert await vault.values(["context:1:source_provider"], "git.example")
     with pytest.raises(SecretRefused):
-        await vault.values(asking_for("context:1:source_provider"), "api.github.com")
+        await vault.values(["context:1:source_provider"], "api.github.com")
 
 
 # Secrets that are set
@@ -265,10 +258,7 @@ async def test_the_nearest_secret_of_a_name_counts_a_hooks_own_first() -> None:
 
     anybodys, pipelines, own = vault.refs(1)["token"], vault.refs(3)["token"], vault.refs_of("tell")["token"]
 
-    values = [
-        (await vault.values(asking_for(ref.name), "git.example"))[ref.name]
-        for ref in (anybodys, pipelines, own)
-    ]
+    values = [(await vault.values([ref.name], "git.example"))[ref.name] for ref in (anybodys, pipelines, own)]
     assert values == ["of ", "of pipeline:3", "of hook:tell"]
     assert vault.refs_of("another") == {}
 
@@ -284,7 +274,7 @@ async def test_what_the_file_names_counts_before_what_is_set_for_everyone(
 
     assert await vault.value("host") == "of the file"
     with pytest.raises(SecretRefused):
-        await vault.values(asking_for("secrets.host"), "git.example")
+        await vault.values(["secrets.host"], "git.example")
 
 
 async def test_a_stored_secret_goes_to_its_hosts_only_and_is_asked_for_once() -> None:
@@ -293,9 +283,9 @@ async def test_a_stored_secret_goes_to_its_hosts_only_and_is_asked_for_once() ->
     vault = make_vault(shelf=shelved.shelf)
 
     for _ in range(3):
-        await vault.values(asking_for("secrets.token"), "git.example")
+        await vault.values(["secrets.token"], "git.example")
     with pytest.raises(SecretRefused, match="is set with"):
-        await vault.values(asking_for("secrets.token"), "evil.example")
+        await vault.values(["secrets.token"], "evil.example")
 
     assert shelved.asked == 1
 
@@ -304,11 +294,11 @@ async def test_a_stored_secret_that_did_not_serve_is_asked_for_anew() -> None:
     shelved = Shelved()
     shelved.set("", "token", "old", "git.example")
     vault = make_vault(shelf=shelved.shelf)
-    await vault.values(asking_for("secrets.token"), "git.example")
+    await vault.values(["secrets.token"], "git.example")
     shelved.kept["", "token"] = "new"
 
-    as_before = await vault.values(asking_for("secrets.token"), "git.example")
-    renewed = await vault.values(asking_for("secrets.token"), "git.example", renew=True)
+    as_before = await vault.values(["secrets.token"], "git.example")
+    renewed = await vault.values(["secrets.token"], "git.example", renew=True)
 
     assert (*as_before.values(), *renewed.values()) == ("old", "new")
 
@@ -356,7 +346,7 @@ async def test_a_secret_that_the_file_declares_is_missing_until_somebody_sets_it
     assert before == ["secrets.token is not set; `hookengine secrets set token` does it"]
     assert await vault.missing() == []
     for host in ("a.example", "b.example"):
-        assert await vault.values(asking_for("secrets.token"), host) == {"secrets.token": "t0ken"}
+        assert await vault.values(["secrets.token"], host) == {"secrets.token": "t0ken"}
 
 
 async def test_a_hook_signs_with_its_own_secret_before_others_of_that_name() -> None:

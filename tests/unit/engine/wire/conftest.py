@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from hookengine.domain.attempt import Outcome
-from hookengine.domain.request import RenderedRequest
 from hookengine.engine.sending import Manners, Sender
 from hookengine.engine.wire.dialling import Contexts, Dialler
 from hookengine.engine.wire.pool import Pool
@@ -35,7 +34,7 @@ usual = functools.cache(trusting)  # takes tens of milliseconds
 
 
 class NoSecrets:
-    async def values(self, request: RenderedRequest, host: str) -> dict[str, str]:
+    async def values(self, names: Collection[str], host: str) -> dict[str, str]:
         return {}
 
 
