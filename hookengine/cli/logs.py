@@ -14,6 +14,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hookengine.cli.log_stream import PatientHandler
 from hookengine.domain.attempt import VERDICTS
+from hookengine.domain.request import RenderedRequest
 from hookengine.engine import signals
 from hookengine.engine.signals import Facts
 
@@ -72,11 +73,7 @@ def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
     """In plain values, and without those that say nothing. A whole request is for debugging only, and the
     kind of an outcome for counting."""
     hidden = {"kind"} if debug else {"kind", "request"}
-    shown = {
-        key: value.value if isinstance(value, Enum) else value
-        for key, value in facts.items()
-        if value is not None and key not in hidden
-    }
+    shown = {key: _plain(value) for key, value in facts.items() if value is not None and key not in hidden}
     if name in (signals.ATTEMPT_FINISHED, signals.ATTEMPT_LATE):
         outcome = str(facts["outcome"])
         if shown.get("because") == outcome:
@@ -87,6 +84,12 @@ def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
     if "verdict" in shown:
         shown["verdict"] = VERDICTS[shown["verdict"]]
     return shown
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RenderedRequest):
+        return value.shown()
+    return value.value if isinstance(value, Enum) else value
 
 
 def _formatter(*, console: bool) -> logging.Formatter:

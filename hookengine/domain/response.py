@@ -91,9 +91,10 @@ DEFAULT_RULES = (
 
 def rule_for(answer: Answered, rules: Sequence[ResponseRule]) -> ResponseRule:
     """The first of `rules` that matches, else a default one: whatever is left is refused for good."""
-    for rule in (*rules, *DEFAULT_RULES):
-        if rule.matches(answer):
-            return rule
+    for either in (rules, DEFAULT_RULES):
+        for rule in either:
+            if _fits(rule.statuses, answer.status) and rule.matches(answer):  # most are of other statuses
+                return rule
     return ResponseRule(
         statuses=(str(answer.status),), then=Ruling.PERMANENT, because="the target refuses this request"
     )

@@ -12,7 +12,6 @@ import tenacity
 from hookengine.domain.attempt import (
     Outcome,
     describe,
-    host_failed,
     kind_of,
 )
 from hookengine.domain.clock import Clock, Millis
@@ -69,7 +68,12 @@ class Recorder:
         """Judge the outcome, which took so many seconds, and write it, however long the database takes to
         come back: a result that was lost would cost a duplicate."""
         report = self._judged(leased, hook, outcome)
-        finished = await self._until_written(lambda: self._store.finish(report, self._clock.now(), terms))
+        try:
+            finished = await self._store.finish(report, report.finished_at, terms)
+        except StoreError as error:
+            finished = await self._until_written(
+                lambda: self._store.finish(report, self._clock.now(), terms), error
+            )
         self._tell(leased, hook, report, finished, seconds)
         return finished
 
@@ -80,30 +84,23 @@ class Recorder:
             now = self._clock.now()
             return await self._store.release(leased.token, now, terms, now + after)
 
-        self._signals.announce_endings(await self._until_written(release))
+        try:
+            endings = await release()
+        except StoreError as error:
+            endings = await self._until_written(release, error)
+        self._signals.announce_endings(endings)
 
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
         now = self._clock.now()
-        rules = (*hook.responses, *self._status_rules.get(family(leased.request) or "", ()))
+        kind = family(leased.request)
+        rules = hook.responses if kind is None else hook.responses + self._status_rules.get(kind, ())
         rank = Rank.STARTED if leased.asks is not None else leased.rank
         trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=rank, now=now)
-        read = understood(leased, outcome, judge(outcome, trial, hook.retry, rules))
-        return Report(
-            token=leased.token,
-            outcome=read.outcome,
-            certainty=read.certainty,
-            verdict=read.verdict,
-            finished_at=now,
-            host_failed=host_failed(outcome),
-            captured=read.captured,
-            finding=read.finding,
-        )
+        return understood(leased, outcome, judge(outcome, trial, hook.retry, rules), now)
 
-    async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await write()  # as nearly always: to set up what tries again takes longer than this
-        except StoreError as error:
-            self._announce_failure(error)
+    async def _until_written(self, write: Callable[[], Awaitable[T]], error: StoreError) -> T:
+        """Once it has failed with this error."""
+        self._announce_failure(error)
 
         def tell(state: tenacity.RetryCallState) -> None:
             self._announce_failure(state.outcome.exception() if state.outcome else None)
@@ -143,7 +140,7 @@ class Recorder:
             signals.ATTEMPT_FINISHED,
             **facts,
             next_try=next_try(report.verdict),
-            request=(leased.request if leased.asks is None else leased.asks.request).shown(),
+            request=leased.request if leased.asks is None else leased.asks.request,
         )
         if finished.status in ENDED:
             self._signals.announce(

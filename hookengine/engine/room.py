@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from dataclasses import dataclass
 
 from hookengine.domain.gate import SUSPECTS, hook_key, host_key
@@ -31,8 +30,8 @@ class NodeRoom:
         self._limits = limits
         self._lock = threading.Lock()
         self._taken = 0
-        self._hosts: Counter[str] = Counter()
-        self._hooks: Counter[str] = Counter()
+        self._hosts: dict[str, int] = {}
+        self._hooks: dict[str, int] = {}
         self._suspects = 0
         self._open = False
 
@@ -52,36 +51,45 @@ class NodeRoom:
         return max(self._limits.node - self._taken, 0) if self._open else 0
 
     def take(self, seat: Seat) -> Wait | None:
+        host, hook, suspect = seat
         with self._lock:
             if not self.free:
                 return Wait()
-            if self._hosts[seat.host] >= self._limits.host:
-                return Wait(behind=host_key(seat.host))
-            if self._hooks[seat.hook_id] >= self._limits.hook:
-                return Wait(behind=hook_key(seat.hook_id))
-            if seat.suspect and self._suspects:
+            at_host, of_hook = self._hosts.get(host, 0), self._hooks.get(hook, 0)
+            if at_host >= self._limits.host:
+                return Wait(behind=host_key(host))
+            if of_hook >= self._limits.hook:
+                return Wait(behind=hook_key(hook))
+            if suspect and self._suspects:
                 return Wait(behind=SUSPECTS)
-            self._add(seat, 1)
+            self._taken += 1
+            self._suspects += suspect
+            self._hosts[host], self._hooks[hook] = at_host + 1, of_hook + 1
             return None
 
     def give(self, seat: Seat) -> None:
+        host, hook, suspect = seat
         with self._lock:
-            self._add(seat, -1)
+            self._taken -= 1
+            self._suspects -= suspect
+            _lower(self._hosts, host)
+            _lower(self._hooks, hook)
 
     def for_what_waits(self, key: str) -> int:
         if key == SUSPECTS:
             return min(1 - self._suspects, self.free)
         kind, _, name = key.partition(":")
         if kind == "host":
-            return min(self._limits.host - self._hosts[name], self.free)
+            return min(self._limits.host - self._hosts.get(name, 0), self.free)
         if kind == "hook":
-            return min(self._limits.hook - self._hooks[name], self.free)
+            return min(self._limits.hook - self._hooks.get(name, 0), self.free)
         return self.free
 
-    def _add(self, seat: Seat, count: int) -> None:
-        self._taken += count
-        self._suspects += count * seat.suspect
-        for counter, name in ((self._hosts, seat.host), (self._hooks, seat.hook_id)):
-            counter[name] += count
-            if not counter[name]:
-                del counter[name]
+
+def _lower(counts: dict[str, int], name: str) -> None:
+    """What comes to nothing is not kept: templates can make up any number of hosts."""
+    left = counts.get(name, 0) - 1
+    if left:
+        counts[name] = left
+    else:
+        counts.pop(name, None)

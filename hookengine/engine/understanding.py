@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from hookengine.domain.attempt import Accept, Answered, Certainty, GiveUp, Outcome, Verdict, certainty_of
-from hookengine.domain.capture import Captured, take
+from hookengine.domain.attempt import (
+    Accept,
+    Answered,
+    GiveUp,
+    Outcome,
+    Verdict,
+    certainty_of,
+    host_failed,
+)
+from hookengine.domain.capture import take
+from hookengine.domain.clock import Millis
 from hookengine.domain.confirmation import Unreadable
 from hookengine.domain.delivery import CURE
 from hookengine.domain.lane import Finding
 from hookengine.domain.request import Confirming
-from hookengine.store.calls import Leased
+from hookengine.store.calls import Leased, Report
 
 KEPT: Final = 16 * 1024
 """Characters of an answer that was read for what it tells."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
-    """An outcome as it is written down, and what follows from it."""
+def understood(leased: Leased, outcome: Outcome, verdict: Verdict, now: Millis) -> Report:
+    """An outcome as it is written down, and what follows from it.
 
-    outcome: Outcome
-    verdict: Verdict
-    certainty: Certainty
-    captured: Captured = field(default_factory=dict)
-    finding: Finding | None = None
-
-
-def understood(leased: Leased, outcome: Outcome, verdict: Verdict) -> Understood:
-    """A success that lacks what it was asked for is none. A question that has no answer says nothing of the hook."""
-    if leased.asks is not None and isinstance(verdict, GiveUp):
+    A success that lacks what it was asked for is none. A question that has no answer says nothing of the hook.
+    """
+    asks, capturing = leased.asks, leased.request.capturing
+    if asks is not None and isinstance(verdict, GiveUp):
         verdict = replace(verdict, gone=False)
-    plain = Understood(outcome=outcome, verdict=verdict, certainty=certainty_of(outcome, verdict))
-    capturing = leased.request.capturing
+    plain = Report(
+        token=leased.token,
+        outcome=outcome,
+        certainty=certainty_of(outcome, verdict),
+        verdict=verdict,
+        finished_at=now,
+        host_failed=host_failed(outcome),
+    )
     takes = () if capturing is None else capturing.takes
     if not isinstance(outcome, Answered):
         return plain
-    if takes or leased.asks is not None:
+    if takes or asks is not None:
         plain = replace(plain, outcome=replace(outcome, body=outcome.body[:KEPT]))
     if not isinstance(verdict, Accept):
         return plain
-    if leased.asks is not None:
-        return _read(plain, leased.asks, outcome)
+    if asks is not None:
+        return _read(plain, asks, outcome)
     if leased.request.confirming is not None and leased.part != CURE:
         plain = replace(plain, finding=Finding.TO_BE_CHECKED)
     if not takes:
@@ -52,7 +60,7 @@ def understood(leased: Leased, outcome: Outcome, verdict: Verdict) -> Understood
     return replace(plain, verdict=judged, captured=captured)
 
 
-def _read(plain: Understood, asks: Confirming, answer: Answered) -> Understood:
+def _read(plain: Report, asks: Confirming, answer: Answered) -> Report:
     expected = asks.reading.expected
     try:
         shown = asks.reading.shown_in(answer.body)

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hookengine.domain.attempt import Blocked, Outcome
@@ -75,6 +75,13 @@ class Worker:
         self._clock = clock
         self._capacity = capacity
         self.room = NodeRoom(capacity.in_flight)
+        self._known_terms = LeaseTerms(
+            room=self.room,
+            lease=capacity.lease,
+            settle=capacity.settle,
+            patience=capacity.patience,
+            node=capacity.node,
+        )
         self._under_way: dict[asyncio.Task[None], int] = {}  # and the token each holds
         self._sending: set[asyncio.Task[None]] = set()  # those a stop may cut off
         self._woken = asyncio.Event()
@@ -113,14 +120,17 @@ class Worker:
 
         `t0` is what the clock showed before the lease was asked for.
         """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a coroutine runs in a task
         following: Leased | None = leased
         while following is not None:
-            self._hold(following)
+            if task in self._under_way:
+                self._under_way[task] = following.token
             kept_from = ""
             try:
                 hook = await self._recorder.hook_of(following)
                 began = self._clock.ticks()
-                outcome = await self._send(following, hook, t0)
+                outcome = await self._send(following, hook, t0, began, task)
             except (NotBegun, StoreError, asyncio.CancelledError) as error:
                 kept_from = str(error) or "the engine was stopped"
             finally:
@@ -186,20 +196,17 @@ class Worker:
 
     def _take(self, leased: Iterable[Leased], t0: float) -> None:
         for delivery in leased:
-            task = asyncio.create_task(self.deliver(delivery, t0), name=f"deliver {delivery.delivery_id}")
+            task = asyncio.create_task(self.deliver(delivery, t0))
             self._under_way[task] = delivery.token
             task.add_done_callback(self._put_down)
 
-    def _hold(self, leased: Leased) -> None:
-        task = asyncio.current_task()
-        if task in self._under_way:
-            self._under_way[task] = leased.token
-
-    async def _send(self, leased: Leased, hook: Hook, t0: float) -> Outcome:
+    async def _send(
+        self, leased: Leased, hook: Hook, t0: float, began: float, task: asyncio.Task[None]
+    ) -> Outcome:
         """Raises NotBegun when there is no time left, or the engine stops; CancelledError if it was cut off
         before a byte had left."""
         stop = t0 + self._capacity.lease / 1000 - MARGIN
-        deadline = min(hook.timeout, stop - self._clock.ticks())
+        deadline = min(hook.timeout, stop - began)
         if deadline <= 0 or not self._working:
             raise NotBegun("there is no time left before its lease ends" if self._working else "")
         self._signals.announce(
@@ -214,8 +221,6 @@ class Worker:
             ("webhook-id", leased.delivery_id),
             ("hookengine-position", ".".join(map(str, leased.position))),
         )
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  a coroutine runs in a task
         self._sending.add(task)
         try:
             subject = f"{leased.delivery_id} {leased.event_id}"
@@ -236,21 +241,16 @@ class Worker:
         self.wake()
 
     def _terms(self) -> LeaseTerms:
-        capacity = self._capacity
-        return LeaseTerms(
-            room=self.room,
-            lease=capacity.lease,
-            settle=capacity.settle,
-            patience=capacity.patience,
-            node=capacity.node,
-        )
+        lease = self._capacity.lease
+        if lease != self._known_terms.lease:  # another hook has the longest deadline now
+            self._known_terms = replace(self._known_terms, lease=lease)
+        return self._known_terms
 
     def _get_up(self, seat: Seat) -> None:
         """Its request is over: somebody else may sit here."""
         self.room.give(seat)
         self._eased.set()
-        freed = host_key(seat.host), hook_key(seat.hook_id), *([SUSPECTS] if seat.suspect else [])
-        if self._starved or not self._waiting_for.isdisjoint(freed):
+        if self._starved or (self._waiting_for and not self._waiting_for.isdisjoint(_freed_by(seat))):
             self._woken.set()
 
     def _put_down(self, task: asyncio.Task[None]) -> None:
@@ -275,3 +275,8 @@ class Worker:
             )
         self._signals.announce_endings(claimed.endings)
         self._signals.announce_notices(claimed.notices)
+
+
+def _freed_by(seat: Seat) -> list[str]:
+    """What lanes may have waited for while it was taken."""
+    return [host_key(seat.host), hook_key(seat.hook_id), *([SUSPECTS] if seat.suspect else [])]

@@ -13,7 +13,9 @@ import pytest
 
 from hookengine.cli.logs import log_to_stderr
 from hookengine.domain.delivery import DeliveryStatus
+from hookengine.domain.request import SecretRef
 from hookengine.engine import signals
+from tests.conftest import make_request
 
 FINISHED = {
     "delivery": "dlv_1",
@@ -25,7 +27,7 @@ FINISHED = {
     "verdict": "TryAgain",
     "because": "503 is worth a retry",
     "next_try": None,
-    "request": {"method": "POST", "url": "https://api.github.com/x", "headers": [], "body": None},
+    "request": make_request(headers=(("authorization", (SecretRef("secrets.host"),)),)),
 }
 
 
@@ -73,7 +75,7 @@ def test_an_attempt_says_host_time_and_status_and_keeps_the_request_for_debuggin
     assert (line["host"], line["seconds"], line["status"]) == ("api.github.com", 0.2413, 503)
     assert line["verdict"] == "try_again"
     assert not {"request", "outcome", "kind", "next_try"} & line.keys()
-    assert debugging["request"] == FINISHED["request"]
+    assert debugging["request"]["headers"] == [{"name": "authorization", "value": "<secrets.host>"}]
 
 
 def test_an_attempt_without_an_answer_says_once_what_happened(told: Told) -> None:

@@ -49,13 +49,13 @@ def answered(body: str, status: int = 201) -> Answered:
 def test_an_ordinary_answer_is_what_it_is() -> None:
     long = answered("x" * (KEPT + 1))
 
-    read = understood(leased(), long, WELL)
+    read = understood(leased(), long, WELL, NOW)
 
     assert (read.outcome, read.verdict, read.captured, read.finding) == (long, WELL, {}, None)
 
 
 def test_what_is_to_be_kept_is_taken_and_the_answer_cut_to_what_is_usual() -> None:
-    read = understood(leased(capturing=TAKING), answered('{"id":17,"x":"' + "x" * KEPT + '"}'), WELL)
+    read = understood(leased(capturing=TAKING), answered('{"id":17,"x":"' + "x" * KEPT + '"}'), WELL, NOW)
 
     assert (read.captured, read.verdict) == ({"id": "17"}, WELL)
     assert isinstance(read.outcome, Answered)
@@ -64,7 +64,7 @@ def test_what_is_to_be_kept_is_taken_and_the_answer_cut_to_what_is_usual() -> No
 
 @pytest.mark.parametrize("verdict", [TryAgain(at=NOW, because="503"), GiveUp(because="422")])
 def test_nothing_is_taken_from_what_is_no_success(verdict: Verdict) -> None:
-    read = understood(leased(capturing=TAKING), answered('{"id":17}'), verdict)
+    read = understood(leased(capturing=TAKING), answered('{"id":17}'), verdict, NOW)
 
     assert (read.verdict, read.captured) == (verdict, {})
 
@@ -73,11 +73,13 @@ def test_nothing_is_taken_from_what_is_no_success(verdict: Verdict) -> None:
 def test_what_was_told_is_to_be_checked_unless_a_check_has_had_it_told(
     part: int, finding: Finding | None
 ) -> None:
-    assert understood(leased(part, confirming=CONFIRMING), answered("{}"), WELL).finding == finding
+    assert understood(leased(part, confirming=CONFIRMING), answered("{}"), WELL, NOW).finding == finding
 
 
 def test_what_was_not_taken_is_not_checked() -> None:
-    assert understood(leased(confirming=CONFIRMING), answered("{}"), GiveUp(because="422")).finding is None
+    assert (
+        understood(leased(confirming=CONFIRMING), answered("{}"), GiveUp(because="422"), NOW).finding is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,15 @@ def test_what_was_not_taken_is_not_checked() -> None:
     ],
 )
 def test_a_check_finds_what_is_shown(body: str, because: str, finding: Finding | None) -> None:
-    read = understood(leased(CHECK, confirming=CONFIRMING), answered(body, 200), Accept(because="200"))
+    read = understood(leased(CHECK, confirming=CONFIRMING), answered(body, 200), Accept(because="200"), NOW)
 
     assert (read.verdict, read.finding) == (Accept(because=because), finding)
 
 
 def test_an_answer_that_cannot_be_read_finds_nothing() -> None:
-    read = understood(leased(CHECK, confirming=CONFIRMING), answered("<html>", 200), Accept(because="200"))
+    read = understood(
+        leased(CHECK, confirming=CONFIRMING), answered("<html>", 200), Accept(because="200"), NOW
+    )
 
     assert read.verdict == GiveUp(because="200, but the answer is no JSON, or too long")
     assert read.finding is None
@@ -108,16 +112,16 @@ def test_an_answer_that_cannot_be_read_finds_nothing() -> None:
 def test_a_question_that_has_no_address_any_more_does_not_switch_its_hook_off() -> None:
     gone = GiveUp(because="410: the target is gone", gone=True)
 
-    assert understood(leased(CHECK, confirming=CONFIRMING), answered("", 410), gone).verdict == GiveUp(
+    assert understood(leased(CHECK, confirming=CONFIRMING), answered("", 410), gone, NOW).verdict == GiveUp(
         because="410: the target is gone"
     )
-    assert understood(leased(), answered("", 410), gone).verdict == gone
+    assert understood(leased(), answered("", 410), gone, NOW).verdict == gone
 
 
 def test_without_an_answer_there_is_nothing_to_understand() -> None:
     silent = TimedOut(phase="read", seconds=30.0, written=True)
     again = TryAgain(at=NOW, because="timed out")
 
-    read = understood(leased(CHECK, confirming=CONFIRMING), silent, again)
+    read = understood(leased(CHECK, confirming=CONFIRMING), silent, again, NOW)
 
     assert (read.outcome, read.verdict, read.finding) == (silent, again, None)
