@@ -78,3 +78,4 @@ def show_action(client: Client, action_id: str, pipeline: str | None, output: st
     for target in action["targets"]:
         click.echo()
         showing.target(target)
+    showing.cut(action)

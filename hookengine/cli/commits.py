@@ -31,5 +31,6 @@ def status(client: Client, sha: str, output: str) -> None:
         if number:
             click.echo()
         showing.target(target)
+    showing.cut(commit)
     for warning in commit["warnings"]:
         click.echo(click.style(f"warning: {plain(warning)}", fg="yellow"), err=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--type", "type", multiple=True, metavar="TYPE", help="Types of actions, such as deploy.")
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
+@click.option("--before", metavar="PLACE", help="Go on where the last list ended; all else as then.")
 @output_option
 @asks_the_api
 def deployments(client: Client, output: str, **wanted: Any) -> None:
@@ -38,6 +39,7 @@ def deployments(client: Client, output: str, **wanted: Any) -> None:
     showing.listing("deployments", headings, [_row(item) for item in found["items"]])
     whose = f"the pipelines of {wanted['team']}" if found["scope"] == "team" else "all pipelines"
     click.echo(f"{found['from']} to {found['to']}, {plain(whose)}", err=True)
+    showing.more(found.get("next"))
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:

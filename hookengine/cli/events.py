@@ -80,6 +80,7 @@ def show_event(client: Client, event_id: str, pipeline: str | None, output: str)
     for item in event["deliveries"]:
         hook = plain(item["hook"]["name"] or item["hook"]["id"])
         click.echo(f"\n{item['id']}  {showing.status(item['status'])}  {hook}  {plain(item['because'])}")
+    showing.cut(event)
 
 
 @events.command("explain")

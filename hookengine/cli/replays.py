@@ -77,11 +77,13 @@ def start_replay(client: Client, output: str, wait: bool, **asked: Any) -> None:
 
 
 @replays.command("list")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option("--before", metavar="ID", help="Go on after the replay at which the last list ended.")
 @output_option
 @asks_the_api
-def list_replays(client: Client, output: str) -> None:
+def list_replays(client: Client, output: str, **part: Any) -> None:
     """List replays, the newest first."""
-    found = client.get("/api/replays")
+    found = client.get("/api/replays", {name: value for name, value in part.items() if value})
     if showing.as_data(found, output):
         return
     now = showing.now()
@@ -98,6 +100,7 @@ def list_replays(client: Client, output: str) -> None:
         for item in found["items"]
     ]
     showing.listing("replays", headings, rows)
+    showing.more(found["next"])
 
 
 @replays.command("show")

@@ -138,6 +138,12 @@ def more(place: str | None) -> None:
         click.echo(f"there are more: --before {place}", err=True)
 
 
+def cut(shown: dict[str, Any]) -> None:
+    """Which lists go on beyond what is shown."""
+    for name in shown.get("more", ()):
+        click.echo(f"there are more {name}", err=True)
+
+
 def target(shown: dict[str, Any]) -> None:
     """What one status of a commit shows, or one lane, and what was sent there."""
     if shown["context"]:
@@ -151,3 +157,5 @@ def target(shown: dict[str, Any]) -> None:
     for item in shown["sent"]:
         state = plain(item["state"] or item["event"]["type"])
         click.echo(f"  {item['accepted_at']}  {state:12}  {status(item['status'])}  {item['id']}")
+    if shown.get("more"):
+        click.echo("  older ones are left out")

@@ -168,8 +168,11 @@ class DeliveryDetails(Delivery):
 
 
 class EventDetails(Event):
+    """`more` names the lists that were cut off: `GET /api/deliveries` has what an event owes page by page."""
+
     data: dict[str, Any]
     deliveries: list[Delivery]
+    more: list[str]
 
 
 class SentState(DeliveryName):
@@ -188,7 +191,8 @@ class Confirmed(TypedDict):
 
 
 class Target(TypedDict):
-    """What a lane changes outside. `shown` is what is known to be seen there, and `why` says how that is known."""
+    """What a lane changes outside. `shown` is what is known to be seen there, and `why` says how that is known.
+    `more` names the lists that were cut off: `sent` has the newest."""
 
     lane: LaneName
     host: str | None
@@ -199,6 +203,7 @@ class Target(TypedDict):
     shown: SentState | None
     why: str
     confirmed: Confirmed | None
+    more: list[str]
 
 
 class Action(TypedDict):
@@ -212,16 +217,22 @@ class Action(TypedDict):
 
 
 class ActionDetails(Action):
+    """`more` names the lists that were cut off: `GET /api/events` and `/api/deliveries` have them page by page."""
+
     context: dict[str, Any]
     events: list[Event]
     deliveries: list[Delivery]
     targets: list[Target]
+    more: list[str]
 
 
 class Commit(TypedDict):
+    """`more` names the lists that were cut off."""
+
     sha: str
     statuses: list[Target]
     warnings: list[str]
+    more: list[str]
 
 
 class ExplainedHook(TypedDict):
@@ -266,9 +277,9 @@ class Deployment(TypedDict):
 
 Deployments = TypedDict(
     "Deployments",
-    {"scope": str, "from": str | None, "to": str | None, "items": list[Deployment]},
+    {"scope": str, "from": str | None, "to": str | None, "items": list[Deployment], "next": str | None},
 )
-"""`scope`: whose pipelines count, `team` or `account`."""
+"""`scope`: whose pipelines count, `team` or `account`. `next` is where the list goes on; null at its end."""
 
 
 # Asking again, and trying out

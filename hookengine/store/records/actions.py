@@ -13,7 +13,7 @@ from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT, LANE, PIPELINE
 from hookengine.store.records import deliveries, events, lanes
 from hookengine.store.records.filtering import pipelines_called, seen_by
-from hookengine.store.records.values import inside, time
+from hookengine.store.records.values import cut, inside, time
 from hookengine.store.records.wanted import Page, Seen
 
 _LAST = (1 << 63) - 1
@@ -59,14 +59,21 @@ def one(
         )
     row = rows[0]
     of_action = DELIVERY.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.action_seq == row.first_seq))
-    owed = deliveries.those(connection, of_action, limit=events.MOST_DELIVERIES)
+    owed = deliveries.those(connection, of_action, limit=events.MOST_DELIVERIES + 1)
+    told = events.of_action(connection, row.first_seq)
     touched = select(DELIVERY.c.lane_id).where(of_action, DELIVERY.c.lane_id.is_not(None))
+    targets = lanes.described(connection, LANE.c.id.in_(touched), seen=seen)
     return {
         **shown(row),
         "context": json.loads(row.context),
-        "events": events.of_action(connection, row.first_seq),
-        "deliveries": owed,
-        "targets": lanes.described(connection, LANE.c.id.in_(touched), seen=seen),
+        "events": told[: events.MOST_EVENTS],
+        "deliveries": owed[: events.MOST_DELIVERIES],
+        "targets": targets[: lanes.MOST_LANES],
+        "more": cut(
+            events=(told, events.MOST_EVENTS),
+            deliveries=(owed, events.MOST_DELIVERIES),
+            targets=(targets, lanes.MOST_LANES),
+        ),
     }
 
 

@@ -12,6 +12,7 @@ from hookengine.errors import NotFound
 from hookengine.store.cold.tables import LANE
 from hookengine.store.records import lanes
 from hookengine.store.records.filtering import of_commit
+from hookengine.store.records.values import cut
 from hookengine.store.records.wanted import Seen
 
 
@@ -20,7 +21,12 @@ def one(connection: Connection, sha: str, seen: Seen = None) -> views.Commit:
     statuses = lanes.described(connection, of_commit(LANE.c.sha, [sha]), seen=seen)
     if not statuses:
         raise NotFound("commit", sha)
-    return {"sha": sha, "statuses": statuses, "warnings": warnings(statuses)}
+    return {
+        "sha": sha,
+        "statuses": statuses[: lanes.MOST_LANES],
+        "warnings": warnings(statuses),
+        "more": cut(statuses=(statuses, lanes.MOST_LANES)),
+    }
 
 
 def warnings(statuses: Sequence[views.Target]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, text
@@ -14,6 +15,7 @@ from hookengine.domain.clock import Millis
 from hookengine.domain.documents import pipeline_from_json
 from hookengine.domain.event import id_in
 from hookengine.domain.pipeline import Pipeline
+from hookengine.errors import InvalidQuery
 from hookengine.store.cold.tables import ACTION, EVENT, PIPELINE
 from hookengine.store.records.filtering import Condition, seen_by
 from hookengine.store.records.values import time
@@ -28,13 +30,17 @@ _ENDED: Final = text(
 """Written out, as its index is."""
 
 _AT_ONCE: Final = 500
+_PLACE: Final = re.compile(r"(?P<at>-?[0-9]{1,15})\.(?P<occurred>-?[0-9]{1,15})\.(?P<event>.+)")
+_Before = tuple[Millis, str]
+"""When the last one shown occurred, and its event's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
     """What ended from `window` before `at` until `window` after it, newest first; `team` is the alert's.
 
-    `types`: of which types of actions; empty: of those that change what runs.
+    `types`: of which types of actions; empty: of those that change what runs. `before` is the `next` of the list
+    that this one goes on with, and has that one's `at`.
     """
 
     at: Millis
@@ -42,11 +48,13 @@ class Around:
     team: str | None = None
     types: Collection[str] = ()
     limit: int = 100
+    before: str | None = None
 
 
 def around(connection: Connection, asked: Around, seen: Seen = None) -> views.Deployments:
     """Of everybody, until the team owns a pipeline: from then on its own count, and only they. A team whose
-    pipelines are not `seen` looks like one that owns none."""
+    pipelines are not `seen` looks like one that owns none. Raises InvalidQuery for a `before` that is none."""
+    asked, before = _begun(asked)
     pipelines = _pipelines(connection)
     own = {
         key
@@ -54,21 +62,35 @@ def around(connection: Connection, asked: Around, seen: Seen = None) -> views.De
         if asked.team and pipeline.team == asked.team and (seen is None or key in seen)
     }
     wanted = frozenset(asked.types) or CHANGES
-    items: list[views.Deployment] = []
-    before: tuple[Millis, str] | None = None
-    while len(items) < asked.limit:
+    items: list[tuple[_Before, views.Deployment]] = []
+    while len(items) <= asked.limit:
         rows = _rows(connection, asked, [*seen_by(seen), *seen_by(frozenset(own) or None)], before)
+        places = [(row.occurred_at, row.id) for row in rows]
         found = [_shown(row, pipelines.get(row.pipeline_id), asked.at) for row in rows]
-        items += [item for item in found if item["action"]["type"] in wanted]
+        items += [each for each in zip(places, found, strict=True) if each[1]["action"]["type"] in wanted]
         if len(rows) < _AT_ONCE:
             break
-        before = rows[-1].occurred_at, rows[-1].id
+        before = places[-1]
     return {
         "scope": "team" if own else "account",
         "from": time(asked.at - asked.window),
         "to": time(asked.at + asked.window),
-        "items": items[: asked.limit],
+        "items": [item for _, item in items[: asked.limit]],
+        "next": _place(asked.at, *items[asked.limit - 1][0]) if len(items) > asked.limit else None,
     }
+
+
+def _place(at: Millis, occurred: Millis, event_key: str) -> str:
+    return f"{at}.{occurred}.{event_key}"
+
+
+def _begun(asked: Around) -> tuple[Around, _Before | None]:
+    if asked.before is None:
+        return asked, None
+    place = _PLACE.fullmatch(asked.before)
+    if place is None:
+        raise InvalidQuery({"before": ["This is not where a list has ended: give the `next` of one."]})
+    return replace(asked, at=int(place["at"])), (int(place["occurred"]), place["event"])
 
 
 def _pipelines(connection: Connection) -> Mapping[int, Pipeline]:
@@ -79,7 +101,7 @@ def _pipelines(connection: Connection) -> Mapping[int, Pipeline]:
 
 
 def _rows(
-    connection: Connection, asked: Around, whose: Sequence[Condition], before: tuple[Millis, str] | None
+    connection: Connection, asked: Around, whose: Sequence[Condition], before: _Before | None
 ) -> list[Row[Any]]:
     occurred = EVENT.c.occurred_at
     query = (

@@ -16,7 +16,7 @@ from hookengine.errors import InvalidQuery, NotFound
 from hookengine.store.cold.tables import ACTION, DELIVERY, EVENT
 from hookengine.store.records import deliveries
 from hookengine.store.records.filtering import Condition, event_keys, pipelines_called, seen_by, those_called
-from hookengine.store.records.values import time
+from hookengine.store.records.values import cut, time
 from hookengine.store.records.wanted import Page, Seen
 
 MOST_DELIVERIES = 500
@@ -78,9 +78,9 @@ def listed(
 
 
 def of_action(connection: Connection, first_seq: int) -> list[views.Event]:
-    """In the order in which they were accepted."""
+    """In the order in which they were accepted; one more than `MOST_EVENTS` if there are more."""
     query = _query().where(EVENT.c.action_seq == first_seq).order_by(EVENT.c.revision)
-    return [shown(row) for row in connection.execute(query.limit(MOST_EVENTS))]
+    return [shown(row) for row in connection.execute(query.limit(MOST_EVENTS + 1))]
 
 
 def one(
@@ -89,8 +89,13 @@ def one(
     """With its data and the deliveries it owes. Raises NotFound, and InvalidQuery where several pipelines have one
     of this id."""
     row = _row(connection, event_id, pipeline, seen)
-    owed = deliveries.those(connection, DELIVERY.c.event_id == row.id, limit=MOST_DELIVERIES)
-    return {**shown(row), "data": json.loads(row.document), "deliveries": owed}
+    owed = deliveries.those(connection, DELIVERY.c.event_id == row.id, limit=MOST_DELIVERIES + 1)
+    return {
+        **shown(row),
+        "data": json.loads(row.document),
+        "deliveries": owed[:MOST_DELIVERIES],
+        "more": cut(deliveries=(owed, MOST_DELIVERIES)),
+    }
 
 
 def told(connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen = None) -> Told:

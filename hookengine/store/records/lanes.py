@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from hookengine.domain import views
 from hookengine.domain.clock import Millis
@@ -17,7 +18,7 @@ from hookengine.domain.status_call import state_of
 from hookengine.store.cold.tables import DELIVERY, LANE, REQUEST
 from hookengine.store.records import deliveries
 from hookengine.store.records.filtering import Condition, seen_by
-from hookengine.store.records.values import time
+from hookengine.store.records.values import cut, time
 from hookengine.store.records.wanted import Seen
 
 MOST_LANES = 200
@@ -29,16 +30,26 @@ _PLACE = ("host", "repository", "sha", "context")
 
 
 def described(connection: Connection, *of_which: Condition, seen: Seen = None) -> list[views.Target]:
-    """What each of these lanes changes, the states that were sent, and which of them is shown, and why."""
-    query = select(LANE).where(*of_which).order_by(LANE.c.id).limit(MOST_LANES)
-    found = (_described(connection, lane, seen) for lane in connection.execute(query).all())
-    return [described for described in found if described["sent"]]
+    """What each of these lanes changes, the states that were sent, and which of them is shown, and why; one more
+    than `MOST_LANES` if there are more."""
+    query = select(LANE).where(*of_which).order_by(LANE.c.id)
+    found = (_described(connection, lane, seen) for lane in _one_by_one(connection, query))
+    return list(islice((described for described in found if described["sent"]), MOST_LANES + 1))
+
+
+def _one_by_one(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+    """By their ids. Those that are not seen are among them, so that no limit can be set beforehand."""
+    after = 0
+    while rows := connection.execute(query.where(LANE.c.id > after).limit(MOST_LANES)).all():
+        yield from rows
+        after = rows[-1].id
 
 
 def _described(connection: Connection, lane: Row[Any], seen: Seen) -> views.Target:
-    owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, *seen_by(seen), limit=MOST_SENT)
+    owed = deliveries.those(connection, DELIVERY.c.lane_id == lane.id, *seen_by(seen), limit=MOST_SENT + 1)
+    more = cut(sent=(owed, MOST_SENT))
     states = _states(connection, lane.id)
-    told = [_sent(item, states.get(item["id"])) for item in owed]
+    told = [_sent(item, states.get(item["id"])) for item in owed[:MOST_SENT]]
     sent = [item for item in told if not item["check"]]
     known = {item["id"]: item for item in told}
     shown = _shown(lane, sent)
@@ -53,6 +64,7 @@ def _described(connection: Connection, lane: Row[Any], seen: Seen) -> views.Targ
         "shown": shown,
         "why": _why(lane, shown, sent, known.get(lane.head_id)),
         "confirmed": _confirmed(told, shown),
+        "more": more,
     }
 
 

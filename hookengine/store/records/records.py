@@ -82,12 +82,12 @@ class Records:
         return await self._ask(lambda connection: commits.one(connection, sha, self._seen))
 
     async def deployments(self, asked: Around) -> views.Deployments:
-        """What was deployed around a moment."""
+        """What was deployed around a moment. Raises InvalidQuery."""
         return await self._ask(lambda connection: deployments.around(connection, asked, self._seen))
 
-    async def replays(self) -> list[views.Replay]:
+    async def replays(self, page: Page) -> list[views.Replay]:
         """Newest first."""
-        return await self._ask(lambda connection: replays.listed(connection, self._seen))
+        return await self._ask(lambda connection: replays.listed(connection, page, self._seen))
 
     async def replay(self, replay_id: str) -> views.Replay:
         """Raises NotFound."""

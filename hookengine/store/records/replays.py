@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from sqlalchemy import Connection, select
 
 from hookengine.domain import views
@@ -10,16 +13,27 @@ from hookengine.errors import NotFound
 from hookengine.store.cold.replays import replay_from
 from hookengine.store.cold.tables import REPLAY
 from hookengine.store.records.values import time
-from hookengine.store.records.wanted import Seen, Wanted
+from hookengine.store.records.wanted import Page, Seen, Wanted
 
-MOST = 200
+_AT_ONCE = 200
+_LAST_ID = "rpl_g"
+"""Above every id."""
 
 
-def listed(connection: Connection, seen: Seen) -> list[views.Replay]:
-    """Newest first, the last ones."""
-    rows = connection.execute(select(REPLAY).order_by(REPLAY.c.id.desc()).limit(MOST))
-    found = [replay_from(row) for row in rows]
-    return [shown(replay) for replay in found if _is_seen(replay, seen)]
+def listed(connection: Connection, page: Page, seen: Seen = None) -> list[views.Replay]:
+    """Newest first."""
+    return [shown(replay) for replay in islice(_seen_ones(connection, page.before, seen), page.limit)]
+
+
+def _seen_ones(connection: Connection, before: str | None, seen: Seen) -> Iterator[Replay]:
+    place = _LAST_ID if before is None else before
+    while True:
+        query = select(REPLAY).where(REPLAY.c.id < place).order_by(REPLAY.c.id.desc()).limit(_AT_ONCE)
+        found = [replay_from(row) for row in connection.execute(query).all()]
+        yield from (replay for replay in found if _is_seen(replay, seen))
+        if len(found) < _AT_ONCE:
+            return
+        place = found[-1].id
 
 
 def one(connection: Connection, replay_id: str, seen: Seen) -> views.Replay:

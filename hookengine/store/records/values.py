@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Connection, String, cast, func
@@ -15,6 +16,11 @@ def inside(connection: Connection, column: ColumnElement[Any], *path: str) -> Co
     if connection.dialect.name == "postgresql":
         return cast(column, JSON).op("#>>", return_type=String())(cast(list(path), ARRAY(String)))
     return cast(func.json_extract(column, "$." + ".".join(path)), String)
+
+
+def cut(**lists: tuple[Sequence[Any], int]) -> list[str]:
+    """The names of those lists that have more than may be shown of them."""
+    return [name for name, (found, most) in lists.items() if len(found) > most]
 
 
 def time(instant: Millis | None) -> str | None:

@@ -71,7 +71,12 @@ def json_answer(description: str, example: Any, model: Any = None) -> dict[str, 
 
 def list_answer(description: str, *items: Any) -> dict[str, Any]:
     """Of a list that may go on."""
-    return _linked(json_answer(description, {"items": list(items), "next": None}), "`next`, if there is one")
+    return linked_answer(description, {"items": list(items), "next": None})
+
+
+def linked_answer(description: str, example: Any) -> dict[str, Any]:
+    """Of a list that may go on, with more around it."""
+    return _linked(json_answer(description, example), "`next`, if there is one")
 
 
 def page_answer(description: str, *items: Any) -> dict[str, Any]:

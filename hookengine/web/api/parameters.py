@@ -44,9 +44,14 @@ def listed(
     """Of one more than asked for, if there are more, each with where a list can go on. `next` is the parameter
     `onward` of the list that follows, which the `Link` header leads to."""
     items = [item for _, item in found[:limit]]
-    if len(found) <= limit:
-        return {"items": items, "next": None}
-    place = found[limit - 1][0]
+    place = found[limit - 1][0] if len(found) > limit else None
+    link_onward(request, response, place, onward)
+    return {"items": items, "next": place}
+
+
+def link_onward(request: Request, response: Response, place: str | None, onward: str = "before") -> None:
+    """The `Link` header of a list that goes on there; None: nowhere."""
+    if place is None:
+        return
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != onward]
     response.headers["link"] = f'<{request.url.path}?{urlencode([*kept, (onward, place)])}>; rel="next"'
-    return {"items": items, "next": place}

@@ -102,6 +102,7 @@ _SHOWN: Final[dict[str, Any]] = {
     "shown": _STATE,
     "why": f"pending ({DELIVERY_ID}) was delivered",
     "confirmed": None,
+    "more": [],
 }
 RUN: Final[dict[str, Any]] = {
     **_ACTION,
@@ -134,8 +135,9 @@ ACTION: Final = {
     "events": [TOLD],
     "deliveries": [BRIEFLY],
     "targets": [_SHOWN],
+    "more": [],
 }
-EVENT: Final = {**TOLD, "data": {"action": SEND["action"]}, "deliveries": [BRIEFLY]}
+EVENT: Final = {**TOLD, "data": {"action": SEND["action"]}, "deliveries": [BRIEFLY], "more": []}
 EXPLAINED: Final = {
     "event": _EVENT,
     "pipeline": _PIPELINE,
@@ -143,12 +145,13 @@ EXPLAINED: Final = {
         {"id": _HOOK_ID, "name": "CI(build)", "matches": True, "why_not": None, "delivery": DELIVERY_ID}
     ],
 }
-COMMIT: Final = {"sha": SHA, "statuses": [_SHOWN], "warnings": []}
+COMMIT: Final = {"sha": SHA, "statuses": [_SHOWN], "warnings": [], "more": []}
 DEPLOYMENTS: Final[dict[str, Any]] = {
     "scope": "account",
     "from": "2026-11-22T09:15:00.250Z",
     "to": "2026-11-22T11:15:00.250Z",
     "items": [],
+    "next": None,
 }
 MANY: Final = {"q": "status:failed host:api.github.com", "since": "2h"}
 ONE: Final = {"mode": "same"}
@@ -171,7 +174,6 @@ REPLAY: Final = {
     "created_at": _SENT,
     "ended_at": None,
 }
-REPLAYS: Final = listed(REPLAY)
 
 _TOKEN: Final[dict[str, Any]] = {
     "id": "uc5f5ksonm3ttdfp",

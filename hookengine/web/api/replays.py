@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hookengine.domain import views
@@ -14,10 +14,10 @@ from hookengine.domain.replay import ReplayMode, ReplayState
 from hookengine.engine.replay import Replayer
 from hookengine.engine.replays import Replays
 from hookengine.errors import InvalidQuery, ReplayRefused
-from hookengine.store.records import Wanted
+from hookengine.store.records import Page, Wanted
 from hookengine.web.api import reading_examples as examples
-from hookengine.web.api.answers import body_example, failures, json_answer
-from hookengine.web.api.parameters import Identity, Seen
+from hookengine.web.api.answers import body_example, failures, json_answer, list_answer
+from hookengine.web.api.parameters import Before, Identity, Limit, Seen, listed
 
 BY_HAND = "cancelled by a person"
 
@@ -118,11 +118,14 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
     @router.get(
         "",
         operation_id="list_replays",
-        responses={200: json_answer("The last 200 of them", examples.REPLAYS), **failures()},
+        responses={200: list_answer("Some of them", examples.REPLAY), **failures(422)},
     )
-    async def list_replays(request: Request) -> views.ListOf[views.Replay]:
+    async def list_replays(
+        request: Request, response: Response, before: Before = None, limit: Limit = 50
+    ) -> views.ListOf[views.Replay]:
         """Newest first."""
-        return {"items": await seen(request).replays(), "next": None}
+        found = await seen(request).replays(Page(before=before, limit=limit + 1))
+        return listed(request, response, [(item["id"], item) for item in found], limit)
 
     @router.get(
         "/{replay_id}",

@@ -79,16 +79,32 @@ def test_a_commit_is_told_with_its_states_and_its_warnings(run: Any, canned: Any
         "lane": {"key": "status:[]", "policy": "latest"},
         "why": "success (dlv_1) was delivered",
         "sent": [sent],
+        "more": ["sent"],
     }
-    canned.answers({"sha": "6dcb09b5", "statuses": [status], "warnings": ["two contexts"]})
+    answer = {"sha": "6dcb09b5", "statuses": [status], "warnings": ["two contexts"], "more": ["statuses"]}
+    canned.answers(answer)
 
     shown = run("status", "6dcb09b5")
 
     assert "acme/shop  6dcb09b5  ci/\N{REPLACEMENT CHARACTER}[2Jshop  (api.github.com)\n" in shown.stdout
     assert "  success (dlv_1) was delivered\n" in shown.stdout
-    assert "success       delivered  dlv_1\n" in shown.stdout
-    assert shown.stderr == "warning: two contexts\n"
+    assert "success       delivered  dlv_1\n  older ones are left out\n" in shown.stdout
+    assert shown.stderr == "there are more statuses\nwarning: two contexts\n"
     assert shown.exit_code == 0
+
+
+def test_lists_that_go_on_say_where(event: str, run: Any) -> None:
+    for number in ("1", "2"):
+        run("emit", "action.completed", "--pipeline", "1", "--action", number, "--id", f"evt_{number}")
+        run("replays", "start", "-q", "status:failed hook:none")
+
+    for words in (("deployments", "--limit", "1"), ("replays", "list", "--limit", "1")):
+        first = run(*words)
+        place = first.stderr.splitlines()[-1].removeprefix("there are more: --before ")
+        rest = run(*words, "--before", place)
+        assert first.stderr.splitlines()[-1].startswith("there are more: --before ")
+        assert "there are more" not in rest.stderr
+        assert first.stdout.splitlines()[1] != rest.stdout.splitlines()[1]
 
 
 def test_many_are_planned_and_sent_again(event: str, run: Any) -> None:
