@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import secrets
@@ -10,8 +11,19 @@ import uuid
 from hookengine.domain.clock import Millis
 
 _random = random.Random()  # noqa: S311  our own: a program around us that seeds `random` would repeat our ids
+_tokens = itertools.count()
+
+
+def _begin() -> None:
+    """Also in a child process: it would else go on as its parent does."""
+    global _tokens  # noqa: PLW0603
+    _random.seed()
+    _tokens = itertools.count(_random.getrandbits(62) + 1)
+
+
+_begin()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+    os.register_at_fork(after_in_child=_begin)
 
 
 def new_uuid(now: Millis) -> uuid.UUID:
@@ -35,5 +47,9 @@ def _uuid7(now: Millis, chance: int) -> int:
 
 
 def new_token() -> int:
-    """A fencing token: random, 63 bits, compared for equality only. Never 0."""
-    return _random.getrandbits(63) or 1
+    """A fencing token: 63 bits, compared for equality only. Never 0.
+
+    A process counts up from a place of its own: that two ever come to the same is less likely than that random
+    numbers do, and what follows each other finds its place in an index on the same page.
+    """
+    return next(_tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
@@ -10,9 +11,26 @@ from sqlmodel import Field, SQLModel
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER keys only
 _CLAIMABLE = "head_id IS NOT NULL AND waits_for IS NULL"
 _WAITING = "status IN ('queued','retrying')"
-_STATUSES = "'queued','sending','retrying','delivered','failed','superseded','cancelled'"
-_ENDED = "'delivered','failed','superseded','cancelled'"
-_LAST = "type IN ('action.completed','action.failed','action.cancelled','action.timed_out')"
+_STATUSES = ("queued", "sending", "retrying", "delivered", "failed", "superseded", "cancelled")
+_ENDED = ("delivered", "failed", "superseded", "cancelled")
+_LAST = ("action.completed", "action.failed", "action.cancelled", "action.timed_out")
+
+
+def _as_list(column: str, words: Sequence[str]) -> str:
+    return f"{column} IN ({','.join(map(repr, words))})"
+
+
+def _word_by_word(column: str, words: Sequence[str]) -> str:
+    """For a list SQLite makes a table, for every row that is written."""
+    return " OR ".join(f"{column} = '{word}'" for word in words)
+
+
+def _checks(name: str, said: Callable[[Callable[[str, Sequence[str]], str]], str]) -> tuple[Any, Any]:
+    """`said` puts a check into words, given how one of many is."""
+    return (
+        CheckConstraint(said(_word_by_word), name=name).ddl_if(dialect="sqlite"),
+        CheckConstraint(said(_as_list), name=name).ddl_if(dialect="postgresql"),
+    )
 
 
 def _big(**arguments: Any) -> Any:
@@ -129,7 +147,12 @@ class EventRow(SQLModel, table=True):
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("event_last", "occurred_at", sqlite_where=text(_LAST), postgresql_where=text(_LAST)),
+        Index(
+            "event_last",
+            "occurred_at",
+            sqlite_where=text(_word_by_word("type", _LAST)),
+            postgresql_where=text(_as_list("type", _LAST)),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -264,8 +287,8 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        CheckConstraint(f"status IN ({_STATUSES})", name="delivery_status"),
-        CheckConstraint(f"(ended_at IS NOT NULL) = (status IN ({_ENDED}))", name="ended_has_time"),
+        *_checks("delivery_status", lambda one_of: one_of("status", _STATUSES)),
+        *_checks("ended_has_time", lambda one_of: f"(ended_at IS NOT NULL) = ({one_of('status', _ENDED)})"),
         Index(
             "delivery_once",
             "event_id",

@@ -25,9 +25,10 @@ CHANGES: Final = frozenset({"deploy", "deployment", "release", "merge", "push", 
 """Types of actions that change what runs."""
 
 _ENDED: Final = text(
-    "event.type IN ('action.completed','action.failed','action.cancelled','action.timed_out')"
+    "(event.type = 'action.completed' OR event.type = 'action.failed' OR event.type = 'action.cancelled'"
+    " OR event.type = 'action.timed_out')"
 )
-"""Written out, as its index is."""
+"""Written out, as its index is in SQLite."""
 
 _AT_ONCE: Final = 500
 _PLACE: Final = re.compile(r"(?P<at>-?[0-9]{1,15})\.(?P<occurred>-?[0-9]{1,15})\.(?P<event>.+)")

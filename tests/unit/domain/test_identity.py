@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import random
 
 from hookengine.domain import identity
@@ -48,6 +49,23 @@ def test_tokens_differ_and_fit_a_signed_64_bit_number() -> None:
 
     assert len(set(tokens)) == 1000
     assert all(0 < token < 1 << 63 for token in tokens)
+
+
+def test_tokens_follow_each_other_so_that_an_index_keeps_them_together() -> None:
+    first = new_token()
+
+    assert [new_token() for _ in range(3)] == [first + 1, first + 2, first + 3]
+
+
+def test_a_child_process_counts_its_tokens_from_elsewhere() -> None:
+    context = multiprocessing.get_context("fork")
+    told = context.SimpleQueue()
+    child = context.Process(target=lambda: told.put(new_token()))
+    child.start()
+
+    assert abs(told.get() - new_token()) > 1000
+
+    child.join()
 
 
 def test_a_program_that_seeds_its_random_numbers_repeats_no_ids() -> None:

@@ -208,6 +208,20 @@ def test_what_happens_all_day_reads_no_whole_table(
     assert busy.wrong() == []
 
 
+@pytest.mark.parametrize("happening", [accepting, finishing], ids=lambda happening: happening.__name__)
+def test_no_row_that_is_written_costs_a_table_of_its_own(
+    busy: Tracing, happening: Callable[[Tracing], None]
+) -> None:
+    happening(busy)
+
+    writing = [said for said in busy.statements if said.split()[0] in {"INSERT", "UPDATE"}]
+    assert {said.split()[2 if said.startswith("INSERT") else 1] for said in writing} >= {"delivery", "lane"}
+    explained = {said: busy.connection.execute(f"EXPLAIN {said}").fetchall() for said in writing}
+    assert [
+        said for said, steps in explained.items() if any(step[1] == "OpenEphemeral" for step in steps)
+    ] == []
+
+
 def test_that_takes_every_step_there_is(busy: Tracing) -> None:
     keeping_leases(busy)
     replaying(busy)
