@@ -10,7 +10,7 @@ import click
 
 from hookengine.cli import showing
 from hookengine.cli.asking import asks_the_api
-from hookengine.cli.failing import AnswerIsNo
+from hookengine.cli.failing import AnswerIsNo, NotAuthorised
 from hookengine.cli.offering import pipeline_names
 from hookengine.cli.options import json_of, output_option, text_of
 from hookengine.cli.showing import plain
@@ -85,10 +85,26 @@ def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None
     status, answer = client.post("/hooks/{}/trigger", body, identity=hook_id)
     if not showing.as_data(answer, output) and status == 202:
         action = answer["action"]
-        line = f"started action {action['id']} on {action['pipeline']['name']}"
-        _show(f"{line}, event {answer['event']['id']}", answer["hooks"])
+        line = f"started action {action['id']} on {action['pipeline']['name']}, event {answer['event']['id']}"
+        hooks = _matched(client, answer)
+        if hooks is None:
+            click.echo(plain(line))
+            click.echo(f"  {answer['matched']} hooks want it")
+        else:
+            _show(line, hooks)
     if status != 202:
         raise AnswerIsNo(answer["message"])
+
+
+def _matched(client: Client, answer: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The hooks that want what was started; None if whoever asks may start it, but not read that."""
+    of_pipeline = {"pipeline": answer["action"]["pipeline"]["id"]}
+    try:
+        told = client.get("/api/events/{}", of_pipeline, identity=answer["event"]["id"])
+    except (NotAuthorised, AnswerIsNo):
+        return None
+    hooks: list[dict[str, Any]] = told["hooks"]
+    return hooks
 
 
 def _event(

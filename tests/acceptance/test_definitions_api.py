@@ -421,8 +421,9 @@ def test_an_incoming_hook_without_requirements_takes_an_empty_body(engine: Serve
     )
 
     answer = engine.request("POST", made["url"].removeprefix(engine.url), headers={}).json()
+    told = engine.get(f"/api/events/{answer['event']['id']}").json()
 
-    assert [told["id"] for told in answer["hooks"]] == [hook["id"]]
+    assert [matched["id"] for matched in told["hooks"]] == [hook["id"]]
     assert answer["action"]["pipeline"]["id"] == 1
 
 

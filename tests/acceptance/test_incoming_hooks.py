@@ -34,8 +34,10 @@ def test_a_request_starts_an_action_with_the_variables_it_brings(api: Server) ->
     answer = send(api, PUSHES, json.dumps(push(labels=["a", "b"])).encode())
 
     told = answer.json()
-    request = api.delivery(delivery_of(told))["request"]
+    request = api.delivery(delivery_of(api.get(f"/api/events/{told['event']['id']}").json()))["request"]
     assert answer.status_code == 202
+    assert told.keys() == {"message", "errors", "action", "event", "matched"}
+    assert told["matched"] == 1
     assert answer.headers["x-devopness-action-id"] == str(told["action"]["id"])
     assert told["action"]["pipeline"] == {"id": 2, "name": "site-build"}
     assert request["url"] == f"https://target.example/{sha_of(77)}"

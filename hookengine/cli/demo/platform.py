@@ -59,7 +59,8 @@ class Platform:
             commit=payload["pull_request"]["head"]["sha"],
             action=answer["action"]["id"],
         )
-        run.told.append(_told("action.queued", answer))
+        queued = await self.read(f"/api/events/{answer['event']['id']}")
+        run.told.append(_told("action.queued", queued))
         return run
 
     async def emit(self, event_type: str, run: Run) -> Told:

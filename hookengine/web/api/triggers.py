@@ -17,7 +17,7 @@ _STARTED: Final[dict[str, Any]] = {
     "errors": None,
     "action": {"id": 1000000041, "pipeline": {"id": 1, "name": "shop-deploy"}},
     "event": {"id": "evt_019ac0de7b207d3a9c550f2f6f0a3b12"},
-    "hooks": [],
+    "matched": 2,
 }
 
 
@@ -36,17 +36,21 @@ def triggers_router(triggers: Triggers) -> APIRouter:
         openapi_extra=json_body({}, {"pull_request": {"head": {"sha": "6dcb09b"}}}, required=False),
     )
     async def trigger(hook_id: str, request: Request) -> Response:
-        """Start an action of the hook's pipeline. 200 when its conditions do not hold and nothing starts."""
+        """Start an action of the hook's pipeline. 200 when its conditions do not hold and nothing starts.
+        `matched`: how many hooks want its first event."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         triggered = await triggers.trigger(hook_id, await request.body(), headers)
         body: views.Triggered = {"message": "The action was started.", "errors": None}
         if triggered.action_id is None:
             return JSONResponse({**body, "message": f"Nothing was started: {triggered.because}."})
         answer = triggered.answer or {}
+        started = {
+            "action": answer["action"],
+            "event": {"id": answer["id"]},
+            "matched": len(answer["hooks"]),
+        }
         return JSONResponse(
-            {**body, "action": answer["action"], "event": {"id": answer["id"]}, "hooks": answer["hooks"]},
-            202,
-            headers={"x-devopness-action-id": str(triggered.action_id)},
+            {**body, **started}, 202, headers={"x-devopness-action-id": str(triggered.action_id)}
         )
 
     return router

@@ -12,7 +12,7 @@ from typing import (
 
 from typing_extensions import TypedDict
 
-from hookengine.domain.views import ActionName, Header, OwedHook
+from hookengine.domain.views import ActionName, Header
 
 
 class Noted(TypedDict):
@@ -172,13 +172,14 @@ class StartedEvent(TypedDict):
 
 
 class Triggered(TypedDict):
-    """`action`, `event` and `hooks` are there if it started one."""
+    """`action`, `event` and `matched` are there if it started one. Whoever may read deliveries asks
+    `GET /api/events/{id}` which hooks the event has matched: strangers are told how many."""
 
     message: str
     errors: None
     action: NotRequired[ActionName]
     event: NotRequired[StartedEvent]
-    hooks: NotRequired[list[OwedHook]]
+    matched: NotRequired[int]
 
 
 class TakenEvent(TypedDict):

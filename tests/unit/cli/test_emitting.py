@@ -158,13 +158,39 @@ def test_the_token_may_come_from_a_file(server: Any, run: Any) -> None:
     assert run(*arguments, env={"HOOKENGINE_TOKEN": None}).exit_code == 0
 
 
-def test_triggering_starts_an_action_and_names_what_matched(server: Any, run: Any) -> None:
+def test_triggering_starts_an_action(server: Any, run: Any) -> None:
     body = {"action": "opened", "head": {"sha": "abc", "ref": "main"}}
 
     done = run("trigger", "0a1b2c3d-incoming", "--data", json.dumps(body))
 
     assert done.exit_code == 0
-    assert done.stdout.startswith("started action 1000000001 on shop-deploy, event evt_")
+    line, hook = done.stdout.splitlines()
+    assert line.startswith("started action 1000000001 on shop-deploy, event evt_")
+    assert hook == "  no hook wants it"
+
+
+def test_triggering_names_what_matched(run: Any, canned: Any) -> None:
+    action = {"id": 7, "pipeline": {"id": 1, "name": "shop-deploy"}}
+    canned.answers({"message": "", "action": action, "event": {"id": "evt_1"}, "matched": 1}, 202)
+    canned.answers({"hooks": [{"id": "chat", "name": "tell the chat", "delivery": "dlv_1"}]})
+
+    done = run("trigger", "0a1b2c3d-incoming")
+
+    assert done.stdout.splitlines()[1] == "  tell the chat  dlv_1"
+    assert canned.asked[1][:2] == ("GET", "/api/events/evt_1?pipeline=1")
+
+
+def test_who_may_not_read_what_matched_is_told_how_many(run: Any, canned: Any) -> None:
+    action = {"id": 7, "pipeline": {"id": 1, "name": "shop-deploy"}}
+    canned.answers({"message": "", "action": action, "event": {"id": "evt_1"}, "matched": 2}, 202)
+    canned.answers({"message": "no event"}, 404)
+
+    done = run("trigger", "0a1b2c3d-incoming")
+
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "started action 7 on shop-deploy, event evt_1\n  2 hooks want it\n",
+    )
 
 
 def test_triggering_what_does_not_hold_is_a_no(server: Any, run: Any) -> None:

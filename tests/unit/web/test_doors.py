@@ -42,6 +42,7 @@ pytestmark = pytest.mark.anyio
 LARGEST = 2_000
 PIPELINES = (make_pipeline(id=1, name="shop", team="shop"), make_pipeline(id=2, name="till", team="till"))
 TOKEN = {"Authorization": "Bearer let-me-in"}
+OWED = {"id": "chat", "name": "tell the chat", "delivery": "dlv_1"}
 
 
 class Engine:
@@ -54,7 +55,7 @@ class Engine:
         self.bounds = Bounds(largest_body=LARGEST)
         self.accepted: list[Any] = []
         self.triggered: list[tuple[str, bytes, Mapping[str, str]]] = []
-        self.started = Triggered(action_id=7, answer={"id": "evt_1", "action": {"id": 7}, "hooks": []})
+        self.started = Triggered(action_id=7, answer={"id": "evt_1", "action": {"id": 7}, "hooks": [OWED]})
 
     def _raise(self) -> None:
         if self.error is not None:
@@ -330,7 +331,7 @@ async def test_an_incoming_hook_gets_the_raw_body_and_needs_no_token(engine: Eng
         "errors": None,
         "action": {"id": 7},
         "event": {"id": "evt_1"},
-        "hooks": [],
+        "matched": 1,
     }
     assert (hook_id, body, headers["x-signature"]) == ("h-1", b" {} ", "A")
 
