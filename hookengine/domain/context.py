@@ -23,7 +23,7 @@ def lookup(context: Any, path: str) -> Any:
     value = context
     steps = path.split(".")
     for number, step in enumerate(steps):
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             if step in value:
                 value = value[step]
             else:
@@ -41,13 +41,11 @@ def _is_index(step: str) -> bool:
 
 def merge(older: Context, newer: Context) -> dict[str, Any]:
     """`newer` laid over `older`: objects merge key by key, everything else (lists, secrets) is replaced."""
-    merged = dict(older)
-    for key, value in newer.items():
-        before = merged.get(key)
+    merged = {**older, **newer}
+    for key in older.keys() & newer.keys():
+        before, value = older[key], newer[key]
         if _is_object(before) and _is_object(value):
             merged[key] = merge(before, value)
-        else:
-            merged[key] = value
     return merged
 
 
@@ -71,7 +69,7 @@ def too_deep(value: Any, limit: int) -> bool:
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
+            if type(inner) is not str and isinstance(inner, (dict, list))
         ]
         if not level:
             return False

@@ -48,7 +48,7 @@ class Explainer:
     async def unsent(self, event: Event) -> views.Explained:
         """As if it were the first event of its action; it is neither kept nor sent. Raises InvalidEvent."""
         pipeline = self._catalogue.pipeline(event.pipeline)
-        data, _ = self._secrets.take_out(event.data)
+        data = self._secrets.take_out(event.data).data
         taken = snapshot(
             pipeline,
             {},

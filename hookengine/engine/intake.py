@@ -28,6 +28,7 @@ from hookengine.engine.signals import Signals
 from hookengine.engine.snapshot import snapshot
 from hookengine.engine.turns import Turns
 from hookengine.errors import InvalidEvent, StaleContext, StoreError
+from hookengine.guard.vault import Brought
 from hookengine.store.calls import ActionKey, Ending, OwedDelivery, OwedEvent, Remembered
 from hookengine.store.calls import Intake as Written
 from hookengine.store.contract import Store
@@ -37,6 +38,8 @@ LARGEST_TOTAL = (
 )  # bytes of contexts in one request: each event keeps a copy while it is rendered
 RENDER_AGAIN = 20  # times, when other nodes' events of the same action keep coming in between
 
+Answer = dict[str, Any]
+"""What the sender of an event is told: its id, its action and the hooks that matched."""
 
 _Owing = tuple[Hook, tuple[OwedDelivery, ...]]
 """A hook that matched, and what the event owes by it: one delivery for each of its requests, its own last."""
@@ -53,9 +56,7 @@ class Seals(Protocol):
         """What it means in those of this hook instead."""
         ...
 
-    def take_out(self, data: Context) -> tuple[dict[str, Any], dict[str, str]]:
-        """The data with its secrets replaced by marks, and the secrets by their paths."""
-        ...
+    def take_out(self, data: Context) -> Brought: ...
 
     def seal(self, pipeline_id: int, path: str, value: str) -> str: ...
 
@@ -82,16 +83,9 @@ class _Sorted:
     id: str
     event: Event
     pipeline: Pipeline
-    data: dict[str, Any]
-    secrets: dict[str, str] = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        return key_of(self.pipeline.id, self.id)
-
-    @property
-    def action(self) -> ActionKey:
-        return self.pipeline.id, str(self.event.action_id)
+    key: str
+    action: ActionKey
+    brought: Brought = field(repr=False)
 
 
 class Intake:
@@ -117,7 +111,7 @@ class Intake:
         self._turns = Turns()
         self._creating = asyncio.Lock()
 
-    async def accept(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+    async def accept(self, events: Sequence[Event]) -> list[Answer]:
         """Owe these events to every hook that wants them: all of them, or none. Safe to call twice.
 
         What comes back is durable: per event its id, its action and the hooks that matched. Raises
@@ -134,23 +128,30 @@ class Intake:
                     return await self._accept(sorted_events)
         raise StaleContext("too many events of one action at the same time; try again")
 
-    async def _accept(self, events: Sequence[_Sorted]) -> list[dict[str, Any]]:
+    async def _accept(self, events: Sequence[_Sorted]) -> list[Answer]:
         """Raises StaleContext when another event of one of the actions came in between."""
         remembered = await self._store.remember(
-            [event.key for event in events], [event.action for event in events]
+            [event.key for event in events if event.event.id is not None],
+            [event.action for event in events],
         )
         now = self._clock.now()
-        owed = self._owe(events, remembered, now)
+        owed, answers = self._owe(events, remembered, now)
         written = await asyncio.shield(self._write(owed, now))
-        return [orjson.loads(accepted.answer) for accepted in written.accepted]
+        return [
+            answer if accepted.fresh else orjson.loads(accepted.answer)
+            for answer, accepted in zip(answers, written.accepted, strict=True)
+        ]
 
-    def _owe(self, events: Sequence[_Sorted], remembered: Remembered, now: Millis) -> list[OwedEvent]:
-        """Each event with its deliveries, rendered from the context that the events before it have left."""
+    def _owe(
+        self, events: Sequence[_Sorted], remembered: Remembered, now: Millis
+    ) -> tuple[list[OwedEvent], list[Answer]]:
+        """Each event with its deliveries, rendered from the context that the events before it have left; and what
+        its sender is told if it is new."""
         known, total = set(remembered.events), 0
         contexts: dict[ActionKey, tuple[int, Context]] = {
             action: (revision, orjson.loads(text)) for action, (revision, text) in remembered.actions.items()
         }
-        owed = []
+        owed, answers = [], []
         ids = iter(lambda: new_id("dlv", now), None)
         for index, event in enumerate(events):
             revision, context = contexts.get(event.action, (0, {}))
@@ -158,7 +159,7 @@ class Intake:
                 event.pipeline,
                 context,
                 event.event,
-                event.data,
+                event.brought.data,
                 self._seals.refs(event.pipeline.id),
                 event_id=event.id,
                 now=now,
@@ -176,8 +177,10 @@ class Intake:
                     for hook in hooks
                 ]
             order = order_of(taken.remembered["action"])
-            owed.append(_owed(event, owing, text, order, revision, self._seals.seal))
-        return owed
+            answer = _answer(event, owing)
+            owed.append(_owed(event, owing, answer, text, order, revision, self._seals.seal))
+            answers.append(answer)
+        return owed, answers
 
     async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
         """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
@@ -212,12 +215,21 @@ class Intake:
         for index, event in enumerate(events):
             try:
                 pipeline = self._catalogue.pipeline(event.pipeline)
-                data, secrets = self._seals.take_out(event.data)
+                brought = self._seals.take_out(event.data)
             except InvalidEvent as error:
                 wrong.update(at_index(error.errors, index, len(events)))
                 continue
             event_id = event.id or new_id("evt", self._clock.now())
-            found.append(_Sorted(id=event_id, event=event, pipeline=pipeline, data=data, secrets=secrets))
+            found.append(
+                _Sorted(
+                    id=event_id,
+                    event=event,
+                    pipeline=pipeline,
+                    key=key_of(pipeline.id, event_id),
+                    action=(pipeline.id, str(event.action_id)),
+                    brought=brought,
+                )
+            )
         if wrong:
             raise InvalidEvent(wrong)
         return found
@@ -259,27 +271,28 @@ def _unrenderable(deliveries: Sequence[OwedDelivery]) -> list[Ending]:
 def _owed(
     sorted_event: _Sorted,
     owing: Sequence[_Owing],
+    answer: Answer,
     context: bytes,
     order: int | None,
     revision: int,
     seal: Callable[[int, str, str], str],
 ) -> OwedEvent:
-    event, pipeline = sorted_event.event, sorted_event.pipeline
+    event, pipeline, brought = sorted_event.event, sorted_event.pipeline, sorted_event.brought
     return OwedEvent(
         id=sorted_event.id,
-        event=replace(event, number=order),
+        event=event if event.number == order else replace(event, number=order),
         pipeline_id=pipeline.id,
-        digest=digest_of(sorted_event.data, event),
-        document=orjson.dumps(sorted_event.data).decode(),
-        answer=orjson.dumps(_answer(sorted_event, owing)).decode(),
+        digest=digest_of(brought.data, event),
+        document=brought.document.decode(),
+        answer=orjson.dumps(answer).decode(),
         context=context.decode(),
         known_revision=revision,
         deliveries=tuple([delivery for _, deliveries in owing for delivery in deliveries]),
-        secrets={path: seal(pipeline.id, path, value) for path, value in sorted_event.secrets.items()},
+        secrets={path: seal(pipeline.id, path, value) for path, value in brought.secrets.items()},
     )
 
 
-def _answer(event: _Sorted, owing: Sequence[_Owing]) -> dict[str, Any]:
+def _answer(event: _Sorted, owing: Sequence[_Owing]) -> Answer:
     """What the sender is told, now and whenever it sends the same event again."""
     return {
         "id": event.id,

@@ -19,6 +19,7 @@ from hookengine.engine.selection import why_not
 from hookengine.engine.snapshot import snapshot
 from hookengine.errors import TemplateError
 from hookengine.guard.permissions import Permissions
+from hookengine.guard.vault import Brought
 
 SAMPLE_COMMIT = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 _DELIVERY = "dlv_preview"
@@ -31,7 +32,7 @@ class TakesSecrets(Protocol):
 
     def refs_of(self, hook_id: str) -> Mapping[str, SecretRef]: ...
 
-    def take_out(self, data: Context) -> tuple[dict[str, Any], dict[str, str]]: ...
+    def take_out(self, data: Context) -> Brought: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def preview(
     ignore_conditions: bool = False,
 ) -> Preview:
     """As intake would do it for the first event of an action. Raises InvalidEvent, as intake would."""
-    data, _ = secrets.take_out(event.data)
+    data = secrets.take_out(event.data).data
     event_id = event.id or "evt_preview"
     refs = {**secrets.refs(pipeline.id), **secrets.refs_of(hook.id)}
     view = snapshot(pipeline, {}, event, data, refs, event_id=event_id, now=now).view

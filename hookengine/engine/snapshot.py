@@ -39,20 +39,21 @@ def snapshot(
 ) -> Snapshot:
     """`data` is the event's data without secrets; `secrets` are those of templates by their names."""
     known = merge(remembered, data)
+    told, facts = event.facts(event_id, now), pipeline.facts()
     action = dict(known["action"])
     sent = data["action"].get("status")
     action["status"] = sent or STATUS.get(event.type) or action.get("status")
-    action["pipeline"] = pipeline.facts()
+    action["pipeline"] = facts
     action.setdefault("type", pipeline.operation)
     if event.type == Lifecycle.STARTED and "started_at" not in data["action"]:
-        action["started_at"] = event.facts(event_id, now)["occurred_at"]
+        action["started_at"] = told["occurred_at"]
     known["action"] = action
     document = orjson.dumps(known)
     seen = _with_refs(known, pipeline.id, secrets) if _MARKED in document else known
     view = merge(_with_refs(pipeline.context, pipeline.id, secrets), seen)
-    told = view.get("pipeline")
-    view["pipeline"] = merge(told, pipeline.facts()) if isinstance(told, Mapping) else pipeline.facts()
-    view["event"] = event.facts(event_id, now)
+    brought = view.get("pipeline")
+    view["pipeline"] = merge(brought, facts) if isinstance(brought, Mapping) else facts
+    view["event"] = told
     view["secrets"] = secrets
     return Snapshot(remembered=known, document=document, view=view)
 

@@ -149,7 +149,7 @@ class Trials:
     def _first(self, hook: Hook, event: Event) -> Occasion:
         """As if it were the first event of its action."""
         pipeline = self._catalogue.pipeline(event.pipeline)
-        data, _ = self._secrets.take_out(event.data)
+        data = self._secrets.take_out(event.data).data
         refs = {**self._secrets.refs(pipeline.id), **self._secrets.refs_of(hook.id)}
         event_id, now = event.id or "evt_preview", self._clock.now()
         view = snapshot(pipeline, {}, event, data, refs, event_id=event_id, now=now).view

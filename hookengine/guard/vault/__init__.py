@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hookengine.guard.vault.audience import provider_hosts
-from hookengine.guard.vault.context import ContextSecrets, secrets_in
+from hookengine.guard.vault.context import Brought, ContextSecrets, secrets_in
 from hookengine.guard.vault.failing import SecretMissing, SecretRefused
 from hookengine.guard.vault.github_app import AppInstallation, Ask, GithubApp
 from hookengine.guard.vault.named import NAMED, NamedSecret
@@ -16,6 +16,7 @@ __all__ = [
     "NAMED",
     "AppInstallation",
     "Ask",
+    "Brought",
     "ContextSecrets",
     "Declared",
     "GithubApp",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from hookengine.domain.context import MARK
 from hookengine.errors import InvalidEvent
@@ -14,6 +16,16 @@ from hookengine.guard.vault.sealing import Seal
 
 CONTEXT = "context:"
 _LABEL = "\x1f"
+_MARKED = b'"%b":' % MARK.encode()
+
+
+class Brought(NamedTuple):
+    """What an event brought: its data with a mark in the place of each secret, that as JSON, and what is to be
+    sealed of the secrets by their paths."""
+
+    data: Mapping[str, Any]
+    document: bytes
+    secrets: Mapping[str, str]
 
 
 class ContextSecrets:
@@ -33,13 +45,17 @@ class ContextSecrets:
         self._paths = SecretPaths(paths)
         self._hosts = frozenset(host.lower() for host in hosts)
 
-    def take_out(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """The data with a mark in the place of each secret, and what is to be sealed of them by their paths.
+    def take_out(self, data: Mapping[str, Any]) -> Brought:
+        """Data that no secret can stand in is given back as it is.
 
         Raises InvalidEvent for a mark that is there already, or a secret that is no text.
         """
+        document = orjson.dumps(data)
+        if _MARKED not in document and not self._paths.may_stand_in(document):
+            return Brought(data, document, {})
         taken: dict[str, str] = {}
-        return self._without(data, "", taken), taken
+        clean = self._without(data, "", taken)
+        return Brought(clean, orjson.dumps(clean), taken)
 
     def seal(self, pipeline_id: int, path: str, value: str) -> str:
         return self._seal.seal(value, belongs_to(pipeline_id, path))
@@ -56,12 +72,13 @@ class ContextSecrets:
         return value
 
     def _without(self, data: Mapping[str, Any], prefix: str, taken: dict[str, str]) -> dict[str, Any]:
+        paths, last_keys = self._paths, self._paths.last_keys
+        if MARK in data:
+            path = f"{prefix}{MARK}"
+            raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
         clean: dict[str, Any] = {}
         for key, value in data.items():
-            if key == MARK:
-                path = f"{prefix}{key}"
-                raise InvalidEvent({path: [f"`{MARK}` is the engine's own word and cannot be sent."]})
-            if value is not None and self._is_secret(prefix, key):
+            if (key in last_keys or "." in key) and value is not None and paths.cover(f"{prefix}{key}"):
                 clean[key] = _taken(f"{prefix}{key}", value, data, taken)
             elif isinstance(value, dict):
                 clean[key] = self._without(value, f"{prefix}{key}.", taken)
@@ -70,9 +87,6 @@ class ContextSecrets:
             else:
                 clean[key] = value
         return clean
-
-    def _is_secret(self, prefix: str, key: str) -> bool:
-        return self._paths.may_cover(key) and self._paths.cover(f"{prefix}{key}")
 
     def _without_in(self, values: list[Any], prefix: str, taken: dict[str, str]) -> list[Any]:
         clean: list[Any] = []

@@ -10,6 +10,7 @@ import pytest
 from hookengine.domain.event import Event
 from hookengine.engine.intake import _Sorted
 from hookengine.engine.wire.exchange import Exchange
+from hookengine.guard.vault import Brought
 from tests.conftest import event_document, make_pipeline
 
 CANARY = "s3cret-canary"
@@ -31,7 +32,12 @@ def an_exchange() -> Exchange:
 
 def a_sorted_event() -> Any:
     return _Sorted(
-        id="evt_1", event=an_event(), pipeline=make_pipeline(), data={}, secrets={"a.token": CANARY}
+        id="evt_1",
+        event=an_event(),
+        pipeline=make_pipeline(),
+        key="1:evt_1",
+        action=(1, "7"),
+        brought=Brought({}, b"{}", {"a.token": CANARY}),
     )
 
 

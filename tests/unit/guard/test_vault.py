@@ -63,7 +63,7 @@ def test_secrets_are_taken_out_of_the_data_by_their_paths(vault: Vault) -> None:
         "token": "four",
     }
 
-    clean, secrets = vault.take_out(data)
+    clean, _, secrets = vault.take_out(data)
 
     assert secrets == {
         "application.source_provider.access_token": "one",
@@ -91,7 +91,7 @@ def test_secrets_are_taken_out_of_the_data_by_their_paths(vault: Vault) -> None:
 def test_a_null_is_no_secret_and_other_names_are_left_alone(vault: Vault) -> None:
     data = {"token": None, "tokens": "many", "a": {"access_token": "elsewhere"}}
 
-    clean, secrets = vault.take_out(data)
+    clean, _, secrets = vault.take_out(data)
 
     assert (clean, secrets) == (data, {})
 
@@ -203,7 +203,7 @@ def test_a_file_that_gives_no_secret_is_told_by_name(tmp_path: Path, content: by
 async def test_a_source_providers_token_goes_to_the_api_of_that_provider_only(
     vault: Vault, sealed: Sealed, beside: dict[str, Any], goes_to: str, not_to: str
 ) -> None:
-    _, taken = vault.take_out({"application": {"source_provider": {**beside, "access_token": "t0ken"}}})
+    _, _, taken = vault.take_out({"application": {"source_provider": {**beside, "access_token": "t0ken"}}})
     sealed.kept = {(1, path): vault.seal(1, path, value) for path, value in taken.items()}
     names = ["context:1:application.source_provider.access_token"]
 
