@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ from hookengine.manifest.fields import (
     database_inside,
     is_loopback,
 )
+
+
+@functools.lru_cache(maxsize=8)
+def _policy(networks: tuple[str, ...], hosts: tuple[str, ...]) -> AddressPolicy:
+    """The same object for the same words: what was judged under it is found by it."""
+    return AddressPolicy.parse(networks, allow_hosts=hosts)
 
 
 class Settings(BaseSettings):
@@ -116,8 +123,7 @@ class Settings(BaseSettings):
 
     @property
     def addresses(self) -> AddressPolicy:
-        delivery = self.delivery
-        return AddressPolicy.parse(delivery.allow_networks, allow_hosts=delivery.allow_hosts)
+        return _policy(tuple(self.delivery.allow_networks), tuple(self.delivery.allow_hosts))
 
     def resolved(self, folder: Path) -> Settings:
         """With all paths counted from `folder`."""

@@ -37,14 +37,12 @@ class ResponseRule:
     after: int | None = None
 
     def matches(self, answer: Answered) -> bool:
-        return (
-            _fits(self.statuses, answer.status)
-            and all(
-                compiled(pattern).search(answer.headers.get(name.lower(), "")) is not None
-                for name, pattern in self.headers.items()
-            )
-            and (not self.body or compiled(self.body).search(answer.body) is not None)
-        )
+        if not _fits(self.statuses, answer.status):
+            return False
+        for name, pattern in self.headers.items():
+            if compiled(pattern).search(answer.headers.get(name.lower(), "")) is None:
+                return False
+        return not self.body or compiled(self.body).search(answer.body) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,7 @@ from hookengine.engine.wire.failures import Broken, Late, LeaseOver
 from hookengine.engine.wire.message import UnfitError, message_of
 from hookengine.engine.wire.pool import Pool
 from hookengine.errors import StoreError
-from hookengine.failpoints import reach
+from hookengine.failpoints import ARMED, reach
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.hostname import Refused
 from hookengine.guard.signing import UnfitSecret
@@ -55,6 +55,7 @@ class Sender:
         self._pool = pool
         self._clock = clock
         self._manners = manners
+        self._usual = (("user-agent", manners.user_agent), ("accept-encoding", "identity"))
 
     async def send(
         self,
@@ -71,15 +72,15 @@ class Sender:
         No byte leaves after `stop`, a time of the clock's ticks. `subject` names it to fail-points. Raises
         NotBegun, and CancelledError only if no byte has left.
         """
-        ends = asyncio.get_running_loop().time() + deadline
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + deadline
         try:
             target = check_url(request.url, self._pool.policy)
             names = request.secrets
             if names:
                 self._check_plain(target)
             bound = await self._binder.bind(request, names, target.host, headers, hook)
-            usual = _unsaid(tuple([name for name, _ in bound.headers]), self._manners.user_agent)
-            message = message_of(request.method, target, [*usual, *bound.headers], bound.body)
+            message = message_of(request.method, target, bound.headers, bound.body, self._usual)
         except (Refused, SecretRefused, UnfitError, CaptureMissing) as error:
             return Blocked(reason=str(error))
         except (SecretMissing, UnfitSecret, StoreError) as error:
@@ -89,7 +90,15 @@ class Sender:
         excerpt = self._manners.response_excerpt
         if request.capturing is not None and request.capturing.takes:
             excerpt = max(excerpt, LONGEST_READ)
-        exchange = self._exchange(request.method, message, ends, excerpt, _Lease(self._clock, stop, subject))
+        exchange = Exchange(
+            loop=loop,
+            message=message,
+            deadline=ends,
+            excerpt=excerpt,
+            connect_timeout=self._manners.connect_timeout,
+            has_body=request.method != "HEAD",
+            gate=_GATE(self._clock, stop, subject),
+        )
         outcome = await self._outcome(exchange, target, deadline, bound)
         if isinstance(outcome, Answered) and outcome.status == UNAUTHORIZED:
             renewed = await self._binder.is_renewed(target.host, bound)
@@ -100,17 +109,6 @@ class Sender:
         """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
         if target.scheme != "https" and not _opened(self._pool.policy, target.host, target.is_literal):
             raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
-
-    def _exchange(self, method: str, message: bytes, ends: float, excerpt: int, gate: Gate) -> Exchange:
-        return Exchange(
-            loop=asyncio.get_running_loop(),
-            message=message,
-            deadline=ends,
-            excerpt=excerpt,
-            connect_timeout=self._manners.connect_timeout,
-            has_body=method != "HEAD",
-            gate=gate,
-        )
 
     async def _outcome(self, exchange: Exchange, target: Target, deadline: float, bound: Bound) -> Outcome:
         try:
@@ -151,14 +149,6 @@ def _kept(spelled: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _unsaid(names: tuple[str, ...], user_agent: str) -> tuple[tuple[str, str], ...]:
-    """What is usual, unless the hook says otherwise, as it does again and again."""
-    said = {name.lower() for name in names}
-    usual = (("user-agent", user_agent), ("accept-encoding", "identity"))
-    return tuple((name, value) for name, value in usual if name not in said)
-
-
-@lru_cache(maxsize=1024)
 def _opened(policy: AddressPolicy, host: str, is_literal: bool) -> bool:
     """Whether the operator has opened it himself."""
     if not is_literal:
@@ -168,19 +158,26 @@ def _opened(policy: AddressPolicy, host: str, is_literal: bool) -> bool:
 
 
 class _Lease(Gate):
-    """Lets bytes out until the lease ends, and tells fail-points how far the request has come."""
+    """Lets bytes out until the lease ends."""
 
     __slots__ = ("_clock", "_stop", "_subject")
 
     def __init__(self, clock: Clock, stop: float, subject: str) -> None:
         self._clock, self._stop, self._subject = clock, stop, subject
 
+    def check(self) -> None:
+        if self._clock.ticks() > self._stop:
+            raise LeaseOver
+
+
+class _WatchedLease(_Lease):
+    """Also tells fail-points how far the request has come."""
+
     def before_write(self) -> None:
         reach("send.before_write", self._subject)
 
     def check(self) -> None:
-        if self._clock.ticks() > self._stop:
-            raise LeaseOver
+        super().check()
         reach("send.after_check", self._subject)
 
     def after_write(self) -> None:
@@ -188,6 +185,9 @@ class _Lease(Gate):
 
     def after_answer(self) -> None:
         reach("send.after_answer", self._subject)
+
+
+_GATE = _WatchedLease if ARMED else _Lease
 
 
 def _failure(error: Exception, exchange: Exchange, deadline: float) -> Outcome:

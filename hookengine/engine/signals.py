@@ -51,16 +51,21 @@ class Signals:
     """Facts never hold a secret's value. A listener must not block, and one that raises is a bug."""
 
     def __init__(self) -> None:
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
 
     def announce(self, name: str, /, **facts: Any) -> None:
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             listener(name, facts)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Calling what it returns ends the listening."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._listeners = (*self._listeners, listener)
+        return lambda: self._forget(listener)
+
+    def _forget(self, listener: Listener) -> None:
+        left = list(self._listeners)
+        left.remove(listener)
+        self._listeners = tuple(left)
 
     def announce_endings(self, endings: Iterable[Ending]) -> None:
         for ending in endings:

@@ -115,10 +115,10 @@ class Worker:
                 alarm.at(due)
             await self._woken.wait()
 
-    async def deliver(self, leased: Leased, t0: float) -> None:
+    async def deliver(self, leased: Leased, ends: float) -> None:
         """Send it, record what came of it, and go on with the lane as long as its next delivery is due.
 
-        `t0` is what the clock showed before the lease was asked for.
+        `ends` is what the clock's ticks will be when its lease ends.
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  a coroutine runs in a task
@@ -130,7 +130,7 @@ class Worker:
             try:
                 hook = await self._recorder.hook_of(following)
                 began = self._clock.ticks()
-                outcome = await self._send(following, hook, t0, began, task)
+                outcome = await self._send(following, hook, began, ends - MARGIN, task)
             except (NotBegun, StoreError, asyncio.CancelledError) as error:
                 kept_from = str(error) or "the engine was stopped"
             finally:
@@ -138,16 +138,18 @@ class Worker:
             if kept_from:
                 await self._give_back(following, kept_from)
                 return
-            t0 = self._clock.ticks()
-            finished = await self._recorder.record(following, hook, outcome, self._terms(), t0 - began)
+            now, terms = self._clock.ticks(), self._terms()
+            finished = await self._recorder.record(following, hook, outcome, terms, now - began)
+            ends = now + terms.lease / 1000
             following = finished.following
             if finished.waits or finished.notices:
                 self.wake()
 
     def offer(self) -> Offer:
         """What this node can take on now."""
-        t0 = self._clock.ticks()
-        return Offer(self._terms(), lambda leased: self._take(leased, t0))
+        terms = self._terms()
+        ends = self._clock.ticks() + terms.lease / 1000
+        return Offer(terms, lambda leased: self._take(leased, ends))
 
     def wake(self) -> None:
         """Something may be due, or there may be room again."""
@@ -194,18 +196,17 @@ class Worker:
                 self._starved = False
                 return
 
-    def _take(self, leased: Iterable[Leased], t0: float) -> None:
+    def _take(self, leased: Iterable[Leased], ends: float) -> None:
         for delivery in leased:
-            task = asyncio.create_task(self.deliver(delivery, t0))
+            task = asyncio.create_task(self.deliver(delivery, ends))
             self._under_way[task] = delivery.token
             task.add_done_callback(self._put_down)
 
     async def _send(
-        self, leased: Leased, hook: Hook, t0: float, began: float, task: asyncio.Task[None]
+        self, leased: Leased, hook: Hook, began: float, stop: float, task: asyncio.Task[None]
     ) -> Outcome:
         """Raises NotBegun when there is no time left, or the engine stops; CancelledError if it was cut off
         before a byte had left."""
-        stop = t0 + self._capacity.lease / 1000 - MARGIN
         deadline = min(hook.timeout, stop - began)
         if deadline <= 0 or not self._working:
             raise NotBegun("there is no time left before its lease ends" if self._working else "")
@@ -249,7 +250,6 @@ class Worker:
     def _get_up(self, seat: Seat) -> None:
         """Its request is over: somebody else may sit here."""
         self.room.give(seat)
-        self._eased.set()
         if self._starved or (self._waiting_for and not self._waiting_for.isdisjoint(_freed_by(seat))):
             self._woken.set()
 

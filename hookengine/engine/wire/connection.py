@@ -152,8 +152,8 @@ class Connection(asyncio.Protocol):
                 self.drop()
                 return False
         self._used, self._exchange, exchange.address = True, exchange, self.address
-        exchange.enter("write")
         if sent < len(message):
+            exchange.enter("write")
             self._rest = memoryview(message)[sent:]
             self._go_on_writing()
         else:

@@ -58,23 +58,22 @@ class Exchange:
     failure: BaseException | None = None
 
     address: str | None = None
-    began: float = field(init=False)
-    step_began: float = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+    step_began: float = 0.0
     dns: float | None = None
     connect: float | None = None
     tls: float | None = None
     first_byte: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.began = self.step_began = time.monotonic()
-
     def enter(self, step: str) -> None:
         """The step before it is over. Steps before `write` are timed."""
-        now = time.monotonic()
         timed = _TIMED.get(self.step)
         if timed is not None:
-            setattr(self, timed, (getattr(self, timed) or 0.0) + now - self.step_began)
-        self.step, self.step_began = step, now
+            took = time.monotonic() - self.step_began
+            setattr(self, timed, (getattr(self, timed) or 0.0) + took)
+        if step in _TIMED:
+            self.step_began = time.monotonic()
+        self.step = step
 
     def hear(self) -> None:
         """The first byte of the answer is here. (uvloop's own time stands still while callbacks run.)"""

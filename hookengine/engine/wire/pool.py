@@ -47,7 +47,8 @@ class Pool:
 
         Raises Refused, Broken, Late or what the gate raises; `exchange.written` tells whether bytes have left.
         """
-        connection = await self._begun(exchange, target)
+        way = self._dialler.way_to(target)
+        connection = self._begun(exchange, way) or await self._opened(exchange, target, way)
         if not exchange.done:
             exchange.ended = exchange.loop.create_future()
             try:
@@ -81,14 +82,18 @@ class Pool:
     def open(self) -> int:
         return len(self._open)
 
-    async def _begun(self, exchange: Exchange, target: Target) -> Connection:
-        """The connection that its bytes are on. One that had hung up is replaced, as no byte was written."""
-        way = self._dialler.way_to(target)
+    def _begun(self, exchange: Exchange, way: str) -> Connection | None:
+        """The kept connection that its bytes are on. Of one that had hung up the next takes the place, as no byte
+        was written."""
         while (kept := self._by_way.get(way)) is not None:
             connection = kept[-1]
             self._take(connection)
             if self._started(connection, exchange):
                 return connection
+        return None
+
+    async def _opened(self, exchange: Exchange, target: Target, way: str) -> Connection:
+        """A new connection that its bytes are on."""
         policy = self._policy
         connection = await self._dialler.open(target, policy, exchange, self)
         if connection.closing:

@@ -51,4 +51,4 @@ async def test_who_gives_up_waiting_is_told_no_more() -> None:
         async with asyncio.timeout(0):
             await signals.wait_for("never")
 
-    assert signals._listeners == []
+    assert signals._listeners == ()

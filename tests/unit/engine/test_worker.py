@@ -34,6 +34,7 @@ pytestmark = pytest.mark.anyio
 
 DONE, BUSY = Answered(status=200), Answered(status=503)
 PATIENCE = 60
+LEASE = 50.0  # seconds, of the capacity that says nothing else
 
 
 class Alarm:
@@ -351,26 +352,26 @@ async def test_a_request_never_outlasts_its_lease(
     stage: Stage, clock: Clock, passed: float, deadline: float
 ) -> None:
     await stage.owe("dlv_a")
-    t0 = clock.ticks()
+    ends = clock.ticks() + LEASE
     claimed = await stage.store.claim(clock.now(), terms(1))
 
     async with running(stage):
         clock.advance(seconds=passed)
         stage.worker.room.take(claimed.leased[0].seat)
-        await stage.worker.deliver(claimed.leased[0], t0)
+        await stage.worker.deliver(claimed.leased[0], ends)
 
     assert [left for _, _, left in stage.far_end.sent] == [deadline]
 
 
 async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, clock: Clock) -> None:
     await stage.owe("dlv_a")
-    t0 = clock.ticks()
+    ends = clock.ticks() + LEASE
     claimed = await stage.store.claim(clock.now(), terms(1))
 
     async with running(stage):
         clock.advance(seconds=47)
         stage.worker.room.take(claimed.leased[0].seat)
-        await stage.worker.deliver(claimed.leased[0], t0)
+        await stage.worker.deliver(claimed.leased[0], ends)
 
         given_back = stage.far_end.sent == []
         (why,) = [facts["because"] for name, facts in stage.told if name == "delivery.given_back"]
@@ -386,10 +387,10 @@ async def test_a_lease_that_is_too_short_is_given_back_unsent(stage: Stage, cloc
 
 async def test_a_lease_that_comes_while_stopping_is_given_back(stage: Stage, clock: Clock) -> None:
     await stage.owe("dlv_a")
-    t0 = clock.ticks()
+    ends = clock.ticks() + LEASE
     claimed = await stage.store.claim(clock.now(), terms(1))
 
-    await stage.worker.deliver(claimed.leased[0], t0)
+    await stage.worker.deliver(claimed.leased[0], ends)
 
     assert stage.far_end.sent == []
     assert stage.status("dlv_a") == ("queued", 0)
@@ -544,7 +545,7 @@ async def test_what_a_finish_left_for_lack_of_room_goes_on_as_requests_end(
         stage.worker.wake()
         await stage.heard("delivery.ended", delivery="dlv_a")
         await stage.alarm_or_rest()
-        await stage.worker.deliver(other[0], clock.ticks())
+        await stage.worker.deliver(other[0], clock.ticks() + LEASE)
         await stage.heard("delivery.ended", delivery="dlv_b")
 
     assert stage.far_end.ids == ["dlv_a", "dlv_x", "dlv_b"]

@@ -43,3 +43,18 @@ def test_a_value_that_no_header_can_hold_is_not_sent_and_its_header_is_named(
 def test_a_name_that_is_none_or_ours_cannot_be_sent(name: str) -> None:
     with pytest.raises(UnfitError, match="cannot be sent"):
         message_of("POST", TARGET, [("x-good", "1"), (name, "1")], b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("x", ["user-agent: 50%s/1", "accept-encoding: identity", "x: 1"]),
+        ("User-Agent", ["accept-encoding: identity", "User-Agent: 1"]),
+    ],
+)
+def test_what_is_usual_is_said_unless_the_headers_say_otherwise(name: str, lines: list[str]) -> None:
+    usual = (("user-agent", "50%s/1"), ("accept-encoding", "identity"))
+
+    head = message_of("GET", TARGET, [(name, "1")], b"", usual).decode().split("\r\n")
+
+    assert head[2:-2] == lines
