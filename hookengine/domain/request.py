@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -13,6 +14,9 @@ from hookengine.domain.capture import Capture, Captured, CaptureRef, Capturing, 
 from hookengine.domain.confirmation import Reading
 
 Form = Literal["plain", "base64", "json"]
+
+_ADDRESS = re.compile(r"(?:[^:/?#]+:)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
+"""RFC 3986, appendix B. It matches any text; whether that is a URL to call was judged when it was rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,20 @@ Hole = SecretRef | CaptureRef
 Part = str | Hole
 Text = tuple[Part, ...]
 """Literal text and holes in turn."""
+
+
+class Address(NamedTuple):
+    """The parts of a URL. `host` is in lower case and has the port, where there is one."""
+
+    host: str
+    path: str
+    query: str
+
+
+def address_of(url: str) -> Address:
+    found = _ADDRESS.match(url)
+    host, path, query = found.groups("") if found else ("", "", "")
+    return Address(host.lower(), path, query)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring as quoted
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import orjson
+
 from hookengine.domain.hook import Hook
-from hookengine.domain.request import RenderedRequest, fill_text
+from hookengine.domain.request import Address, RenderedRequest, address_of, fill_text
 
 _FORM = "application/x-www-form-urlencoded"
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -40,9 +43,8 @@ class StatusCall:
 
     @property
     def lane_key(self) -> str:
-        return "status:" + json.dumps(
-            [self.host, self.repository, self.sha, self.context], ensure_ascii=False
-        )
+        named = (self.host, self.repository, self.sha, self.context)
+        return f"status:[{', '.join(map(quoted, named))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +120,26 @@ def commit_of(lane_key: str) -> str | None:
 
 def recognise(request: RenderedRequest) -> StatusCall | None:
     """None for every other request, and for one whose body does not say which status it means."""
-    address = urlsplit(request.url)
+    address = address_of(request.url)
     known = _known(request.method, address.path)
     if known is None:
         return None
-    fields = _fields(request, dict(parse_qsl(address.query)))
-    return None if fields is None else _call(*known, address.netloc, fields)
+    fields = _fields(request, address)
+    return None if fields is None else _call(*known, address.host, fields)
 
 
 def state_of(request: RenderedRequest) -> str | None:
     """What a commit-status call says of its commit; None for every other request."""
-    address = urlsplit(request.url)
+    address = address_of(request.url)
     if _known(request.method, address.path) is None:
         return None
-    state = (_fields(request, dict(parse_qsl(address.query))) or {}).get("state")
+    state = (_fields(request, address) or {}).get("state")
     return state if isinstance(state, str) else None
 
 
 def family(request: RenderedRequest) -> str | None:
     """Of hosts, by the address alone: whose response rules an answer to this request is judged by."""
-    known = _known(request.method, urlsplit(request.url).path)
+    known = _known(request.method, address_of(request.url).path)
     return None if known is None else known[0].kind
 
 
@@ -169,23 +171,32 @@ def _call(shape: _Shape, found: re.Match[str], host: str, fields: Mapping[str, A
         return None
     return StatusCall(
         kind=shape.kind,
-        host=host.lower(),
+        host=host,
         repository=unquote(found["repository"]).lower(),
         sha=unquote(found["sha"]).lower(),
         context=context.lower() if shape.ignores_case else context,
     )
 
 
-def _fields(request: RenderedRequest, query: Mapping[str, str]) -> Mapping[str, Any] | None:
+def _fields(request: RenderedRequest, address: Address) -> Mapping[str, Any] | None:
     """Of the body over those of the query. None if nobody can say which there are."""
+    query = dict(parse_qsl(address.query)) if address.query else {}
     body = fill_text(request.body or (), str).strip()
     if not body:
         return query or None
     try:
-        fields = json.loads(body)
+        fields = _read(body)
     except (ValueError, RecursionError):
         fields = _pairs(request, body)
     return {**query, **fields} if isinstance(fields, Mapping) else None
+
+
+def _read(body: str) -> Any:
+    """Python's own reader takes more for JSON: NaN, and halves of letters."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)
 
 
 def _pairs(request: RenderedRequest, body: str) -> Mapping[str, str] | None:

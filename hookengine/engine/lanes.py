@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Final
-from urllib.parse import urlsplit
 
 from hookengine.domain.hook import Hook, LanePolicy
 from hookengine.domain.request import RenderedRequest
@@ -42,11 +41,6 @@ def lane_of(hook: Hook, rendered: Rendered, action: ActionKey, delivery_id: str,
         return _storable(key.replace("status:", f"status-{policy}:", 1)), policy
     pipeline_id, action_id = action
     return f"hook:{hook.id}:{pipeline_id}:{action_id}", policy or LanePolicy.ORDERED
-
-
-def host_of(url: str) -> str:
-    """Such as `api.github.com` or `gitlab.example:8443`."""
-    return urlsplit(url).netloc.lower()
 
 
 def account_of(request: RenderedRequest, host: str, hook_id: str) -> str:

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from hookengine.domain.context import Context
 from hookengine.domain.hook import Hook
-from hookengine.domain.request import SecretRef
+from hookengine.domain.request import SecretRef, address_of
 from hookengine.engine.catalogue import Catalogue
-from hookengine.engine.lanes import account_of, host_of, lane_of
+from hookengine.engine.lanes import account_of, lane_of
 from hookengine.engine.rendering import Rendered
 from hookengine.errors import TemplateError
 from hookengine.store.calls import ActionKey, OwedDelivery
@@ -83,7 +83,7 @@ def _owed(
     hook: Hook, part: int, rendered: Rendered, action: ActionKey, delivery_id: str, team: str
 ) -> OwedDelivery:
     key, policy = lane_of(hook, rendered, action, delivery_id, team)
-    host = host_of(rendered.request.url)
+    host = address_of(rendered.request.url).host
     once = part < len(hook.before) and hook.before[part].once_per_lane
     return OwedDelivery(
         id=delivery_id,

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hookengine.domain.documents import digest
-from hookengine.domain.request import RenderedRequest, SecretRef
+from hookengine.domain.request import RenderedRequest, SecretRef, address_of
 from tests.conftest import make_request
 
 TOKEN = SecretRef("secrets.TOKEN")
@@ -62,3 +66,20 @@ def test_people_see_the_names_of_secrets_only() -> None:
         ],
         "body": "a<secrets.TOKEN>ü✓",
     }
+
+
+@given(
+    st.from_regex(
+        r"https?://[A-Za-z0-9._-]{1,9}(:[0-9]{1,5})?(/[!$-;=@-Z^_a-z|~]{0,9}){0,4}", fullmatch=True
+    ),
+    st.none() | st.from_regex(r"[!$-;=?-Z^_a-z|~]{0,12}", fullmatch=True),
+)
+def test_an_address_is_read_as_others_read_it(url: str, query: str | None) -> None:
+    url = url if query is None else f"{url}?{query}"
+    theirs = urlsplit(url)
+
+    assert address_of(url) == (theirs.netloc.lower(), theirs.path, theirs.query)
+
+
+def test_a_host_in_brackets_keeps_its_port() -> None:
+    assert address_of("https://[2001:DB8::1]:8443/a?b=c") == ("[2001:db8::1]:8443", "/a", "b=c")
