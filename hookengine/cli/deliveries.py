@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STATUSES: Final = ("queued", "sending", "retrying", "delivered", "failed", "superseded", "cancelled")
 FIELDS: Final = {
     "hook": "A hook's id or name.",
-    "pipeline": "A pipeline's id or name.",
+    "pipeline": "A pipeline's id or name; digits are an id first.",
     "host": "Whom the request goes to.",
     "lane": "A lane's key.",
     "sha": "A commit, or its first seven digits or more.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("type", metavar="[TYPE]", required=False)
-@click.option("--pipeline", shell_complete=pipeline_names, help="The pipeline's id or name.")
+@click.option("--pipeline", shell_complete=pipeline_names, help="The pipeline's name, or its id in digits.")
 @click.option("--action", help="The id of the action.")
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="One value; may be repeated.")
 @click.option("--data", metavar="@FILE|JSON|-", help="An object with more of the event.")

@@ -33,7 +33,7 @@ def listed(
     """Those heard of last first, each with where a list can go on."""
     query = _query().where(ACTION.c.first_seq < _place(page.before), ACTION.c.revision > 0, *seen_by(seen))
     if wanted.pipeline is not None:
-        query = query.where(ACTION.c.pipeline_id.in_(pipelines_called([wanted.pipeline])))
+        query = query.where(ACTION.c.pipeline_id.in_(pipelines_called([wanted.pipeline], seen)))
     if wanted.status is not None:
         query = query.where(inside(connection, ACTION.c.context, "action", "status") == wanted.status)
     rows = connection.execute(query.order_by(ACTION.c.first_seq.desc()).limit(page.limit))
@@ -44,7 +44,7 @@ def one(
     connection: Connection, action_id: str, pipeline: str | None, seen: Seen = None
 ) -> views.ActionDetails:
     """Its history. Raises NotFound, and InvalidQuery where several pipelines have one of this id."""
-    of_pipelines: Any = select(PIPELINE.c.id) if pipeline is None else pipelines_called([pipeline])
+    of_pipelines: Any = select(PIPELINE.c.id) if pipeline is None else pipelines_called([pipeline], seen)
     rows = connection.execute(
         _query().where(
             ACTION.c.pipeline_id.in_(of_pipelines), ACTION.c.action_id == action_id, *seen_by(seen)

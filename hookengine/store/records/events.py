@@ -36,12 +36,12 @@ class WantedEvents:
     since: Millis | None = None
     until: Millis | None = None
 
-    def conditions(self) -> list[Condition]:
+    def conditions(self, seen: Seen) -> list[Condition]:
         found: list[Condition] = []
         if self.type is not None:
             found.append(EVENT.c.type == self.type)
         if self.pipeline is not None:
-            found.append(ACTION.c.pipeline_id.in_(pipelines_called([self.pipeline])))
+            found.append(ACTION.c.pipeline_id.in_(pipelines_called([self.pipeline], seen)))
         if self.action is not None:
             found.append(ACTION.c.action_id == self.action)
         if self.since is not None:
@@ -66,7 +66,7 @@ def listed(
 ) -> list[tuple[str, views.Event]]:
     """Newest first, each with where a list can go on. Ids are the platforms' own: what they are ordered by is when
     they were accepted."""
-    query = _query().where(*wanted.conditions(), *seen_by(seen))
+    query = _query().where(*wanted.conditions(seen), *seen_by(seen))
     if page.before is not None:
         place = _place(page.before)
         query = query.where(EVENT.c.accepted_at <= place[0], tuple_(*_ORDER) < place)
@@ -130,7 +130,7 @@ def _query() -> Select[Any]:
 
 
 def _row(connection: Connection, event_id: str, pipeline: int | str | None, seen: Seen) -> Row[Any]:
-    pipelines = seen if pipeline is None else those_called(connection, pipeline)
+    pipelines = seen if pipeline is None else those_called(connection, pipeline, seen)
     keys = event_keys(connection, [event_id], pipelines)
     rows = connection.execute(_query().where(EVENT.c.id.in_(keys), *seen_by(seen))).all()
     if not rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK,
 from hookengine.store.records.values import inside
 from hookengine.store.records.wanted import KEPT_AS, Seen, Wanted
 
+_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST_HASH: Final = 7
 _FREQUENT: Final = frozenset({"queued", "delivered", "superseded"})
@@ -22,11 +24,13 @@ _SKEW: Final[Millis] = HOUR
 """By how much the clock that ids are made by may differ from the one that acceptance goes by."""
 
 Condition = ColumnElement[bool]
+Matches = Callable[[Connection, Sequence[str], Seen], Condition]
+"""Of a field, for the values one of which it must have."""
 
 
 def conditions(connection: Connection, wanted: Wanted) -> list[Condition]:
     """Over deliveries joined with their last attempts, lanes, events and actions."""
-    found = [_FIELDS[name](connection, values) for name, values in wanted.terms.items()]
+    found = [_FIELDS[name](connection, values, wanted.seen) for name, values in wanted.terms.items()]
     found += seen_by(wanted.seen)
     accepted = DELIVERY.c.accepted_at
     if wanted.since is not None:  # ids tell the time too, and they are what the list is ordered by
@@ -46,14 +50,11 @@ def id_at(instant: Millis) -> str:
     return f"dlv_{max(0, min(instant, (1 << 48) - 1)):012x}"
 
 
-def those_called(connection: Connection, reference: int | str) -> set[int]:
-    """The ids of the pipelines of this id or name; a number may be that of one that was deleted."""
+def those_called(connection: Connection, reference: int | str, seen: Seen = None) -> set[int]:
+    """As `pipelines_called`; a number that is neither may be that of one that was deleted."""
     if isinstance(reference, int):
         return {reference}
-    number = (
-        {int(reference)} if reference.isascii() and reference.isdigit() and len(reference) < 19 else set()
-    )
-    return number | set(connection.scalars(pipelines_called([reference])))
+    return set(connection.scalars(pipelines_called([reference], seen))) or set(_numbers([reference]))
 
 
 def event_keys(
@@ -74,10 +75,22 @@ def _keys(event_id: str) -> Select[Any]:
     return select(select(EVENT.c.id).where(EVENT.c.id == key).scalar_subquery()).select_from(had)
 
 
-def pipelines_called(values: Sequence[str]) -> Any:
-    """A query for the ids of the pipelines of these ids or names."""
-    numbers = [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
-    return select(PIPELINE.c.id).where(or_(PIPELINE.c.id.in_(numbers), PIPELINE.c.name.in_(values)))
+def pipelines_called(values: Sequence[str], seen: Seen = None) -> Any:
+    """A query for the ids of the pipelines of these ids or names. What one that is `seen` has for its id is not
+    taken for another one's name."""
+    visible = [] if seen is None else [PIPELINE.c.id.in_(seen)]
+    numbers = _numbers(values)
+    by_id = select(PIPELINE.c.id).where(PIPELINE.c.id.in_(numbers), *visible)
+    if not numbers:
+        return select(PIPELINE.c.id).where(PIPELINE.c.name.in_(values), *visible)
+    taken = select(cast(by_id.subquery().c.id, String))
+    by_name = PIPELINE.c.name.in_(values) & PIPELINE.c.name.not_in(taken)
+    return select(PIPELINE.c.id).where(or_(PIPELINE.c.id.in_(numbers), by_name), *visible)
+
+
+def _numbers(values: Sequence[str]) -> list[int]:
+    """Those that are written as an id is."""
+    return [int(value) for value in values if _ID.fullmatch(value)]
 
 
 def of_commit(column: ColumnElement[Any], values: Sequence[str]) -> Condition:
@@ -91,11 +104,11 @@ def _hash(column: ColumnElement[Any], value: str) -> Condition:
     return column == value
 
 
-def _in(column: ColumnElement[Any]) -> Callable[[Connection, Sequence[str]], Condition]:
-    return lambda connection, values: column.in_(values)
+def _in(column: ColumnElement[Any]) -> Matches:
+    return lambda connection, values, seen: column.in_(values)
 
 
-def _status(connection: Connection, values: Sequence[str]) -> Condition:
+def _status(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     """What many deliveries have is met soon on the way from the newest one backwards. The index of statuses would
     find all of them first, to be sorted: seconds for a million."""
     if _FREQUENT.isdisjoint(values):
@@ -103,11 +116,11 @@ def _status(connection: Connection, values: Sequence[str]) -> Condition:
     return DELIVERY.c.status.concat("").in_(values)
 
 
-def _host(connection: Connection, values: Sequence[str]) -> Condition:
+def _host(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     return DELIVERY.c.host.in_([value.lower() for value in values])
 
 
-def _hook(connection: Connection, values: Sequence[str]) -> Condition:
+def _hook(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     """Names are those that hooks have now."""
     running = (
         select(HOOK.c.id, HOOK_REVISION.c.document)
@@ -121,29 +134,29 @@ def _hook(connection: Connection, values: Sequence[str]) -> Condition:
     return DELIVERY.c.hook_id.in_({*values, *named})
 
 
-def _pipeline(connection: Connection, values: Sequence[str]) -> Condition:
-    return ACTION.c.pipeline_id.in_(pipelines_called(values))
+def _pipeline(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
+    return ACTION.c.pipeline_id.in_(pipelines_called(values, seen))
 
 
-def _action(connection: Connection, values: Sequence[str]) -> Condition:
+def _action(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     everywhere = ACTION.c.pipeline_id.in_(select(PIPELINE.c.id))  # so that an index finds the action
     actions = select(ACTION.c.first_seq).where(everywhere, ACTION.c.action_id.in_(values))
     return DELIVERY.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.action_seq.in_(actions)))
 
 
-def _event(connection: Connection, values: Sequence[str]) -> Condition:
+def _event(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     return DELIVERY.c.event_id.in_(event_keys(connection, values))
 
 
-def _lane(connection: Connection, values: Sequence[str]) -> Condition:
+def _lane(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     return DELIVERY.c.lane_id.in_(select(LANE.c.id).where(LANE.c.key.in_(values)))
 
 
-def _sha(connection: Connection, values: Sequence[str]) -> Condition:
+def _sha(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     return DELIVERY.c.lane_id.in_(select(LANE.c.id).where(of_commit(LANE.c.sha, values)))
 
 
-def _code(connection: Connection, values: Sequence[str]) -> Condition:
+def _code(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     status = inside(connection, ATTEMPT.c.detail, "status")
     found: list[Condition] = []
     for value in values:
@@ -154,7 +167,7 @@ def _code(connection: Connection, values: Sequence[str]) -> Condition:
     return or_(*found)
 
 
-def _outcome(connection: Connection, values: Sequence[str]) -> Condition:
+def _outcome(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     """What could not be rendered takes no lane and has no attempt."""
     wanted = {KEPT_AS[value.lower()] for value in values}
     found: list[Condition] = [ATTEMPT.c.outcome.in_(wanted)]
@@ -165,12 +178,12 @@ def _outcome(connection: Connection, values: Sequence[str]) -> Condition:
     return or_(*found)
 
 
-def _because(connection: Connection, values: Sequence[str]) -> Condition:
+def _because(connection: Connection, values: Sequence[str], seen: Seen) -> Condition:
     parts = [DELIVERY.c.because.icontains(value, autoescape=True) for value in values]
     return and_(*parts)
 
 
-_FIELDS: Final[Mapping[str, Callable[[Connection, Sequence[str]], Condition]]] = {
+_FIELDS: Final[Mapping[str, Matches]] = {
     "status": _status,
     "hook": _hook,
     "pipeline": _pipeline,

@@ -12,7 +12,7 @@ from hookengine.errors import InvalidQuery
 FIELDS: Final[Mapping[str, str]] = {
     "status": "queued, sending, retrying, delivered, failed, superseded or cancelled",
     "hook": "a hook's id or name",
-    "pipeline": "a pipeline's id or name",
+    "pipeline": "a pipeline's id or name; digits are an id where there is one",
     "host": "whom the request goes to, such as api.github.com",
     "lane": "a lane's key",
     "sha": "a commit's hash, or its first seven digits or more, of commit statuses",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from hookengine.domain import views
 from hookengine.domain.clock import Clock, Millis
@@ -16,7 +16,7 @@ from hookengine.store.records import Page, WantedEvents, moment
 from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import failures, json_answer, json_body, list_answer
 from hookengine.web.api.events import EVENT_SCHEMA
-from hookengine.web.api.parameters import Before, Identity, Limit, Moment, Seen, Text, listed
+from hookengine.web.api.parameters import Before, Identity, Limit, Moment, OfPipeline, Seen, Text, listed
 
 
 class Explains(Protocol):
@@ -25,7 +25,6 @@ class Explains(Protocol):
     async def unsent(self, event: Event) -> views.Explained: ...
 
 
-OfPipeline = Annotated[Text, Query(description="Its pipeline, by id or name: ids are each pipeline's own")]
 Check = Callable[[Request, Event], None]
 """Raises InvalidEvent for a pipeline that is not the caller's."""
 
@@ -42,7 +41,7 @@ def event_records_router(seen: Seen, explainer: Explains, clock: Clock, check: C
         request: Request,
         response: Response,
         type: Text = None,  # noqa: A002  the field's name
-        pipeline: Text = None,
+        pipeline: OfPipeline = None,
         action: Text = None,
         since: Moment = None,
         until: Moment = None,

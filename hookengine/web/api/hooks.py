@@ -19,7 +19,7 @@ from hookengine.web.api import views
 from hookengine.web.api.answers import Force, failures, json_answer, json_body, list_answer
 from hookengine.web.api.bodies import object_in
 from hookengine.web.api.editor import Editor
-from hookengine.web.api.parameters import listed
+from hookengine.web.api.parameters import OfPipeline, listed
 
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.HOOK_ID])]
 
@@ -118,7 +118,7 @@ def _add_reading(router: APIRouter, editor: Editor) -> None:
     async def list_hooks(
         request: Request,
         response: Response,
-        pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
+        pipeline: OfPipeline = None,
         name: str | None = None,
         state: HookState | None = None,
         after: Annotated[str, Query(description="Where the list before this one ended")] = "",

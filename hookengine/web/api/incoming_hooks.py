@@ -18,7 +18,7 @@ from hookengine.web.api.bodies import object_in
 from hookengine.web.api.devopness import Shapes
 from hookengine.web.api.editor import Editor
 from hookengine.web.api.hooks import pipeline_named
-from hookengine.web.api.parameters import listed
+from hookengine.web.api.parameters import OfPipeline, listed
 
 INCOMING_ID: Final = "019ac0de-7b1e-7d3a-9c55-0f2f6f0a3b19"
 HookId = Annotated[str, Path(min_length=1, max_length=64, examples=[INCOMING_ID])]
@@ -180,7 +180,7 @@ def _add_reading(router: APIRouter, editor: Editor, shown: _Shown) -> None:
     async def list_incoming_hooks(
         request: Request,
         response: Response,
-        pipeline: Annotated[str | None, Query(description="Only this one's, by id or name")] = None,
+        pipeline: OfPipeline = None,
         after: Annotated[str, Query(description="Where the list before this one ended")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> ListOf[views.IncomingHook]:

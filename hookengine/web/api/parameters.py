@@ -30,6 +30,9 @@ Moment = Annotated[
     str | None, Query(max_length=40, description="RFC 3339, or how long ago, such as 30m, 2h or 7d")
 ]
 Text = Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$")]
+OfPipeline = Annotated[
+    Text, Query(description="A pipeline's id or name; digits are an id where there is one")
+]
 Several = Annotated[list[str] | None, Query()]
 
 
