@@ -182,22 +182,27 @@ class Intake:
             answers.append(answer)
         return owed, answers
 
-    async def _write(self, owed: Sequence[OwedEvent], now: Millis) -> Written:
-        """Shielded from a caller that goes away: a lease that was granted must reach the worker."""
-        wanted = sum(delivery.request is not None for event in owed for delivery in event.deliveries)
+    def _write(self, owed: Sequence[OwedEvent], now: Millis) -> asyncio.Future[Written]:
+        """To be shielded from a caller that goes away: a lease that was granted must reach the worker."""
         offer = self._hands.offer()
-        try:
-            written = await self._store.accept(owed, now, offer.terms)
-        except StaleContext:
-            raise
-        except StoreError:
-            self._hands.wake()  # room that was taken meanwhile is there again
-            raise
+        writing = self._store.accept(owed, now, offer.terms)
+        writing.add_done_callback(lambda writing: self._written(owed, offer, writing))
+        return writing
+
+    def _written(self, owed: Sequence[OwedEvent], offer: Offer, writing: asyncio.Future[Written]) -> None:
+        if writing.cancelled():
+            return
+        error = writing.exception()
+        if error is not None:
+            if isinstance(error, StoreError) and not isinstance(error, StaleContext):
+                self._hands.wake()  # room that was taken meanwhile is there again
+            return
+        written = writing.result()
         offer.take(written.leased)
+        wanted = sum([delivery.request is not None for event in owed for delivery in event.deliveries])
         if len(written.leased) < wanted:
             self._hands.wake()
         self._tell(owed, written)
-        return written
 
     async def _create_pipelines(self, events: Sequence[Event]) -> None:
         async with self._creating:

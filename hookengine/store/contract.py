@@ -23,6 +23,7 @@ is taken only from the holder of the lease's token; any other is kept on its att
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -83,8 +84,11 @@ class Store(Protocol):
         """A fresh whole-number id for an action that an incoming hook starts."""
         ...
 
-    async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
-        """All or nothing. Raises EventConflict, or StaleContext when an action moved on meanwhile."""
+    def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Intake]:
+        """All or nothing. Raises EventConflict, or StaleContext when an action moved on meanwhile.
+
+        A future, so that what was granted reaches who asked even if nobody waits for it any more.
+        """
         ...
 
     async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:

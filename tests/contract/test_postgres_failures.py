@@ -197,7 +197,7 @@ async def test_a_short_absence_of_the_database_is_sat_out(
     store: PostgresStore, proxy: Proxy, look: Look
 ) -> None:
     proxy.cut()
-    accepting = asyncio.create_task(store.accept([owed("a")], NOW, NO_LEASE))
+    accepting = asyncio.ensure_future(store.accept([owed("a")], NOW, NO_LEASE))
     remembering = asyncio.create_task(store.remember(["1:evt_a"], []))
     await asyncio.sleep(0)  # both have been asked
     proxy.let_pass()
@@ -312,7 +312,7 @@ async def test_a_commit_that_stays_unsure_gives_its_room_back_and_is_told(
     room = Seats(5)
     patience(0.3)
     proxy.cut_after(b"COMMIT")
-    accepting = asyncio.create_task(store.accept([owed("a")], NOW, terms(room=room)))
+    accepting = asyncio.ensure_future(store.accept([owed("a")], NOW, terms(room=room)))
     await asyncio.to_thread(proxy.struck.wait, 5)
     proxy.cut()
 
@@ -465,7 +465,7 @@ async def test_a_caller_that_goes_away_does_not_stop_its_call(
 ) -> None:
     begun = asyncio.Event()
     at(monkeypatch, steps.Write, begun.set)
-    accepting = asyncio.create_task(store.accept([owed("a")], NOW, NO_LEASE))
+    accepting = asyncio.ensure_future(store.accept([owed("a")], NOW, NO_LEASE))
     await begun.wait()
 
     accepting.cancel()
@@ -480,7 +480,7 @@ async def test_what_was_asked_before_the_store_is_closed_is_written(
     postgres_database: SharedDatabase, look: Look
 ) -> None:
     store = await PostgresStore.open(postgres_database.url, own_clock=False)
-    accepting = asyncio.create_task(store.accept([owed("a")], NOW, NO_LEASE))
+    accepting = asyncio.ensure_future(store.accept([owed("a")], NOW, NO_LEASE))
     await asyncio.sleep(0)  # it has been asked
 
     await store.close()

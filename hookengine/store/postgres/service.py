@@ -59,13 +59,13 @@ class Service(ABC):
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def ask(self, ask: Any) -> Any:
+    def ask(self, ask: Any) -> asyncio.Future[Any]:
         """What came of the call. A caller that is cancelled does not stop it."""
         if self._closing or self._task is None:
             raise StoreError("the store is closed")
         call = self._waiting.add(ask)
         self._arrived.set()
-        return await call.future
+        return call.future
 
     async def _live(self) -> None:
         try:

@@ -148,9 +148,8 @@ class PostgresStore:
             lambda connection, ahead: actions.new_action(connection, pipeline_id, now + ahead), now
         )
 
-    async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
-        intake: Intake = await self._committer.ask(Accept(events, now, terms))
-        return intake
+    def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Intake]:
+        return self._committer.ask(Accept(events, now, terms))
 
     async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
         claimed: Claimed = await self._claimer.ask(Claim(now, terms, held))

@@ -126,9 +126,8 @@ class SqliteStore:
     async def new_action(self, pipeline_id: int, now: Millis) -> int:
         return await self._write(lambda connection: actions.new_action(connection, pipeline_id, now))
 
-    async def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Intake:
-        intake: Intake = await self._writer.ask(Accept(events, now, terms))
-        return intake
+    def accept(self, events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Intake]:
+        return self._writer.ask(Accept(events, now, terms))
 
     async def claim(self, now: Millis, terms: LeaseTerms, held: Collection[int] = frozenset()) -> Claimed:
         claimed: Claimed = await self._writer.ask(Claim(now, terms, held))

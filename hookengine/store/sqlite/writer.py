@@ -73,16 +73,15 @@ class GroupWriter:
         self._end(self._closed)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
-    async def ask(self, ask: Ask) -> Any:
+    def ask(self, ask: Ask) -> asyncio.Future[Any]:
         """What came of the call, once it is durable. A caller that is cancelled does not stop it."""
-        return await self._do(ask)
+        return self._do(ask)
 
-    async def run(self, work: Callable[[SharedConnection], T]) -> T:
+    def run(self, work: Callable[[SharedConnection], T]) -> asyncio.Future[T]:
         """The result of `work` in a transaction of its own, once it is durable."""
-        result: T = await self._do(work)
-        return result
+        return self._do(work)
 
-    async def _do(self, work: Ask | Work) -> Any:
+    def _do(self, work: Ask | Work) -> asyncio.Future[Any]:
         if self._closed:
             raise StoreError(self._closed)
         loop = asyncio.get_running_loop()
@@ -92,7 +91,7 @@ class GroupWriter:
         self._waiting.append(task)
         if self._serving is None:
             self._serving = loop.create_task(self._serve(), name="hookengine-writer")
-        return await task.future
+        return task.future
 
     async def _serve(self) -> None:
         try:

@@ -219,11 +219,18 @@ async def test_events_of_one_action_at_the_same_time_lose_nothing(stage: Stage) 
     assert all(f'"key{number}":1' in remembered[1] for number in range(100))
 
 
+def failed(error: Exception) -> asyncio.Future[Written]:
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    loop.call_soon(future.set_exception, error)
+    return future
+
+
 async def test_it_gives_up_when_the_action_never_stands_still(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stale(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Written:
-        raise StaleContext("moved on")
+    def stale(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Written]:
+        return failed(StaleContext("moved on"))
 
     monkeypatch.setattr(stage.store, "accept", stale)
 
@@ -234,8 +241,8 @@ async def test_it_gives_up_when_the_action_never_stands_still(
 async def test_a_worker_is_told_of_the_room_that_a_failed_write_gave_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Written:
-        raise StoreError("the disk is full")
+    def fail(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Written]:
+        return failed(StoreError("the disk is full"))
 
     monkeypatch.setattr(stage.store, "accept", fail)
 
@@ -248,10 +255,13 @@ async def test_a_worker_is_told_of_the_room_that_a_failed_write_gave_back(
 async def test_a_caller_who_goes_away_does_not_lose_the_lease(stage: Stage) -> None:
     reached, gate, accept = asyncio.Event(), asyncio.Event(), stage.store.accept
 
-    async def slowly(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> Written:
+    async def late(*asked: Any) -> Written:
         reached.set()
         await gate.wait()
-        return await accept(events, now, terms)
+        return await accept(*asked)
+
+    def slowly(events: Sequence[OwedEvent], now: Millis, terms: LeaseTerms) -> asyncio.Future[Written]:
+        return asyncio.ensure_future(late(events, now, terms))
 
     stage.store.accept = slowly  # type: ignore[method-assign]
     caller = asyncio.create_task(stage.accept(started()))

@@ -91,8 +91,11 @@ async def test_nothing_that_work_raises_ends_the_writer(writer: GroupWriter, err
 
 
 async def test_a_call_from_another_loop_is_refused(writer: GroupWriter) -> None:
+    async def called_elsewhere() -> None:
+        await writer.run(_note)
+
     with pytest.raises(StoreError, match="another event loop"):
-        await asyncio.to_thread(asyncio.run, writer.run(_note))
+        await asyncio.to_thread(asyncio.run, called_elsewhere())
 
     assert await writer.run(_note) == 1
 
