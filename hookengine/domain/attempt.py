@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final, Literal, assert_never
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.struct import struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Timing:
     """How an attempt went on the wire, in milliseconds. `address` is the one dialled, by the proxy
     if there is one; None if only the proxy knows.
@@ -27,7 +28,7 @@ class Timing:
     total: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Answered:
     """The target answered. `body` holds the first bytes of the answer as text, scrubbed of secrets.
 
@@ -41,7 +42,7 @@ class Answered:
     timing: Timing | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Unreachable:
     """No answer. `written`: request bytes may have reached the target. `code` is the reason in one stable word."""
 
@@ -57,7 +58,7 @@ NOT_OF_THE_TARGET = frozenset(
 """Codes of what the engine itself lacks, or its proxy: they say nothing about a target."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class TimedOut:
     """No answer in time. `phase` is what was waited for: dns, connect, tls, write or read; with a proxy `proxy`
     (a connection to it) and `tunnel` (its connection to the target) instead of connect.
@@ -69,7 +70,7 @@ class TimedOut:
     timing: Timing | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Blocked:
     """The fence did not let it out: the address, or a secret. `passing`: it may, once something was mended."""
 
@@ -77,14 +78,14 @@ class Blocked:
     passing: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Unrenderable:
     """The hook's templates could not be rendered for this event; nothing was sent."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Unknown:
     """The node went away between sending and recording."""
 
@@ -115,14 +116,14 @@ class Certainty(StrEnum):
     DOUBTFUL = "doubtful"  #: the target may have taken it, or may still
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Accept:
     """It is done."""
 
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class TryAgain:
     """Once more, at `at`. `pause_until`: the target asked that nothing of this lane comes before."""
 
@@ -131,7 +132,7 @@ class TryAgain:
     pause_until: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class GiveUp:
     """Never again. `gone`: the target says that the hook itself has no place any more (410).
 

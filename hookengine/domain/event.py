@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, TypeGuard
@@ -14,6 +14,7 @@ import orjson
 
 from hookengine.domain.clock import Millis, as_text, from_datetime
 from hookengine.domain.context import too_deep
+from hookengine.domain.struct import struct
 from hookengine.errors import InvalidEvent
 
 STATUS_CHANGED = "action.status_changed"
@@ -87,7 +88,7 @@ _TERMINAL = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Event:
     """One thing that happened to an action, as it was told; immutable.
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.hook import LanePolicy
+from hookengine.domain.struct import struct
 
 Position = tuple[int, int, int]
 """(order of the action, rank, order of acceptance), compared left to right; (0, 0, order) if `ordered`."""
@@ -68,7 +69,7 @@ class Lane:
         return self.place(*self.newest) if self.newest else (-1, -1, -1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Wait:
     """Why a head that is due is not leased: `behind` names what it waits for; None: this node has no room,
     another may."""
@@ -83,7 +84,7 @@ class Finding(StrEnum):
     WRONG = "wrong"  #: it was asked, and shows something else
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class HookFacts:
     """What a lane must know of a hook. Deliveries accepted up to `off_at` are cancelled; -1: never off.
 

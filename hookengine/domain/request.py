@@ -12,6 +12,7 @@ import orjson
 from hookengine.domain import views
 from hookengine.domain.capture import Capture, Captured, CaptureRef, Capturing, fill_url
 from hookengine.domain.confirmation import Reading
+from hookengine.domain.struct import struct
 
 Form = Literal["plain", "base64", "json"]
 
@@ -60,7 +61,7 @@ def address_of(url: str) -> Address:
     return Address(host.lower(), path, query)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class RenderedRequest:
     """Method, URL, headers and body with nothing left to fill in but named holes. The URL has none for secrets;
     those for captures stand in it as their texts. `capturing` is None where nothing is captured, `confirming`

@@ -29,6 +29,7 @@ from hookengine.domain.attempt import (
 from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.event import Rank
 from hookengine.domain.response import FEW_TRIES, ResponseRule, Ruling, rule_for
+from hookengine.domain.struct import struct
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -97,7 +98,7 @@ def _state(attempt: int, *, age: Millis = 0, wait: Millis = 0) -> tenacity.Retry
     return state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Trial:
     """The attempt being judged: its number, and the age and rank of its delivery at `now`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from hookengine.domain.capture import CaptureMissing, CaptureRef
@@ -12,6 +12,7 @@ from hookengine.domain.clock import Clock
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import Hole, RenderedRequest
 from hookengine.domain.status_call import family
+from hookengine.domain.struct import struct
 from hookengine.errors import StoreError
 from hookengine.guard.signing import Headers, bare, signature_headers
 from hookengine.guard.vault import SecretMissing, SecretRefused, fill
@@ -29,7 +30,7 @@ class Secrets(Protocol):
     async def signing_secrets(self, hook: Hook, host: str) -> list[str]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Bound:
     """Headers and body as they go out, and the `secrets` that no answer may keep. It says none of them."""
 

@@ -19,6 +19,7 @@ from hookengine.domain.hook import Hook
 from hookengine.domain.identity import new_id
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
+from hookengine.domain.struct import struct
 from hookengine.engine import signals
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.offer import Offer
@@ -76,7 +77,7 @@ class Limits:
     create_pipelines: bool = False  # an event of an unknown pipeline creates it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class _Sorted:
     """An event with its pipeline found and its secrets taken out."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from hookengine.domain.struct import struct
 from hookengine.store.calls import Leased, LeaseTerms
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Offer:
     """Made before the store is asked, since leases count from then on: `take` what was granted."""
 

@@ -15,6 +15,7 @@ from hookengine.domain.context import Context
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import Confirming, RenderedRequest, Text, fill_text
+from hookengine.domain.struct import struct
 from hookengine.engine.json_body import CAPTURED
 from hookengine.engine.skeleton import header_value, text_of
 from hookengine.engine.url_shape import UrlTemplate
@@ -29,7 +30,7 @@ Header = tuple[str, Text | Leaf]
 Fill = Callable[[Run], Text]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Rendered:
     """`lane_key` is None when the hook names no lane of its own."""
 

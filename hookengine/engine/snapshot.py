@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,12 +12,13 @@ from hookengine.domain.context import MARK, Context, merge
 from hookengine.domain.event import STATUS, Event, Lifecycle
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
+from hookengine.domain.struct import struct
 from hookengine.guard.vault import NAMED
 
 _MARKED = orjson.dumps(MARK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Snapshot:
     """`remembered` is what the action is known by from now on, `document` that as JSON, `view` what templates see."""
 

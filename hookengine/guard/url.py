@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 
+from hookengine.domain.struct import struct
 from hookengine.guard.address import AddressPolicy, check_address
 from hookengine.guard.hostname import IPAddress, Refused, canonical_host, ipv6_literal
 
@@ -44,7 +44,7 @@ _PLAIN = re.compile(r"(https?)://([A-Za-z0-9._:\[\]-]+)([/?][A-Za-z0-9/?%&=+:,;@
 _TO_ENCODE = re.compile(r'["<>`{}]|[^\x00-\x7f]')
 
 
-@dataclass(frozen=True, kw_only=True)
+@struct()
 class Target:
     """Where a request goes. `host` is canonical and without brackets, `path` has the query with it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -16,12 +16,13 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Finding, Wait
 from hookengine.domain.request import Confirming, RenderedRequest
 from hookengine.domain.retry import DAY
+from hookengine.domain.struct import struct
 
 ActionKey = tuple[int, str]
 """(pipeline id, the action's id as text)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class OwedDelivery:
     """A delivery an event is about to owe. Without a request it is born failed, because of `unrenderable`.
 
@@ -42,7 +43,7 @@ class OwedDelivery:
     provides: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class OwedEvent:
     """An event with all it owes, rendered. `context` is what its action will be remembered by; it was
     laid over the context of revision `known_revision` (0: the action was unknown).
@@ -68,7 +69,7 @@ class OwedEvent:
         return self.pipeline_id, str(self.event.action_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Remembered:
     """`events` maps known keys to (digest, answer), `actions` known actions to (revision, context)."""
 
@@ -76,7 +77,7 @@ class Remembered:
     actions: Mapping[ActionKey, tuple[int, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class OwedReplay:
     """Delivery `replay_of` is to be sent once more, as delivery `id`: the same request, or another one with its
     lane, if it was rendered `anew`."""
@@ -115,7 +116,7 @@ class Room(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class LeaseTerms:
     """What the asking node, called `node`, has room for, how long its leases last, how long a doubt takes to
     settle, and how long a hook may do nothing but fail before it is paused."""
@@ -127,7 +128,7 @@ class LeaseTerms:
     node: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Leased:
     """A delivery this node holds the lease for, with its attempt written: it must be sent or released.
 
@@ -156,7 +157,7 @@ class Leased:
         return self.request.confirming if self.part == CHECK else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Report:
     """How an attempt ended and what follows. `host_failed`: nothing sensible was heard from the host; None if
     the attempt says nothing about it. `captured` is what the answer told to be kept."""
@@ -171,7 +172,7 @@ class Report:
     finding: Finding | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Ending:
     """A delivery that ended in this transaction without being sent by it: superseded or cancelled on the way."""
 
@@ -188,7 +189,7 @@ class NoticeKind(StrEnum):
     HOOK_GONE = "hook.gone"  #: its target said that it has no place any more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Notice:
     """Something a person wants to know that a transaction brought about; `subject` is a key or an id."""
 
@@ -197,7 +198,7 @@ class Notice:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Accepted:
     """`fresh` is False for an event that was known: its answer is the one given before."""
 
@@ -205,7 +206,7 @@ class Accepted:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Intake:
     """What came of accepting: an answer per event in order, the leases granted, and what ended unsent."""
 
@@ -215,7 +216,7 @@ class Intake:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Replayed:
     """`fresh` is False if the replay of this id was there already. `endings`: what it superseded."""
 
@@ -225,7 +226,7 @@ class Replayed:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Claimed:
     """`stuck`: lanes that could not be claimed because of a mistake in their rows; each waits for an hour.
 
@@ -241,7 +242,7 @@ class Claimed:
     waiting_for: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@struct()
 class Finished:
     """`status` and `because` are the delivery's now. `late`: the lease was gone, only the attempt was written.
     `waits`: the lane has a next one that was not leased, whether it is due or not."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from hookengine.domain.clock import Millis
+from hookengine.domain.struct import struct
 from hookengine.store.calls import LeaseTerms, OwedEvent, OwedReplay, Report
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Accept:
     events: Sequence[OwedEvent]
     now: Millis
     terms: LeaseTerms
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Claim:
     """`alone`: look at one lane only, after a look at many went wrong."""
 
@@ -26,14 +26,14 @@ class Claim:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Finish:
     report: Report
     now: Millis
     terms: LeaseTerms
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Release:
     token: int
     now: Millis
@@ -41,7 +41,7 @@ class Release:
     at: Millis = 0
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Cancel:
     delivery_id: str
     because: str
@@ -49,7 +49,7 @@ class Cancel:
     terms: LeaseTerms
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Replay:
     owed: OwedReplay
     now: Millis

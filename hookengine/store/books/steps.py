@@ -16,6 +16,7 @@ from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import Gate
 from hookengine.domain.hook import LanePolicy
 from hookengine.domain.lane import Lane
+from hookengine.domain.struct import struct
 from hookengine.store.calls import ActionKey
 
 
@@ -42,7 +43,7 @@ class Known(NamedTuple):
     deliveries: Mapping[str, tuple[int | None, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Look:
     """Answer: Known. Locks nothing."""
 
@@ -61,14 +62,14 @@ class Original(NamedTuple):
     pipeline_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadOriginals:
     """Answer: {delivery id: Original} of those that exist. Locks nothing."""
 
     ids: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LockActions:
     """Answer: {key: ActionFacts} of those that exist, locked."""
 
@@ -94,7 +95,7 @@ class MovedAction(NamedTuple):
     first_seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class WriteActions:
     """Answer: {key: first_seq} of the new ones, which count up in the order given.
 
@@ -105,7 +106,7 @@ class WriteActions:
     moved: Sequence[MovedAction]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LockLanes:
     """Answer: list of Lane, locked in the order of their ids; those of `keys` that are missing are made."""
 
@@ -113,7 +114,7 @@ class LockLanes:
     ids: Collection[int]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LockDue:
     """Answer: list of Lane that may be claimed, due longest first, at most `limit`; those that another
     transaction has locked are passed over. `free_only`: so are those whose lease has expired."""
@@ -123,7 +124,7 @@ class LockDue:
     free_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class PutOff:
     """Answer: None. These lanes are due only then."""
 
@@ -131,7 +132,7 @@ class PutOff:
     due_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class WaitedFor:
     """Answer: {name of what lanes have been set aside for: whether only one may pass it, to see}.
 
@@ -141,7 +142,7 @@ class WaitedFor:
     now: Millis
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LockWaiting:
     """Answer: list of Lane that wait for each of these and are due, at most so many each."""
 
@@ -149,7 +150,7 @@ class LockWaiting:
     now: Millis
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadDeliveries:
     """Answer: list of (lane id, Delivery): those of `ids`, the `first` waiting ones of each lane in
     `waiting_in`, and those in doubt later than the given time of the lanes in `doubted_in`."""
@@ -163,7 +164,7 @@ class LoadDeliveries:
 WAITING = 3  # the head, the next one, and one more to know whether that is all
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadWaitingBesides:
     """Answer: list of (lane id, Delivery): in each lane the first waiting one whose hook is neither paused nor
     was switched off since it was accepted."""
@@ -171,14 +172,14 @@ class LoadWaitingBesides:
     lanes: Collection[int]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadHooks:
     """Answer: {hook id: HookFacts}."""
 
     ids: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LockGates:
     """Answer: {key: Gate} of those that exist, locked in the order of their keys; those of `made` are made."""
 
@@ -186,14 +187,14 @@ class LockGates:
     made: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadCaptures:
     """Answer: list of (lane id, action, name, value) of these lanes."""
 
     lanes: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class LoadRequests:
     """Answer: {request id: RenderedRequest}."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from hookengine.domain.retry import HOUR
+from hookengine.domain.struct import struct
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask, Claim
 from hookengine.store.books.desk import Desk
@@ -19,7 +20,7 @@ from hookengine.store.sqlite.failures import told, undo
 from hookengine.store.sqlite.rows import STEPS
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class Decided:
     """Written, but not committed: a result or an exception for each call."""
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from hookengine.domain.struct import struct
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Ask
 from hookengine.store.calm import calm
@@ -29,7 +29,7 @@ Result = Any
 LARGEST_GROUP: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
+@struct(kw_only=False)
 class _Task:
     work: Ask | Work
     future: asyncio.Future[Any]

@@ -187,4 +187,6 @@ async def test_nothing_is_left_after_ten_thousand_mixed_outcomes(
     if left := asyncio.all_tasks() - tasks:  # the far ends of connections
         _, for_ever = await asyncio.wait(left, timeout=LONG)
         assert not for_ever
-    assert files_open() <= files
+    async with asyncio.timeout(LONG):
+        while files_open() > files:  # noqa: ASYNC110  what was closed is gone a few turns later
+            await asyncio.sleep(0)
