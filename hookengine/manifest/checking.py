@@ -159,6 +159,23 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f", did you mean '{likely}'?" if likely and likely != word else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Names(Collection[str]):
+    """Those that are `known`; whoever gets one wrong is told of no others than `told`."""
+
+    known: Collection[str]
+    told: Collection[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.told)
+
+    def __len__(self) -> int:
+        return len(self.told)
+
+
 def unknown_name(kind: str, name: str, known: Collection[str]) -> str:
     """One sentence about a name that nothing has."""
     likely = difflib.get_close_matches(name, known, n=3)

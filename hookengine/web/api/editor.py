@@ -22,6 +22,7 @@ from hookengine.guard.integration_key import digest_of_key, new_integration_key
 from hookengine.guard.permissions import Permissions
 from hookengine.guard.signing import new_signing_secret
 from hookengine.guard.vault import NAMED
+from hookengine.manifest.checking import Names
 from hookengine.manifest.documents import hook_document, incoming_document, pipeline_document
 from hookengine.manifest.single import Checks
 from hookengine.web.api.bodies import overlaid
@@ -31,7 +32,7 @@ D = TypeVar("D", bound=Definition)
 SecretNames = Callable[[int | None, str], Mapping[str, SecretRef]]
 """Which secrets templates of the hook of this id, perhaps none yet, on this pipeline may name, and what that means."""
 SigningNames = Callable[[int, str], Collection[str]]
-"""Which of them it may be signed with when a token wrote it that is bound to some pipelines."""
+"""Which of them are good for anything when a token writes the hook that is bound to some pipelines."""
 
 _SECRET_BYTES: Final = 32
 
@@ -259,7 +260,14 @@ class Editor:
             for name, hosts in (self.permissions.audiences or {}).items()
             if name in secrets and secrets[name].name == f"{NAMED}{name}"
         }
-        return Checks(secret_names=secrets, permissions=replace(self.permissions, audiences=audiences))
+        told = (
+            self.signing_names(pipeline_id, hook_id)
+            if self.caller.is_bound and pipeline_id is not None
+            else secrets
+        )
+        return Checks(
+            secret_names=Names(secrets, told), permissions=replace(self.permissions, audiences=audiences)
+        )
 
     def _fresh_id(self, document: Mapping[str, Any]) -> str:
         if document.get("id") is not None:
