@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+from collections.abc import Callable
 from time import monotonic
 from typing import Final, TextIO
 
@@ -31,15 +32,22 @@ class PatientHandler(logging.Handler):
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.say(lambda: self.format(record))
+
+    def say(self, line: Callable[[], str]) -> None:
+        """The line that this makes."""
+        self.acquire()
         try:
             if self._lost and self._write(self.format(_lost(self._lost))):
                 self._lost = 0
-            if not self._write(self.format(record)):
+            if not self._write(line()):
                 self._lost += 1
         except OSError:
             self._lost += 1  # its disk is full, or it has been closed
         except Exception:  # noqa: BLE001  as every handler does: a line that cannot be made ends nothing
-            self.handleError(record)
+            self.handleError(_record("a line of the log cannot be made"))
+        finally:
+            self.release()
 
     def _write(self, line: str) -> bool:
         """Whether all of it was written."""
@@ -65,9 +73,13 @@ class PatientHandler(logging.Handler):
 
 
 def _lost(count: int) -> logging.LogRecord:
-    record = logging.LogRecord("hookengine", logging.WARNING, "", 0, "log.lost", None, None)
+    record = _record("log.lost")
     record.facts = {"lines": count}
     return record
+
+
+def _record(text: str) -> logging.LogRecord:
+    return logging.LogRecord("hookengine", logging.WARNING, "", 0, text, None, None)
 
 
 def _file_of(stream: TextIO) -> int | None:

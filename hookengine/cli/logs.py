@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hookengine.cli.log_stream import PatientHandler
 from hookengine.domain.attempt import VERDICTS
-from hookengine.domain.request import RenderedRequest
 from hookengine.engine import signals
 from hookengine.engine.signals import Facts
 
@@ -38,14 +37,18 @@ LEVELS: Final[Mapping[str, int]] = {
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they may hold secrets
 )
+_HIDDEN: Final = frozenset({"kind", "request"})
+"""A whole request is for debugging only, and the kind of an outcome for counting."""
+_LEVEL_NAMES: Final = {getattr(logging, name): name.lower() for name in ("DEBUG", "INFO", "WARNING", "ERROR")}
 _WIDEST: Final = 18  # characters that the longest name of a signal has
 
 
 def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
     """A listener for the engine's signals. `style`: console, json, or auto: console on a terminal."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    render = _renderers(console=console)
     handler = PatientHandler(sys.stderr)
-    handler.setFormatter(_formatter(console=console))
+    handler.setFormatter(_formatter(render))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -58,9 +61,17 @@ def log_to_stderr(style: str, level: str) -> Callable[[str, Facts], None]:
         importance = _level(name, facts)
         if own.isEnabledFor(importance):
             shown = _facts(name, facts, debug=own.isEnabledFor(logging.DEBUG))
-            own.log(importance, name, extra={"facts": shown})
+            handler.say(lambda: _line(render, importance, name, shown))
 
     return tell
+
+
+def _line(render: Sequence[Processor], importance: int, name: str, facts: dict[str, Any]) -> str:
+    """Without a record of it: to make one takes longer than all the rest."""
+    line: Any = {"time": "", "level": _LEVEL_NAMES[importance], "message": name, **facts}
+    for processor in render:
+        line = processor(None, name, line)
+    return str(line)
 
 
 def _level(name: str, facts: Facts) -> int:
@@ -70,10 +81,14 @@ def _level(name: str, facts: Facts) -> int:
 
 
 def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
-    """In plain values, and without those that say nothing. A whole request is for debugging only, and the
-    kind of an outcome for counting."""
-    hidden = {"kind"} if debug else {"kind", "request"}
-    shown = {key: _plain(value) for key, value in facts.items() if value is not None and key not in hidden}
+    """In plain values, and without those that say nothing."""
+    shown = {
+        key: value.value if isinstance(value, Enum) else value
+        for key, value in facts.items()
+        if value is not None and key not in _HIDDEN
+    }
+    if debug and "request" in facts:
+        shown["request"] = facts["request"].shown()
     if name in (signals.ATTEMPT_FINISHED, signals.ATTEMPT_LATE):
         outcome = str(facts["outcome"])
         if shown.get("because") == outcome:
@@ -86,39 +101,30 @@ def _facts(name: str, facts: Facts, *, debug: bool) -> dict[str, Any]:
     return shown
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, RenderedRequest):
-        return value.shown()
-    return value.value if isinstance(value, Enum) else value
-
-
-def _formatter(*, console: bool) -> logging.Formatter:
-    render: list[Processor] = (
-        [structlog.processors.TimeStamper("%H:%M:%S", utc=False, key="time"), _console()]
-        if console
-        else [
-            structlog.processors.TimeStamper("iso", utc=True, key="time"),
-            _TRACEBACKS,
-            _in_order,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-        ]
+def _renderers(*, console: bool) -> Sequence[Processor]:
+    """Of a line that has `time`, `level` and `message`; the last one gives its text."""
+    if console:
+        return structlog.processors.TimeStamper("%H:%M:%S", utc=False, key="time"), _console()
+    return (
+        structlog.processors.TimeStamper("iso", utc=True, key="time"),
+        _TRACEBACKS,
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
     )
+
+
+def _formatter(render: Sequence[Processor]) -> logging.Formatter:
+    """Of what libraries have to say."""
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_log_level, _with_facts],
+        foreign_pre_chain=[structlog.stdlib.add_log_level, _as_lines_are],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
     )
 
 
-def _with_facts(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
-    """A signal's facts may be called `event`, so the line's own text is its `message`."""
+def _as_lines_are(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    """A signal's facts may be called `event`, so a line's own text is its `message`."""
     record = line["_record"]
-    message = line.pop("event")
-    return {**line, "message": message, **getattr(record, "facts", {"logger": record.name})}
-
-
-def _in_order(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
-    first = {key: line.pop(key) for key in ("time", "level", "message")}
-    return {**first, **line}
+    first = {"time": "", "level": line.pop("level"), "message": line.pop("event")}
+    return {**first, **line, **getattr(record, "facts", {"logger": record.name})}
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

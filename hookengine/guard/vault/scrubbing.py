@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import quote
@@ -26,12 +27,11 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
 
     `cut`: the text goes on where nobody has read; then the beginning of a secret is taken off its end too.
     """
-    known = [value for value in values if len(value) >= _SHORTEST_SCRUBBED]
-    if not cut:  # no form of a value is shorter than the value
-        known = [value for value in known if len(value) <= len(text)]
-        if not known:
-            return text
-    longest_first = _forms(frozenset(known))
+    longest = sys.maxsize if cut else len(text)  # no form of a value is shorter than the value
+    known = frozenset([value for value in values if _SHORTEST_SCRUBBED <= len(value) <= longest])
+    if not (known or cut):
+        return text
+    longest_first = _forms(known)
     for form in longest_first:
         text = text.replace(form, _REMOVED)
     if not cut:

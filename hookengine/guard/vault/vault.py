@@ -83,7 +83,10 @@ class Vault:
 
         Raises SecretRefused, SecretMissing, StoreError.
         """
-        return {name: await self._for_host(name, host, renew=renew) for name in names}
+        values: dict[str, str] = {}
+        for name in names:
+            values[name] = await self._for_host(name, host, renew=renew)
+        return values
 
     async def missing(self) -> list[str]:
         """What is wrong with secrets of the file that have no value now."""
