@@ -61,7 +61,7 @@ def test_each_step_is_one_line_of_the_log(server: Any) -> None:
     assert (attempt["delivery"], attempt["host"], attempt["verdict"]) == (
         hook["delivery"],
         "target.example",
-        "GiveUp",
+        "give_up",
     )
     assert "request" not in attempt
     assert (ending["delivery"], ending["status"], ending["level"]) == (hook["delivery"], "failed", "warning")
