@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 Millis = int
 """Milliseconds since 1970-01-01T00:00Z, or a number of milliseconds."""
+
+
+EARLIEST: Final[Millis] = -62_135_596_800_000
+LATEST: Final[Millis] = 253_402_300_799_999
+"""From 0001-01-01T00:00Z to the last millisecond of 9999: what has a text."""
 
 
 class Clock(Protocol):

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from hookengine.domain.clock import Millis, as_text, from_datetime
+from hookengine.domain.clock import EARLIEST, LATEST, Millis, as_text, from_datetime
 from hookengine.domain.context import too_deep
 from hookengine.domain.struct import struct
 from hookengine.errors import InvalidEvent
@@ -22,6 +22,9 @@ STATUS_CHANGED = "action.status_changed"
 
 RESERVED = frozenset({"event", "secrets", "params", "captured"})
 """Names templates know that an event may not bring along."""
+
+_OF_THE_EVENT = frozenset({"id", "type", "occurred_at"})
+"""Names in the document of an event that are no data."""
 
 DEEPEST = 50
 """Levels of objects and lists in an event, so that whatever walks over it may recurse."""
@@ -131,7 +134,7 @@ class _Reading:
     """One pass over a document that collects all mistakes before it complains."""
 
     def __init__(self, document: Any) -> None:
-        if not isinstance(document, Mapping):
+        if not isinstance(document, dict):
             raise InvalidEvent({"event": ["An event is a JSON object with `type` and `action`."]})
         if too_deep(document, DEEPEST):
             raise InvalidEvent({"event": [f"Objects and lists may be nested {DEEPEST} deep, not deeper."]})
@@ -158,7 +161,7 @@ class _Reading:
 
     def _object(self, field: str) -> Mapping[str, Any]:
         value = self._document.get(field)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return value
         self._wrong(field, f"The {field} field is required and must be an object.")
         return {}
@@ -194,7 +197,8 @@ class _Reading:
             return None
         try:
             moment = from_datetime(datetime.fromisoformat(value))
-            as_text(moment)  # in UTC it may lie before the year 1 or after 9999
+            if not EARLIEST <= moment <= LATEST:  # in UTC it may lie before the year 1 or after 9999
+                raise OverflowError
         except (TypeError, ValueError, OverflowError):
             self._wrong("occurred_at", "The time must be RFC 3339 with a zone, such as 2026-11-22T10:15:00Z.")
             return None
@@ -202,7 +206,7 @@ class _Reading:
 
     def _action_id(self, action: Mapping[str, Any]) -> int | str:
         value = action.get("id")
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_ID:
+        if type(value) is int and abs(value) <= _LARGEST_ID:
             return value
         if _is_name(value):
             return value
@@ -215,9 +219,9 @@ class _Reading:
 
     def _pipeline(self, action: Mapping[str, Any]) -> int | str:
         value = action.get("pipeline")
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             value = value.get("id", value.get("name"))
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_ID:
+        if type(value) is int and 0 < value <= _LARGEST_ID:
             return value
         if _is_name(value):
             return value
@@ -238,13 +242,11 @@ class _Reading:
         return order_of(action)
 
     def _data(self) -> dict[str, Any]:
-        data = {
-            key: value for key, value in self._document.items() if key not in ("id", "type", "occurred_at")
-        }
+        data = {key: value for key, value in self._document.items() if key not in _OF_THE_EVENT}
         for key, value in data.items():
             if key in RESERVED:
                 self._wrong(key, f"`{key}` is the engine's own name; send this data under another one.")
-            elif not isinstance(value, Mapping) and key != "action":
+            elif not isinstance(value, dict) and key != "action":
                 self._wrong(key, "Beside id, type and occurred_at an event holds objects only.")
         return data
 
@@ -273,7 +275,7 @@ def _is_name(value: Any) -> TypeGuard[str]:
 
 
 def _is_count(value: Any, largest: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
+    return type(value) is int and 0 <= value <= largest
 
 
 def watched(event: Event, now: Millis, open_since: Millis | None, ended_number: int | None) -> Watched:

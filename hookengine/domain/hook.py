@@ -175,7 +175,10 @@ class Hook:
         return tuple(origin_of(request.target_url, self.params) for request in self.requests)
 
     def first_failing(self, context: Context) -> Condition | None:
-        return next((condition for condition in self.conditions if not condition.holds(context)), None)
+        for condition in self.conditions:
+            if not condition.holds(context):
+                return condition
+        return None
 
 
 def _filled(url: str, params: Mapping[str, Any]) -> str:

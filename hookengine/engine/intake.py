@@ -121,8 +121,10 @@ class Intake:
         if self._limits.create_pipelines:
             await self._create_pipelines(events)
         sorted_events = self._sort(events)
-        with suppress(StaleContext):
+        try:
             return await self._accept(sorted_events)
+        except StaleContext:
+            pass  # now by turns
         async with self._turns.take(event.action for event in sorted_events):
             for _ in range(RENDER_AGAIN):
                 with suppress(StaleContext):

@@ -80,17 +80,19 @@ class Inside:
     def put(self, run: Run, out: list[RequestPart], may_hold: MayHold) -> None:
         value = run.values[self.hole.slot]
         try:
-            if isinstance(value, SecretRef):
+            if type(value) is str:
+                run.emit(len(value))
+                out.append(quoted(value)[1:-1])
+            elif isinstance(value, SecretRef):
                 out.append(_held(value, may_hold))
-                return
-            if isinstance(value, CaptureRef):
+            elif isinstance(value, CaptureRef):
                 out.append(replace(value, place="string"))
-                return
-            words = value if type(value) is str else text(run, value)
-            run.emit(len(words))
+            else:
+                words = text(run, value)
+                run.emit(len(words))
+                out.append(quoted(words)[1:-1])
         except (Refusal, ValueError) as error:
             raise self.hole.error(error) from None
-        out.append(quoted(words)[1:-1])
 
 
 @dataclass(frozen=True, slots=True)

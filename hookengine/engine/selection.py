@@ -18,9 +18,10 @@ def why_not(hook: Hook, event_type: str, context: Context) -> str | None:
         return "it is disabled"
     if not hook.wants(event_type):
         return f"it wants {', '.join(hook.events)}, not {event_type}"
-    action_type = lookup(context, "action.type")
-    if hook.action_type is not None and hook.action_type != action_type:
-        return f"it wants actions of type {hook.action_type}, not {action_type}"
+    if hook.action_type is not None:
+        action_type = lookup(context, "action.type")
+        if hook.action_type != action_type:
+            return f"it wants actions of type {hook.action_type}, not {action_type}"
     failing = hook.first_failing(context)
     if failing is not None:
         accepted = ", ".join(map(str, failing.accepted_values))

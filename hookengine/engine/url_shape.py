@@ -30,6 +30,7 @@ _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _HOST_VALUE = re.compile(rf"{_MARK}(:[0-9]{{1,5}})?")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
+_ENCODED: Final = tuple(quote(bytes([byte]), safe="") for byte in range(256))
 _SENT_AS_IT_IS = re.compile(r"/[!$-;=?-\[\]^_a-z|~]*")
 """Path and query of which `check_url` would change nothing, if no segment begins with a dot."""
 
@@ -45,7 +46,7 @@ def _encoded(run: Run, value: Any) -> str:
         if len(encoded) > MAX_URL:
             raise Refusal("the value is too long for a URL")
         if not _UNRESERVED.fullmatch(encoded):
-            encoded = quote(encoded, safe="")
+            encoded = "".join([_ENCODED[byte] for byte in encoded.encode()])
     run.emit(len(encoded))
     return encoded
 
