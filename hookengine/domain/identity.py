@@ -47,9 +47,14 @@ def _uuid7(now: Millis, chance: int) -> int:
 
 
 def new_token() -> int:
-    """A fencing token: 63 bits, compared for equality only. Never 0.
+    """A fencing token: random, 63 bits, compared for equality only. Never 0."""
+    return _random.getrandbits(63) or 1
+
+
+def next_token() -> int:
+    """Another one, that follows the one before: an index keeps them together on a page.
 
     A process counts up from a place of its own: that two ever come to the same is less likely than that random
-    numbers do, and what follows each other finds its place in an index on the same page.
+    numbers do. Not for PostgreSQL: it takes what lies in order for quickly read from end to end.
     """
     return next(_tokens)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
 from hookengine.domain.clock import Millis
-from hookengine.domain.delivery import CHECK, CURE, Delivery, DeliveryStatus, once_more
+from hookengine.domain.delivery import CHECK, CURE, WAITING, Delivery, DeliveryStatus, once_more
 from hookengine.domain.event import Rank
 from hookengine.domain.gate import hook_key
 from hookengine.domain.hook import LanePolicy
@@ -58,7 +58,7 @@ class LaneBook:
         arrival.seq = lane.next_seq
         lane.next_seq += 1
         self.contested |= lane.agree_on_order(scope)
-        if lane.policy is LanePolicy.LATEST and lane.newest_place() > self.position(arrival):
+        if self._is_late(arrival):
             self.deliveries[arrival.id] = arrival
             self._end(arrival, DeliveryStatus.SUPERSEDED, "late: a newer state was accepted before it")
             return
@@ -77,7 +77,7 @@ class LaneBook:
         latest = lane.policy is LanePolicy.LATEST
         if not known_here:
             again.seq = lane.next_seq
-        if latest and lane.newest_place() > self.position(again):
+        if self._is_late(again):
             lane.scope = agreed
             return "a newer state of the same thing was accepted after it"
         self.contested |= contested
@@ -179,13 +179,20 @@ class LaneBook:
 
     # How it is decided
 
+    def _is_late(self, arrival: Delivery) -> bool:
+        lane = self.lane
+        if lane.newest is None or lane.policy is not LanePolicy.LATEST:
+            return False
+        return lane.newest_place() > self.position(arrival)
+
     def _enter(self, arrival: Delivery) -> None:
         """What counts from now on where only the newest does, else one more that waits its turn."""
         lane, latest = self.lane, self.lane.policy is LanePolicy.LATEST
+        if latest and self.deliveries:
+            for older in self._waiting(besides=arrival):
+                self._supersede(older, arrival)
         self.deliveries[arrival.id] = arrival
         self._touch(arrival)
-        for older in self._waiting(besides=arrival) if latest else ():
-            self._supersede(older, arrival)
         if lane.head_id is None or (latest and lane.token is None):
             self._set_head(arrival)
 
@@ -199,13 +206,15 @@ class LaneBook:
         return head
 
     def _waiting(self, besides: Delivery) -> list[Delivery]:
-        return [row for row in self.deliveries.values() if row.waiting and row.id != besides.id]
+        return [row for row in self.deliveries.values() if row.status in WAITING and row.id != besides.id]
 
     def _next(self, after: Delivery) -> Delivery | None:
         waiting = self._waiting(besides=after)
+        if not waiting:
+            return None
         if self.lane.policy is LanePolicy.LATEST:
-            return max(waiting, key=self.position, default=None)
-        return min(waiting, key=lambda row: row.seq, default=None)
+            return max(waiting, key=self.position)
+        return min(waiting, key=lambda row: row.seq)
 
     def _knows_next(self, head: Delivery) -> bool:
         return self._complete or self._next(head) is not None

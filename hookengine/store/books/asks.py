@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from hookengine.domain.clock import Millis
 from hookengine.domain.struct import struct
@@ -57,3 +58,4 @@ class Replay:
 
 
 Ask = Accept | Claim | Finish | Release | Cancel | Replay
+KINDS: Final = (Accept, Claim, Finish, Release, Cancel, Replay)

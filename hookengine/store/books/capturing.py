@@ -6,37 +6,45 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from hookengine.domain.capture import Captured
 from hookengine.domain.delivery import Delivery
-from hookengine.store.books.asks import Ask, Finish
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import Answer, LoadCaptures, Step
-from hookengine.store.calls import OwedDelivery
+from hookengine.store.calls import OwedDelivery, Report
 
 
 def load(
-    desk: Desk, asks: Sequence[Ask], arrivals: Iterable[OwedDelivery], by_key: Mapping[str, Page]
+    desk: Desk,
+    reports: Iterable[tuple[int, Report]],
+    arrivals: Iterable[tuple[int, OwedDelivery]],
+    by_key: Mapping[str, Page],
 ) -> Generator[Step, Answer, None]:
-    """For whatever is not sent where its captures are known, and for answers that told some."""
-    pages = [page for page in desk.pages.values() if any(row.provides for row in page.rows.values())]
-    pages += [by_key[delivery.lane_key] for delivery in arrivals if delivery.provides]
-    for index, ask in enumerate(asks):
-        if isinstance(ask, Finish) and ask.report.captured:
-            pages += desk.pages_of.get(index, ())
+    """For whatever is not sent where its captures are known, and for answers that told some. Reports and arrivals
+    come with the indexes of their calls."""
+    pages = [page for page in desk.pages.values() for row in page.rows.values() if row.provides]
+    pages += [by_key[delivery.lane_key] for _, delivery in arrivals if delivery.provides]
+    pages += [page for index, report in reports if report.captured for page in desk.pages_of.get(index, ())]
     yield from _load(pages)
 
 
 def load_for(desk: Desk, given: Iterable[tuple[int, Page, Delivery]]) -> Generator[Step, Answer, None]:
     """For the requests that are handed out."""
-    yield from _load([page for _, page, head in given if _uses(desk, head)])
+    requests = desk.requests
+    yield from _load(
+        [
+            page
+            for _, page, head in given
+            if (capturing := requests[head.request_id].capturing) is not None and capturing.uses
+        ]
+    )
 
 
 def known_to(desk: Desk, page: Page, head: Delivery) -> Captured:
     """Of what its lane and action know, what its request uses."""
-    return {
-        name: page.captured[head.first_seq, name]
-        for name in _uses(desk, head)
-        if (head.first_seq, name) in page.captured
-    }
+    capturing = desk.requests[head.request_id].capturing
+    if capturing is None:
+        return {}
+    first_seq, known = head.first_seq, page.captured
+    return {name: known[first_seq, name] for name in capturing.uses if (first_seq, name) in known}
 
 
 def keep(desk: Desk, page: Page, delivery: Delivery, captured: Captured, *, late: bool = False) -> None:
@@ -57,8 +65,3 @@ def _load(pages: Sequence[Page]) -> Generator[Step, Answer, None]:
         wanted[lane_id].captured[action_seq, name] = value
     for page in wanted.values():
         page.knows_captures = True
-
-
-def _uses(desk: Desk, head: Delivery) -> tuple[str, ...]:
-    capturing = desk.requests[head.request_id].capturing
-    return () if capturing is None else capturing.uses

@@ -59,7 +59,7 @@ class Claims:
             except MISTAKES:
                 self._give_up(page, outcome)
                 continue
-            outcome.rescued += [rescued] if rescued is not None else []
+            outcome.rescued += (rescued,) if rescued is not None else ()
 
     def hand_out(self, page: Page, index: int) -> Delivery | None:
         if page.stuck:
@@ -120,4 +120,4 @@ class Claims:
         if not page.claimed:
             raise ValueError(f"the rows of lane {page.lane.key!r} contradict each other")
         page.stuck = True
-        outcome.stuck.append(page.lane.id)
+        outcome.stuck += (page.lane.id,)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from hookengine.domain.clock import Millis
@@ -49,6 +50,19 @@ _POLICIES = {str(policy): policy for policy in LanePolicy}
 _STATUSES = {str(status): status for status in DeliveryStatus}
 _RANKS = {int(rank): rank for rank in Rank}
 
+_FIELDS = {"event_id": "event_key", "rank": "rank._value_", "status": "status._value_"}
+"""Of a delivery, for columns that are called or written otherwise."""
+
+
+def _fields(columns: Iterable[str]) -> attrgetter[tuple[Any, ...]]:
+    return attrgetter(*(_FIELDS.get(column, column) for column in columns))
+
+
+_DELIVERY_VALUES = _fields(DELIVERY.replace(" ", "").split(","))
+_DELIVERY_CHANGES = _fields((*DELIVERY_CHANGES, "id"))
+_BEFORE_NEWEST, _AFTER_NEWEST = _fields(LANE_CHANGES[:7]), _fields((*LANE_CHANGES[11:], "id"))
+_NO_NEWEST = (None, None, None, None)
+
 
 def lane_from(row: Row) -> Lane:
     newest = None if row[13] is None else (row[10], row[11], row[12], row[13])
@@ -73,12 +87,7 @@ def lane_from(row: Row) -> Lane:
 
 def lane_changes(lane: Lane) -> tuple[Any, ...]:
     """In the order of LANE_CHANGES, then the id."""
-    number, first, rank, seq = lane.newest or (None, None, None, None)
-    return (
-        *(lane.head_id, lane.due_at, lane.waits_for, lane.token, lane.not_before, lane.next_seq, lane.scope),
-        *(number, first, rank, seq, lane.shown_id, lane.shown_digest, lane.cleared_to, lane.doubt_until),
-        lane.id,
-    )
+    return (*_BEFORE_NEWEST(lane), *(lane.newest or _NO_NEWEST), *_AFTER_NEWEST(lane))
 
 
 def delivery_from(row: Row) -> Delivery:
@@ -126,16 +135,13 @@ def original_from(row: Row) -> Original:
 
 def delivery_values(row: Delivery, lane_id: int | None) -> tuple[Any, ...]:
     """In the order of DELIVERY, then the lane."""
-    return (
-        *(row.id, row.event_key, row.hook_id, row.hook_revision, row.request_id, row.digest),
-        *(row.host, row.account, row.rate, row.number, row.first_seq, int(row.rank), row.seq),
-        *(row.accepted_at, row.part, row.provides, row.replay_of, row.repair_of, *_changes(row), lane_id),
-    )
+    return (*_DELIVERY_VALUES(row), lane_id)
 
 
 def delivery_changes(row: Delivery) -> tuple[Any, ...]:
     """In the order of DELIVERY_CHANGES, then the id."""
-    return (*_changes(row), row.id)
+    changes: tuple[Any, ...] = _DELIVERY_CHANGES(row)
+    return changes
 
 
 def gate_from(row: Row) -> Gate:
@@ -156,11 +162,4 @@ def gate_values(gate: Gate, now: Millis) -> tuple[Any, ...]:
     return (
         *(gate.key, gate.open_at, gate.failures, gate.trips, gate.probed_at, gate.recovering_since),
         *(passed, now),
-    )
-
-
-def _changes(row: Delivery) -> tuple[Any, ...]:
-    return (
-        *(row.status.value, row.attempts, row.strikes, row.cancel_asked, row.doubt_until, row.superseded_by),
-        *(row.because, row.ended_at),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hookengine.domain.capture import Captured
@@ -25,7 +26,7 @@ _NO_HOOK = HookFacts()
 class Desk:
     """`terms` are those of the call that is being decided; all calls of a transaction come from one node."""
 
-    def __init__(self, now: Millis, terms: LeaseTerms) -> None:
+    def __init__(self, now: Millis, terms: LeaseTerms, new_token: Callable[[], int] = new_token) -> None:
         self.now = now
         self.terms = terms
         self.pages: dict[int, Page] = {}
@@ -65,7 +66,12 @@ class Desk:
             self.pages_of.setdefault(index, []).append(page)
 
     def book(self, page: Page) -> LaneBook:
-        return page.book(self._lane_terms)
+        book = page.book
+        if book is None:
+            book = page.book = LaneBook(
+                page.lane, page.rows, self._lane_terms, complete=page.complete, captured=page.captured
+            )
+        return book
 
     def hook(self, hook_id: str) -> HookFacts:
         return self.hooks.get(hook_id, _NO_HOOK)
@@ -94,12 +100,13 @@ class Desk:
         head = book.lease()
         if head is None or page.lane.token is None:
             return None
+        page.seat = self._taken[-1][1]
         page.opened = OpenedAttempt(head.id, head.attempts, page.lane.token, self.terms.node, self.now)
         return head
 
     def leased(self, page: Page, head: Delivery, captured: Captured) -> Leased:
-        book, opened = self.book(page), page.opened
-        if opened is None:
+        book, opened, seat = self.book(page), page.opened, page.seat
+        if opened is None or seat is None:
             raise ValueError(f"lane {page.lane.key!r} was not handed out")
         return Leased(
             token=opened.token,
@@ -114,7 +121,7 @@ class Desk:
             lane_key=page.lane.key,
             position=book.position(head),
             request=self.requests[head.request_id],
-            seat=_seat(head),
+            seat=seat,
             part=head.part,
             captured=captured,
         )
@@ -131,35 +138,32 @@ class Desk:
         del self._taken[since:]
 
     def _admit(self, head: Delivery) -> Wait | None:
-        rate = Rate.parse(head.rate) if head.rate else None
-        gates = [
-            (self.gates.get(host_key(head.host)), None),
-            (
-                self.gate(account_key(head.account)) if rate else self.gates.get(account_key(head.account)),
-                rate,
-            ),
-        ]
+        gates = self._gates_before(head)
         for gate, limit in gates:
-            if gate is None:
-                continue
             opens = gate.open_at
             if not gate.admits(self.now, limit):
                 if gate.open_at != opens:
                     self.changed(gate)
                 return Wait(behind=gate.key)
-        seat = _seat(head)
+        seat = Seat(head.host, head.hook_id, head.strikes > 0)
         wait = self.terms.room.take(seat)
         if wait is not None:
             return wait
         self._taken.append((self.terms.room, seat))
         for gate, limit in gates:
-            if gate is not None and gate.pass_through(self.now, self.terms.lease, limit):
+            if gate.pass_through(self.now, self.terms.lease, limit):
                 self.changed(gate)
         return None
 
-
-def _seat(head: Delivery) -> Seat:
-    return Seat(head.host, head.hook_id, head.strikes > 0)
+    def _gates_before(self, head: Delivery) -> Sequence[tuple[Gate, Rate | None]]:
+        """Of its host, which most often has none, and of its credential."""
+        if not (self.gates or head.rate):
+            return ()
+        rate = Rate.parse(head.rate) if head.rate else None
+        if rate is not None:
+            self.gate(account_key(head.account))
+        of_host, of_account = self.gates.get(host_key(head.host)), self.gates.get(account_key(head.account))
+        return [(gate, limit) for gate, limit in ((of_host, None), (of_account, rate)) if gate is not None]
 
 
 def heard_from(desk: Desk, head: Delivery, *, failed: bool) -> bool:

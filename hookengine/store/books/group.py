@@ -13,7 +13,7 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.errors import NotFound
 from hookengine.store.books import accepting, capturing, working
 from hookengine.store.books.accepting import Arrivals
-from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
+from hookengine.store.books.asks import KINDS, Accept, Ask, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.books.claiming import Claims
 from hookengine.store.books.desk import Desk
 from hookengine.store.books.outcome import Outcome
@@ -21,7 +21,9 @@ from hookengine.store.books.page import Page, loading, put_in
 from hookengine.store.books.replaying import Replays
 from hookengine.store.books.steps import (
     Answer,
+    AttemptFacts,
     Known,
+    Lanes,
     LoadHooks,
     LoadRequests,
     LoadWaitingBesides,
@@ -55,12 +57,17 @@ def converse(asks: Sequence[Ask], desk: Desk) -> Conversation:
 
 
 class _Group:
+    """`_of` are the calls of each kind, with their indexes."""
+
     def __init__(self, asks: Sequence[Ask], desk: Desk) -> None:
         self.asks = asks
         self.desk = desk
         self.outcomes = [Outcome() for _ in asks]
+        self._of: dict[type[Any], list[tuple[int, Any]]] = {kind: [] for kind in KINDS}
+        for index, ask in enumerate(asks):
+            self._of[type(ask)].append((index, ask))
         self._known = Known({}, {}, {})
-        self._arrivals = Arrivals.of(desk.now, {}, {})
+        self._arrivals = Arrivals.of(desk.now, self._of[Accept])
         self.claims = Claims(desk, self.outcomes)
         self.replays = Replays(asks, self.outcomes)
         self._by_key: dict[str, Page] = {}
@@ -68,80 +75,73 @@ class _Group:
 
     def look(self) -> Generator[Step, Answer, None]:
         """What the calls are about; new events and their actions."""
-        accepts = [(index, ask) for index, ask in enumerate(self.asks) if isinstance(ask, Accept)]
+        arrivals, of = self._arrivals, self._of
         look = Look(
-            events={owed.key for _, ask in accepts for owed in ask.events},
-            tokens={_token(ask) for ask in self.asks if isinstance(ask, (Finish, Release))},
-            deliveries={ask.delivery_id for ask in self.asks if isinstance(ask, Cancel)},
+            events=arrivals.keys(),
+            tokens={ask.report.token for _, ask in of[Finish]} | {ask.token for _, ask in of[Release]},
+            deliveries={ask.delivery_id for _, ask in of[Cancel]},
         )
         if look.events or look.tokens or look.deliveries:
             self._known = yield look
         yield from self.replays.look()
-        if not accepts:
+        if not arrivals.told:
             return
-        known = yield LockActions({owed.action for _, ask in accepts for owed in ask.events})
-        arrivals = self._arrivals = Arrivals.of(self.desk.now, self._known.events, known)
-        for index, ask in accepts:
-            taken = arrivals.take(index, ask)
+        arrivals.know(self._known.events, (yield LockActions(arrivals.of_actions())))
+        for index in arrivals.told:
+            taken = arrivals.take(index)
             if isinstance(taken, Exception):
                 self.outcomes[index].failure = taken
             else:
-                self.outcomes[index].accepted = tuple(taken)
+                self.outcomes[index].accepted = taken
         if any(arrivals.fresh.values()):
             arrivals.written((yield arrivals.write_actions()))
 
     def open_pages(self) -> Generator[Step, Answer, None]:
-        keys, ids = self._arrivals.lanes() | self.replays.lanes(), dict[int, list[int]]()
-        for index, ask in enumerate(self.asks):
-            lane_id = self._lane_of(ask)
-            if lane_id is not None:
-                ids.setdefault(lane_id, []).append(index)
-        if keys or ids:
-            for lane in (yield LockLanes(keys, list(ids))):
-                page = self.desk.open(lane)
-                self._by_key[lane.key] = page
-                for index in ids.get(lane.id, ()):
-                    self._expect(page, index)
-        self._expect_arrivals()
-        for index, ask in enumerate(self.asks):
-            if isinstance(ask, Claim):
-                yield from self.claims.find(index, ask)
-
-    def _expect_arrivals(self) -> None:
-        for index, delivery in self._arrivals.owed():
+        keys, about = self._arrivals.lanes() | self.replays.lanes(), list(self._about())
+        if keys or about:
+            ids = {lane_id: None for _, lane_id, _ in about}
+            lanes: Lanes = yield LockLanes(keys, list(ids))
+            for lane in (*lanes.known, *lanes.new):
+                self._by_key[lane.key] = self.desk.open(lane)
+            for lane in lanes.new:
+                self._by_key[lane.key].new = True
+            for index, lane_id, delivery_id in about:
+                if lane_id in self.desk.pages:
+                    self._expect(self.desk.pages[lane_id], index, delivery_id)
+        for index, delivery in self._arrivals.owed:
             if delivery.request is not None:
                 self.desk.touch(self._by_key[delivery.lane_key], index)
         for index, key in self.replays.by_key():
             self.desk.touch(self._by_key[key], index)
+        for index, ask in self._of[Claim]:
+            yield from self.claims.find(index, ask)
 
     def load(self) -> Generator[Step, Answer, None]:
         pages = self.desk.pages
-        about = {
-            delivery_id: lane_id
-            for ask in self.asks
-            if (lane_id := self._lane_of(ask)) in pages and (delivery_id := self._delivery_of(ask))
-        }
-        wanted = loading(pages, about, self._cancels())
+        wanted = loading(pages, self._cancels())
         if wanted.ids or wanted.waiting_in:
             put_in(pages, (yield wanted), wanted.first)
-        yield from self._load_hooks()
+        hooks = {row.hook_id for row in self._everything()}
+        if hooks:
+            self.desk.hooks.update((yield LoadHooks(hooks)))
         yield from self._load_besides()
-        arrivals = [delivery for _, delivery in self._arrivals.owed()]
-        yield from capturing.load(self.desk, self.asks, arrivals, self._by_key)
+        reports = [(index, ask.report) for index, ask in self._of[Finish]]
+        yield from capturing.load(self.desk, reports, self._arrivals.owed, self._by_key)
         yield from self._lock_gates()
 
     def decide(self, index: int, ask: Ask) -> None:
         outcome, desk = self.outcomes[index], self.desk
         desk.terms = ask.terms
         if isinstance(ask, Accept):
-            for owed in self._arrivals.fresh.get(index, ()):
-                accepting.owe(desk, self._arrivals, owed, self._by_key)
-        elif isinstance(ask, Claim):
-            self.claims.rescue(index)
+            for arrival in self._arrivals.fresh.get(index, ()):
+                accepting.owe(desk, self._arrivals, arrival, self._by_key)
         elif isinstance(ask, Finish):
             self._finish(outcome, ask)
+        elif isinstance(ask, Claim):
+            self.claims.rescue(index)
         elif isinstance(ask, Release):
-            page = self._held(ask.token)
+            attempt = self._known.attempts.get(ask.token)
+            page = None if attempt is None else self._held(attempt, ask.token)
             if page is not None:
                 self._settled.add(ask.token)
                 working.release(desk, page, ask)
@@ -155,7 +155,9 @@ class _Group:
     def hand_out(self) -> Generator[Step, Answer, None]:
         """Each lane's head goes to the last call that has to do with the lane and can take it."""
         desk, given = self.desk, []
-        for page in list(desk.pages.values()):
+        for page in desk.pages.values():
+            if not page.may_be_leased(desk.now):
+                continue
             for index in sorted(page.touched, reverse=True):
                 ask = self.asks[index]
                 if self.outcomes[index].failure is not None or isinstance(ask, (Release, Cancel)):
@@ -171,43 +173,40 @@ class _Group:
             desk.requests.update((yield LoadRequests(missing)))
         yield from capturing.load_for(desk, given)
         for index, page, head in given:
-            self.outcomes[index].leased.append(desk.leased(page, head, capturing.known_to(desk, page, head)))
+            self.outcomes[index].leased += (desk.leased(page, head, capturing.known_to(desk, page, head)),)
         self._tell()
 
     def _tell(self) -> None:
         """What is left for later."""
-        for index, ask in enumerate(self.asks):
-            if isinstance(ask, Claim):
-                self.claims.tell(index)
-            elif isinstance(ask, Finish):
-                lanes = [page.lane for page in self.desk.pages_of.get(index, ())]
-                self.outcomes[index].waits = any(lane.head_id and lane.token is None for lane in lanes)
+        for index, _ in self._of[Claim]:
+            self.claims.tell(index)
+        for index, _ in self._of[Finish]:
+            for page in self.desk.pages_of.get(index, ()):
+                self.outcomes[index].waits |= page.lane.head_id is not None and page.lane.token is None
 
-    def _everything(self) -> Iterator[Delivery | OwedDelivery]:
+    def _everything(self) -> list[Delivery | OwedDelivery]:
         """All deliveries that may have to do with what is decided."""
-        for page in self.desk.pages.values():
-            yield from page.rows.values()
-        for _, delivery in self._arrivals.owed():
-            yield delivery
-        yield from self.replays.deliveries()
+        return [
+            *[row for page in self.desk.pages.values() for row in page.rows.values()],
+            *[delivery for _, delivery in self._arrivals.owed],
+            *self.replays.deliveries(),
+        ]
 
     def _cancels(self) -> int:
         """The most in one lane: each may take away what would be next."""
-        of_lanes = Counter(self._lane_of(ask) for ask in self.asks if isinstance(ask, Cancel))
+        known = self._known.deliveries
+        of_lanes = Counter(
+            known[ask.delivery_id][0] for _, ask in self._of[Cancel] if ask.delivery_id in known
+        )
         return max(of_lanes.values(), default=0)
 
-    def _load_hooks(self) -> Generator[Step, Answer, None]:
-        hooks = {row.hook_id for row in self._everything()}
-        if hooks:
-            self.desk.hooks.update((yield LoadHooks(hooks)))
-
     def _lock_gates(self) -> Generator[Step, Answer, None]:
-        hosts, accounts, made = set[str](), set[str](), set[str]()
-        for row in self._everything():
-            hosts.add(host_key(row.host))
-            (made if row.rate else accounts).add(account_key(row.account))
-        if hosts:
-            self.desk.gates.update((yield LockGates(hosts | accounts | made, made)))
+        everything = self._everything()
+        keys = {host_key(host) for host in {row.host for row in everything}}
+        keys |= {account_key(account) for account in {row.account for row in everything}}
+        if keys:
+            made = {account_key(account) for account in {row.account for row in everything if row.rate}}
+            self.desk.gates.update((yield LockGates(keys, made)))
 
     def _load_besides(self) -> Generator[Step, Answer, None]:
         """What may go on although the head of its lane may not, whose hook is paused."""
@@ -220,31 +219,53 @@ class _Group:
         if held_up:
             put_in(self.desk.pages, (yield LoadWaitingBesides(held_up)))
 
-    def _expect(self, page: Page, index: int) -> None:
+    def _about(self) -> Iterator[tuple[int, int, str | None]]:
+        """Calls about a lane that is known: their indexes, the lane, and the delivery that must be seen for it."""
+        attempts, deliveries = self._known.attempts, self._known.deliveries
+        for index, ask in self._of[Finish]:
+            if ask.report.token in attempts:
+                attempt = attempts[ask.report.token]
+                yield index, attempt.lane_id, attempt.delivery_id
+        for index, ask in self._of[Release]:
+            if ask.token in attempts:
+                yield index, attempts[ask.token].lane_id, None
+        for index, ask in self._of[Cancel]:
+            lane_id, _ = deliveries.get(ask.delivery_id, (None, ""))
+            if lane_id is not None:
+                yield index, lane_id, ask.delivery_id
+        for index, ask in self._of[Replay]:
+            lane_id = self.replays.lane_of(ask)
+            if lane_id is not None:
+                yield index, lane_id, None
+
+    def _expect(self, page: Page, index: int, delivery_id: str | None) -> None:
         """What this call may bring about in the lane."""
         ask = self.asks[index]
         self.desk.touch(page, index)
-        if isinstance(ask, Cancel):
+        if delivery_id is not None:
+            page.wanted.append(delivery_id)
+        if isinstance(ask, Finish):
+            report = ask.report
+            started_at = self._known.attempts[report.token].started_at
+            page.since = started_at if page.since is None else min(started_at, page.since)
+            if page.lane.token != report.token or report.certainty is Certainty.DOUBTFUL or report.finding:
+                page.doubts = True
+        elif isinstance(ask, Cancel):
             page.doubts = True
-        elif isinstance(ask, Finish):
-            attempt = self._known.attempts[ask.report.token]
-            held = page.lane.token == ask.report.token
-            page.doubts |= not held or ask.report.certainty is Certainty.DOUBTFUL or bool(ask.report.finding)
-            page.since = min(attempt.started_at, attempt.started_at if page.since is None else page.since)
 
     def _finish(self, outcome: Outcome, ask: Finish) -> None:
         report, desk = ask.report, self.desk
         attempt = self._known.attempts.get(report.token)
-        page = self._held(report.token)
         if attempt is None or report.token in self._settled:
             outcome.late = True
             return
         self._settled.add(report.token)
+        page = self._held(attempt, report.token)
         if page is None:
             outcome.late = True
             working.late(desk, desk.pages[attempt.lane_id], report, attempt)
             return
-        outcome.notices += working.finish(desk, page, ask, attempt)
+        outcome.notices += tuple(working.finish(desk, page, ask, attempt))
         head = desk.book(page).deliveries[attempt.delivery_id]  # as it is now: what comes later may end it
         outcome.finished, outcome.status, outcome.because = head.id, head.status, head.because
 
@@ -257,28 +278,7 @@ class _Group:
         else:
             outcome.status = working.cancel(self.desk, self.desk.pages[known[0]], ask)
 
-    def _held(self, token: int) -> Page | None:
+    def _held(self, attempt: AttemptFacts, token: int) -> Page | None:
         """The page of the lane this token still holds."""
-        attempt = self._known.attempts.get(token)
-        page = None if attempt is None else self.desk.pages.get(attempt.lane_id)
+        page = self.desk.pages.get(attempt.lane_id)
         return page if page is not None and page.lane.token == token else None
-
-    def _lane_of(self, ask: Ask) -> int | None:
-        if isinstance(ask, Replay):
-            return self.replays.lane_of(ask)
-        if isinstance(ask, (Finish, Release)):
-            attempt = self._known.attempts.get(_token(ask))
-            return None if attempt is None else attempt.lane_id
-        known = self._known.deliveries.get(ask.delivery_id) if isinstance(ask, Cancel) else None
-        return None if known is None else known[0]
-
-    def _delivery_of(self, ask: Ask) -> str | None:
-        if isinstance(ask, Cancel):
-            return ask.delivery_id
-        if isinstance(ask, Finish):
-            return self._known.attempts[ask.report.token].delivery_id
-        return None
-
-
-def _token(ask: Finish | Release) -> int:
-    return ask.report.token if isinstance(ask, Finish) else ask.token

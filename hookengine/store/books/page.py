@@ -8,7 +8,7 @@ from typing import Any
 from hookengine.domain.clock import Millis
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.hook import LanePolicy
-from hookengine.domain.lane import Lane, Terms
+from hookengine.domain.lane import Lane
 from hookengine.domain.lane_book import LaneBook
 from hookengine.store.books.columns import lane_changes
 from hookengine.store.books.steps import (
@@ -19,32 +19,37 @@ from hookengine.store.books.steps import (
     OpenedAttempt,
     Write,
 )
+from hookengine.store.calls import Seat
 
 
 @dataclass(slots=True)
 class Page:
     """`doubts`: some may open in this transaction; `since`: answered ones may open again from then on.
 
-    `touched` are the calls that have to do with it, by index. `claimed`: a claim opened it.
-    `stuck`: its rows contradict each other; nothing is written about it.
+    `touched` are the calls that have to do with it, by index, `wanted` the deliveries they are about.
+    `claimed`: a claim opened it.
+    `stuck`: its rows contradict each other; nothing is written about it. `new`: the lane is still to be written.
     """
 
     lane: Lane
     before: tuple[Any, ...]
     touched: list[int] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
     doubts: bool = False
     since: Millis | None = None
     claimed: bool = False
     stuck: bool = False
+    new: bool = False
     rows: dict[str, Delivery] = field(default_factory=dict)
     complete: bool = True  # all that wait are in `rows`
     captured: dict[tuple[int, str], str] = field(default_factory=dict)  # by action and name
     knows_captures: bool = False  # all of the lane are in `captured`
     opened: OpenedAttempt | None = None
-    closed: list[ClosedAttempt] = field(default_factory=list)
-    late: list[LateResult] = field(default_factory=list)
-    taken_back: list[int] = field(default_factory=list)
-    _book: LaneBook | None = None
+    seat: Seat | None = None  # that was taken for it
+    closed: tuple[ClosedAttempt, ...] = ()
+    late: tuple[LateResult, ...] = ()
+    taken_back: tuple[int, ...] = ()
+    book: LaneBook | None = None  # once it was needed
 
     @classmethod
     def of(cls, lane: Lane) -> Page:
@@ -53,11 +58,11 @@ class Page:
     def needs(self) -> tuple[list[str], bool, Millis | None]:
         """(deliveries by id, whether those that wait, since when those in doubt or None)."""
         lane = self.lane
-        ids = [] if lane.head_id is None else [lane.head_id]
+        ids = self.wanted if lane.head_id is None else [lane.head_id, *self.wanted]
         answered = lane.cleared_to if self.since is None else min(lane.cleared_to, self.since)
         doubted = answered if self.doubts or lane.doubt_until > answered else None
         if doubted is not None and lane.shown_id is not None:
-            ids.append(lane.shown_id)
+            ids = [*ids, lane.shown_id]
         return ids, self._may_have_more(), doubted
 
     def _may_have_more(self) -> bool:
@@ -66,25 +71,10 @@ class Page:
             return self.lane.token is not None
         return self.lane.policy is LanePolicy.ORDERED and self.lane.head_id is not None
 
-    def book(self, terms: Terms) -> LaneBook:
-        if self._book is None:
-            self._book = LaneBook(self.lane, self.rows, terms, complete=self.complete, captured=self.captured)
-        return self._book
-
-    def news(self) -> list[Delivery]:
-        """What has ended, and repairs that came to be owed, since this was asked last."""
-        book = self._book
-        if book is None or not book.news:
-            return []
-        news, book.news = book.news, []
-        return news
-
-    def contested(self) -> bool:
-        """Once: whether two are writing the same thing."""
-        if self._book is None or not self._book.contested:
-            return False
-        self._book.contested = False
-        return True
+    def may_be_leased(self, now: Millis) -> bool:
+        """As far as can be told without its deliveries."""
+        lane = self.lane
+        return lane.head_id is not None and lane.token is None and lane.due_at <= now
 
     def write_into(self, write: Write, now: Millis) -> None:
         if self.stuck:
@@ -92,13 +82,18 @@ class Page:
         lane = self.lane
         if lane.head_id is None and self._came_to_rest():
             lane.due_at = now
-        for row in self._book.changed.values() if self._book else ():
+        for row in self.book.changed.values() if self.book else ():
             if row.id in self.rows:
                 write.changed_deliveries[row.id] = row
             else:
                 write.new_deliveries[row.id] = (lane.id, row)
-        if lane_changes(lane) != self.before:
-            write.lanes[lane.id] = lane
+        changes = lane_changes(lane)
+        if changes == self.before:
+            pass
+        elif self.new:
+            write.new_lanes.append((lane.key, lane.policy.value, *changes))
+        else:
+            write.lanes.append(changes)
         if self.opened is not None:
             write.opened.append(self.opened)
         write.closed += self.closed
@@ -110,10 +105,9 @@ class Page:
         return head_id is not None or next_seq != self.lane.next_seq
 
 
-def loading(pages: dict[int, Page], extra: dict[str, int], cancels: int) -> LoadDeliveries:
-    """What all pages need to see; `extra` are deliveries (and their lanes) that calls are about, `cancels` how
-    many of one lane may go before its next one is asked for."""
-    ids, waiting, doubted = set(extra), set(), {}
+def loading(pages: dict[int, Page], cancels: int) -> LoadDeliveries:
+    """What all pages need to see; `cancels`: how many of one lane may go before its next one is asked for."""
+    ids, waiting, doubted = set[str](), set[int](), {}
     for lane_id, page in pages.items():
         of_page, more, since = page.needs()
         ids.update(of_page)
@@ -132,4 +126,5 @@ def put_in(pages: dict[int, Page], found: list[tuple[int, Delivery]], first: int
             page.rows[row.id] = row
     if first is not None:
         for page in pages.values():
-            page.complete = sum(row.waiting for row in page.rows.values()) < first
+            rows = page.rows
+            page.complete = len(rows) < first or sum(row.waiting for row in rows.values()) < first

@@ -106,9 +106,16 @@ class WriteActions:
     moved: Sequence[MovedAction]
 
 
+class Lanes(NamedTuple):
+    """`new` ones have their ids, but nobody else can know of them: they are written at the end, if at all."""
+
+    known: Sequence[Lane]
+    new: Sequence[Lane] = ()
+
+
 @struct(kw_only=False)
 class LockLanes:
-    """Answer: list of Lane, locked in the order of their ids; those of `keys` that are missing are made."""
+    """Answer: Lanes, locked in the order of their ids; those of `keys` that are missing are made, or new."""
 
     keys: Mapping[str, LanePolicy]
     ids: Collection[int]
@@ -265,7 +272,8 @@ class Write:
     requests: list[tuple[str, str]] = field(default_factory=list)
     new_deliveries: dict[str, tuple[int | None, Delivery]] = field(default_factory=dict)
     changed_deliveries: dict[str, Delivery] = field(default_factory=dict)
-    lanes: dict[int, Lane] = field(default_factory=dict)
+    new_lanes: list[tuple[Any, ...]] = field(default_factory=list)  # key and policy, then as below
+    lanes: list[tuple[Any, ...]] = field(default_factory=list)  # in the order of LANE_CHANGES, then the id
     opened: list[OpenedAttempt] = field(default_factory=list)
     closed: list[ClosedAttempt] = field(default_factory=list)
     late: list[LateResult] = field(default_factory=list)

@@ -24,7 +24,7 @@ def finish(desk: Desk, page: Page, ask: Finish, attempt: AttemptFacts) -> list[N
     report = ask.report
     book = desk.book(page)
     head = book.deliveries[attempt.delivery_id]
-    page.closed.append(_closing(report))
+    page.closed += (_closing(report),)
     capturing.keep(desk, page, head, report.captured)
     book.finish(report.verdict, report.certainty, attempt.started_at, report.finding)
     return _learn(desk, head, report)
@@ -35,7 +35,7 @@ def late(desk: Desk, page: Page, report: Report, attempt: AttemptFacts) -> None:
     outcome = type(report.outcome).__name__
     if attempt.closed_by == "holder" and attempt.outcome == outcome:
         return  # the commit whose answer was lost
-    page.late.append(LateResult(outcome, desk.now, report.token))
+    page.late += (LateResult(outcome, desk.now, report.token),)
     book = desk.book(page)
     delivery = book.deliveries[attempt.delivery_id]
     capturing.keep(desk, page, delivery, report.captured, late=True)
@@ -48,7 +48,7 @@ def rescue(desk: Desk, page: Page) -> str | None:
     if lane.token is None:
         return None
     rescued = lane.head_id
-    page.closed.append(
+    page.closed += (
         ClosedAttempt(
             outcome="Unknown",
             detail=_WENT_AWAY,
@@ -59,14 +59,14 @@ def rescue(desk: Desk, page: Page) -> str | None:
             finished_at=desk.now,
             closed_by="rescue",
             token=lane.token,
-        )
+        ),
     )
     desk.book(page).rescue()
     return rescued
 
 
 def release(desk: Desk, page: Page, ask: Release) -> None:
-    page.taken_back.append(ask.token)
+    page.taken_back += (ask.token,)
     desk.book(page).release(ask.at)
 
 

@@ -177,15 +177,16 @@ async def write_actions(connection: asyncpg.Connection, step: steps.WriteActions
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-async def lock_lanes(connection: asyncpg.Connection, step: steps.LockLanes) -> list[Lane]:
+async def lock_lanes(connection: asyncpg.Connection, step: steps.LockLanes) -> steps.Lanes:
+    """None is new: what another transaction may make at the same moment has to be made before it can be locked."""
     ids = list(step.ids)
     if not step.keys:
-        return _lanes(await connection.fetch(_LOCK_LANES, ids))
+        return steps.Lanes(_lanes(await connection.fetch(_LOCK_LANES, ids)))
     keys = sorted(step.keys)
     policies = [step.keys[key].value for key in keys]
     commits = [commit_of(key) for key in keys]
     rows = await connection.fetch(_MAKE_AND_LOCK_LANES, keys, policies, ids, commits)
-    return _lanes(_complete(rows, set(keys), 1))
+    return steps.Lanes(_lanes(_complete(rows, set(keys), 1)))
 
 
 async def lock_due(connection: asyncpg.Connection, step: steps.LockDue) -> list[Lane]:

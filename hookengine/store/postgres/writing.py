@@ -147,7 +147,7 @@ def _parts(step: Write) -> Iterator[tuple[_Part, Rows]]:
     yield _REQUESTS, step.requests
     yield _DELIVERIES, [columns.delivery_values(row, lane) for lane, row in step.new_deliveries.values()]
     yield _CHANGED, [columns.delivery_changes(row) for row in step.changed_deliveries.values()]
-    yield _LANES, [columns.lane_changes(lane) for lane in step.lanes.values()]
+    yield _LANES, step.lanes
     yield _CLOSED, step.closed
     yield _OPENED, step.opened
     yield _SECRETS, [secrets[key] for key in sorted(secrets)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
+
+import orjson
 
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import Gate
@@ -30,6 +31,9 @@ _INSERT_DELIVERY = (
     f"INSERT INTO delivery ({DELIVERY}, lane_id) VALUES ({_marks(len(DELIVERY.split(',')) + 1)})"
 )
 _UPDATE_DELIVERY = f"UPDATE delivery SET {', '.join(f'{name} = ?' for name in DELIVERY_CHANGES)} WHERE id = ?"
+_INSERT_LANE = f"""
+INSERT INTO lane (key, policy, {", ".join(LANE_CHANGES)}, id, sha) VALUES ({_marks(len(LANE_CHANGES) + 4)})
+"""
 _UPDATE_LANE = f"UPDATE lane SET {', '.join(f'{name} = ?' for name in LANE_CHANGES)} WHERE id = ?"
 _SAVE_GATE = f"""
 INSERT INTO gate ({GATE}, updated_at) VALUES ({_marks(8)})
@@ -50,6 +54,7 @@ UPDATE attempt SET outcome = ?, detail = ?, certainty = ?, verdict = ?, because 
     finished_at = ?, closed_by = ? WHERE token = ? AND finished_at IS NULL
 """
 _LAST_ACTION = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'action'), 0)"
+_LAST_LANE = _LAST_ACTION.replace("action", "lane")
 _WAITED_FOR = """
 WITH RECURSIVE waited(name) AS (
   SELECT min(waits_for) FROM lane WHERE waits_for IS NOT NULL
@@ -64,7 +69,7 @@ WHERE name IS NOT NULL AND coalesce(open_at, 0) <= ?
 
 
 def _json(values: Iterable[Any]) -> str:
-    return json.dumps(list(values))
+    return orjson.dumps(list(values)).decode()
 
 
 def look(connection: sqlite3.Connection, step: steps.Look) -> steps.Known:
@@ -126,21 +131,23 @@ def write_actions(connection: sqlite3.Connection, step: steps.WriteActions) -> d
     return made
 
 
-def lock_lanes(connection: sqlite3.Connection, step: steps.LockLanes) -> list[Lane]:
-    found = []
+def lock_lanes(connection: sqlite3.Connection, step: steps.LockLanes) -> steps.Lanes:
+    """Nobody else writes: what is not there will not be there before this transaction has written it."""
+    found, new = [], []
     if step.keys:
-        connection.executemany(
-            "INSERT INTO lane (key, policy, sha) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            [(key, policy, commit_of(key)) for key, policy in step.keys.items()],
-        )
         found += connection.execute(
             f"SELECT {LANE} FROM lane WHERE key IN {_AMONG}", (_json(step.keys),)
         ).fetchall()
+        missing = step.keys.keys() - {row[1] for row in found}
+        if missing:
+            (last,) = connection.execute(_LAST_LANE).fetchone()
+            keys = [key for key in step.keys if key in missing]
+            new = [Lane(id=id_, key=key, policy=step.keys[key]) for id_, key in enumerate(keys, last + 1)]
     if step.ids:
         found += connection.execute(
             f"SELECT {LANE} FROM lane WHERE id IN {_AMONG}", (_json(step.ids),)
         ).fetchall()
-    return [columns.lane_from(row) for row in {row[0]: row for row in found}.values()]
+    return steps.Lanes([columns.lane_from(row) for row in {row[0]: row for row in found}.values()], new)
 
 
 def lock_due(connection: sqlite3.Connection, step: steps.LockDue) -> list[Lane]:
@@ -251,7 +258,8 @@ def write(connection: sqlite3.Connection, step: steps.Write) -> None:
     )
     many(_SAVE_SEALED, step.secrets)
     many(_UPDATE_DELIVERY, [columns.delivery_changes(row) for row in step.changed_deliveries.values()])
-    many(_UPDATE_LANE, [columns.lane_changes(lane) for lane in step.lanes.values()])
+    many(_INSERT_LANE, [(*row, commit_of(row[0])) for row in step.new_lanes])
+    many(_UPDATE_LANE, step.lanes)
     many(_CLOSE_ATTEMPT, step.closed)
     many(
         "INSERT INTO attempt (delivery_id, number, token, node, started_at) VALUES (?, ?, ?, ?, ?)",

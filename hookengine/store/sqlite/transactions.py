@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from hookengine.domain.identity import next_token
 from hookengine.domain.retry import HOUR
 from hookengine.domain.struct import struct
 from hookengine.errors import StoreError
@@ -33,7 +34,7 @@ def decide(
     connection: sqlite3.Connection, asks: Sequence[Ask], looked_at: list[int] | None = None
 ) -> Decided:
     """Begins a transaction, and leaves it open. If this raises, it is undone, and `looked_at` has its lanes."""
-    desk = Desk(max(ask.now for ask in asks), asks[0].terms)
+    desk = Desk(max([ask.now for ask in asks]), asks[0].terms, next_token)
     with _undoing(connection, desk, looked_at):
         connection.execute("BEGIN IMMEDIATE")
         conversation = converse(asks, desk)

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+from collections.abc import Callable
+
+import pytest
 
 from hookengine.domain import identity
-from hookengine.domain.identity import new_id, new_token, new_uuid
+from hookengine.domain.identity import new_id, new_token, new_uuid, next_token
 from tests.conftest import NOW
 
 
@@ -44,26 +47,27 @@ def test_the_ids_that_people_have_seen_do_not_tell_the_address_of_an_incoming_ho
     assert made.hex not in guesses
 
 
-def test_tokens_differ_and_fit_a_signed_64_bit_number() -> None:
-    tokens = [new_token() for _ in range(1000)]
+@pytest.mark.parametrize("make", [new_token, next_token])
+def test_tokens_differ_and_fit_a_signed_64_bit_number(make: Callable[[], int]) -> None:
+    tokens = [make() for _ in range(1000)]
 
     assert len(set(tokens)) == 1000
     assert all(0 < token < 1 << 63 for token in tokens)
 
 
 def test_tokens_follow_each_other_so_that_an_index_keeps_them_together() -> None:
-    first = new_token()
+    first = next_token()
 
-    assert [new_token() for _ in range(3)] == [first + 1, first + 2, first + 3]
+    assert [next_token() for _ in range(3)] == [first + 1, first + 2, first + 3]
 
 
 def test_a_child_process_counts_its_tokens_from_elsewhere() -> None:
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
-    child = context.Process(target=lambda: told.put(new_token()))
+    child = context.Process(target=lambda: told.put(next_token()))
     child.start()
 
-    assert abs(told.get() - new_token()) > 1000
+    assert abs(told.get() - next_token()) > 1000
 
     child.join()
 
