@@ -37,7 +37,7 @@ class Bound:
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
     values: Mapping[str, str] = field(repr=False)
-    secrets: frozenset[str] = field(repr=False)
+    secrets: Collection[str] = field(repr=False)
 
 
 class Binder:
@@ -75,7 +75,7 @@ class Binder:
             now = self._clock.now() // 1000
             signed = signature_headers(hook.signing.scheme, keys, dict(headers)[MESSAGE_ID], now, body)
             said[len(headers) : len(headers)] = signed
-        return Bound(headers=said, body=body, values=values, secrets=frozenset(secrets))
+        return Bound(headers=said, body=body, values=values, secrets=secrets)
 
     async def is_renewed(self, host: str, bound: Bound) -> bool:
         """Whether it would be bound to other secrets now. Also asked of what was cut off meanwhile: never raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -127,13 +127,17 @@ class Worker:
             if task in self._under_way:
                 self._under_way[task] = following.token
             kept_from = ""
+            self._sending.add(task)
             try:
                 hook = await self._recorder.hook_of(following)
                 began = self._clock.ticks()
-                outcome = await self._send(following, hook, began, ends - MARGIN, task)
+                outcome = await self._sent(following, hook, began, ends - MARGIN)
+            except CaptureMissing as error:
+                outcome = Blocked(reason=str(error))
             except (NotBegun, StoreError, asyncio.CancelledError) as error:
                 kept_from = str(error) or "the engine was stopped"
             finally:
+                self._sending.discard(task)
                 self._get_up(following.seat)
             if kept_from:
                 await self._give_back(following, kept_from)
@@ -202,11 +206,9 @@ class Worker:
             self._under_way[task] = delivery.token
             task.add_done_callback(self._put_down)
 
-    async def _send(
-        self, leased: Leased, hook: Hook, began: float, stop: float, task: asyncio.Task[None]
-    ) -> Outcome:
-        """Raises NotBegun when there is no time left, or the engine stops; CancelledError if it was cut off
-        before a byte had left."""
+    def _sent(self, leased: Leased, hook: Hook, began: float, stop: float) -> Awaitable[Outcome]:
+        """Raises NotBegun when there is no time left, or the engine stops; CaptureMissing; and once awaited,
+        CancelledError if it was cut off before a byte had left."""
         deadline = min(hook.timeout, stop - began)
         if deadline <= 0 or not self._working:
             raise NotBegun("there is no time left before its lease ends" if self._working else "")
@@ -222,16 +224,10 @@ class Worker:
             ("webhook-id", leased.delivery_id),
             ("hookengine-position", ".".join(map(str, leased.position))),
         )
-        self._sending.add(task)
-        try:
-            subject = f"{leased.delivery_id} {leased.event_id}"
-            asks = leased.asks
-            request = leased.request.with_captured(leased.captured) if asks is None else asks.request
-            return await self._sender.send(request, headers, deadline, stop, subject, hook)
-        except CaptureMissing as error:
-            return Blocked(reason=str(error))
-        finally:
-            self._sending.discard(task)
+        subject = f"{leased.delivery_id} {leased.event_id}"
+        asks = leased.asks
+        request = leased.request.with_captured(leased.captured) if asks is None else asks.request
+        return self._sender.send(request, headers, deadline, stop, subject, hook)
 
     async def _give_back(self, leased: Leased, because: str) -> None:
         """Not at once if this node goes on: what kept it from sending is there for a while."""
