@@ -20,7 +20,7 @@ from hookengine.app.parts import Parts, assemble, configured_tokens
 from hookengine.config import Settings, read_config
 from hookengine.config.groups import Server
 from hookengine.domain.clock import Clock, SystemClock
-from hookengine.domain.event_list import parse_all
+from hookengine.domain.event_list import levels_in, parse_all
 from hookengine.domain.request import SecretRef
 from hookengine.engine.reloading import RELOAD_EVERY
 from hookengine.engine.replays import TICK
@@ -112,7 +112,8 @@ class HookEngine:
 
     async def accept_all(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """All of them, or none."""
-        return await self.parts.intake.accept(parse_all([_plain(event) for event in events]))
+        text = _written(events)
+        return await self.parts.intake.accept(parse_all(orjson.loads(text), levels_in(text)))
 
     def web(self, *, api: bool = True) -> FastAPI:
         """The HTTP API over this engine, an ASGI application; without `api` only its health and figures.
@@ -206,10 +207,10 @@ class HookEngine:
             self.signals.announce(WORKER_STOPPED)
 
 
-def _plain(event: Mapping[str, Any]) -> Any:
-    """A copy in plain JSON values, so that what the caller does to its own later is its own affair."""
+def _written(events: Sequence[Mapping[str, Any]]) -> bytes:
+    """They are read back from it: what the caller does to its own later is its own affair."""
     try:
-        return orjson.loads(orjson.dumps(event))
+        return orjson.dumps([*events])
     except TypeError as error:
         raise InvalidEvent({"event": [f"An event holds JSON values only: {error}."]}) from error
 

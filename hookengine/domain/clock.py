@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 Millis = int
@@ -43,7 +44,14 @@ def as_datetime(instant: Millis) -> datetime:
 
 def as_text(instant: Millis) -> str:
     """RFC 3339 in UTC with milliseconds, such as `2026-11-22T10:15:00.250Z`."""
-    return as_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, millis = divmod(instant, 1000)
+    return f"{_second_as_text(second)}.{millis:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_as_text(second: int) -> str:
+    """What happens is told in the order it happens, so most times are of a second that was told just now."""
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
 def from_datetime(moment: datetime) -> Millis:

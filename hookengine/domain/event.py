@@ -119,9 +119,12 @@ class Event:
         return {"id": event_id, "type": self.type, "occurred_at": as_text(occurred_at)}
 
     @classmethod
-    def parse(cls, document: Any) -> Event:
-        """From the document a platform sends. Raises InvalidEvent with everything that is wrong."""
-        return _Reading(document).event()
+    def parse(cls, document: Any, levels: int = DEEPEST + 1) -> Event:
+        """From the document a platform sends, which has at most so many levels of objects and lists.
+
+        Raises InvalidEvent with everything that is wrong.
+        """
+        return _Reading(document, levels).event()
 
 
 def digest_of(data: Mapping[str, Any], event: Event) -> str:
@@ -133,10 +136,10 @@ def digest_of(data: Mapping[str, Any], event: Event) -> str:
 class _Reading:
     """One pass over a document that collects all mistakes before it complains."""
 
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Any, levels: int) -> None:
         if not isinstance(document, dict):
             raise InvalidEvent({"event": ["An event is a JSON object with `type` and `action`."]})
-        if too_deep(document, DEEPEST):
+        if levels > DEEPEST and too_deep(document, DEEPEST):
             raise InvalidEvent({"event": [f"Objects and lists may be nested {DEEPEST} deep, not deeper."]})
         self._document = document
         self._errors: dict[str, list[str]] = {}

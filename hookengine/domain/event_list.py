@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hookengine.domain.event import Event
+from hookengine.domain.event import DEEPEST, Event
 from hookengine.errors import InvalidEvent
 
 
-def parse_all(documents: Sequence[Any]) -> list[Event]:
-    """Of plain JSON values. Raises InvalidEvent with what is wrong with each of them."""
+def levels_in(text: bytes) -> int:
+    """How deep objects and lists in a JSON text may be nested: it has an opening bracket for each level."""
+    return text.count(b"{") + text.count(b"[")
+
+
+def parse_all(documents: Sequence[Any], levels: int = DEEPEST + 1) -> list[Event]:
+    """Of plain JSON values of at most so many levels. Raises InvalidEvent with what is wrong with each of them."""
     events: list[Event] = []
     wrong: dict[str, list[str]] = {}
     for index, document in enumerate(documents):
         try:
-            events.append(Event.parse(document))
+            events.append(Event.parse(document, levels))
         except InvalidEvent as error:
             wrong.update(at_index(error.errors, index, len(documents)))
     if wrong:

@@ -78,10 +78,8 @@ class RenderedRequest:
     @property
     def secrets(self) -> frozenset[str]:
         """The names of the secrets it needs."""
-        texts = [value for _, value in self.headers]
-        if self.body is not None:
-            texts.append(self.body)
-        return frozenset([part.name for text in texts for part in text if isinstance(part, SecretRef)])
+        texts = [*[value for _, value in self.headers], self.body or ()]
+        return frozenset([part.name for text in texts for part in text if type(part) is SecretRef])
 
     def with_captured(self, captured: Captured) -> RenderedRequest:
         """The same with its holes for captures filled. Raises CaptureMissing."""

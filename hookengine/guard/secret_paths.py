@@ -18,7 +18,10 @@ class SecretPaths:
         self._whole = frozenset(pattern for pattern in patterns if not pattern.startswith("**."))
         self._ends = tuple(pattern[2:] for pattern in patterns if pattern.startswith("**."))
         self.last_keys = frozenset(pattern.rpartition(".")[2] for pattern in patterns)
-        self._written = tuple(orjson.dumps(key)[1:] + b":" for key in self.last_keys)
+        written = {orjson.dumps(key)[1:] + b":" for key in self.last_keys}
+        self._written = tuple(
+            [key for key in written if not any(key.endswith(other) for other in written - {key})]
+        )
 
     def may_stand_in(self, document: bytes) -> bool:
         """Whether the JSON of a context, as orjson writes it, has a key that ends with one of the `last_keys`."""

@@ -165,7 +165,7 @@ def text(run: Run, value: Any) -> str:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, (int, float)):
         return _number_text(value)
     if isinstance(value, str):
         return str.__str__(value)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hookengine.domain.event import Event
-from hookengine.domain.event_list import parse_all
+from hookengine.domain.event_list import levels_in, parse_all
 from hookengine.errors import HookEngineError
 from hookengine.web.api import reading_examples as examples
 from hookengine.web.api.answers import json_body
@@ -69,14 +69,15 @@ class Accepts(Protocol):
 def events_route(intake: Accepts, pipelines: Pipelines) -> Route:
     async def accept(request: Request) -> Response:
         """202 with what was accepted: an object for one event, a list for a list."""
+        body = await request.body()
         try:
-            document = orjson.loads(await request.body())
+            document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             return error_response(
                 400, f"The body is not JSON: {error}. JSON has no comments and no trailing commas."
             )
         try:
-            events = parse_all(document if isinstance(document, list) else [document])
+            events = parse_all(document if isinstance(document, list) else [document], levels_in(body))
             check_events(caller_of(request), events, pipelines)
             answers = await intake.accept(events)
             return _accepted(answers if isinstance(document, list) else answers[0])

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hookengine.domain.clock import EARLIEST, LATEST, as_text
 
@@ -13,3 +17,10 @@ def test_the_earliest_and_the_latest_time_have_a_text() -> None:
 def test_no_time_beyond_them_has_one(instant: int) -> None:
     with pytest.raises(ValueError, match="year"):
         as_text(instant)
+
+
+@given(st.integers(EARLIEST, LATEST))
+def test_a_text_is_exact_to_the_millisecond(instant: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant)
+
+    assert datetime.fromisoformat(as_text(instant)) == moment
