@@ -115,8 +115,9 @@ class HookEngine:
         text = _written(events)
         return await self.parts.intake.accept(parse_all(orjson.loads(text), levels_in(text)))
 
-    def web(self, *, api: bool = True) -> FastAPI:
-        """The HTTP API over this engine, an ASGI application; without `api` only its health and figures.
+    def web(self, *, api: bool = True, within: str | None = None) -> FastAPI:
+        """The HTTP API over this engine, an ASGI application; without `api` only its health and figures. `within`: no
+        other routes than those whose paths begin with this, of two steps.
 
         Raises ConfigError if a token cannot be read.
         """
@@ -141,7 +142,8 @@ class HookEngine:
                 applier=self.parts.applier,
                 bounds=_bounds(self.settings.server),
                 version=__version__,
-            )
+            ),
+            within=within,
         )
 
     def _defining(self) -> Defining:

@@ -129,7 +129,8 @@ async def assemble(
     )
     vault = Vault(sources(settings, shelf, asker, clock, environ), context, shelf)
     sender = Sender(vault, pool, clock, _manners(settings))
-    rules = {kind: shipped_presets().responses(name) for kind, name in STATUS_PRESETS.items()}
+    judged = {} if beside else STATUS_PRESETS  # by those who deliver: reading the presets takes a while
+    rules = {kind: shipped_presets().responses(name) for kind, name in judged.items()}
     recorder = Recorder(store, catalogue, signals, clock, rules)
     capacity = _capacity(settings, catalogue, shared=memory.shared)
     worker = Worker(store, sender, recorder, signals, clock, capacity)

@@ -34,7 +34,7 @@ class Database:
         self._stack = contextlib.AsyncExitStack()
         self._runner = asyncio.Runner()
         self._engine: HookEngine | None = None
-        self._app: FastAPI
+        self._apps: dict[str, FastAPI] = {}
 
     @property
     def server(self) -> str:
@@ -58,19 +58,26 @@ class Database:
         import httpx
 
         if self._engine is None:
-            self._engine, self._app = await self._open()
+            self._engine = await self._open()
         else:
             await self._engine.parts.reloader.reload()
+        app = self._app(self._engine, "/".join(path.partition("?")[0].split("/")[:3]))
         headers = {} if body is None else {"content-type": "application/json"}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url=_BASE) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=_BASE) as client:
             response = await client.request(method, path, content=body, headers=headers)
         return Answer(response.status_code, response.content)
 
-    async def _open(self) -> tuple[HookEngine, FastAPI]:
+    def _app(self, engine: HookEngine, within: str) -> FastAPI:
+        """With the routes that begin like this: a command has no use for the others."""
+        app = self._apps.get(within)
+        if app is None:
+            app = self._apps[within] = engine.web(within=within)
+        return app
+
+    async def _open(self) -> HookEngine:
         from hookengine.app import HookEngine
 
-        engine = await self._stack.enter_async_context(HookEngine.beside(self._settings()))
-        return engine, engine.web()
+        return await self._stack.enter_async_context(HookEngine.beside(self._settings()))
 
     def _settings(self) -> Settings:
         from hookengine.config import load_settings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, Response
@@ -15,7 +16,7 @@ from hookengine.engine.triggers import Triggers
 from hookengine.sources import Hearing
 from hookengine.web.access import OPEN_PATHS, AccessMiddleware, Callers
 from hookengine.web.api.answers import failures, json_answer
-from hookengine.web.api.applying import Applies, applying_router
+from hookengine.web.api.applying import APPLY, EXPORT, Applies, applying_router
 from hookengine.web.api.defining import Defining
 from hookengine.web.api.events import OPERATION as OF_EVENTS
 from hookengine.web.api.events import PATH as EVENTS
@@ -24,11 +25,12 @@ from hookengine.web.api.metrics import OPERATION as OF_METRICS
 from hookengine.web.api.metrics import PATH as METRICS
 from hookengine.web.api.metrics import Tells, metrics_route
 from hookengine.web.api.reading import Reading
-from hookengine.web.api.sources import open_paths, sources_router
+from hookengine.web.api.sources import SOURCES, open_paths, sources_router
 from hookengine.web.api.strictness import refuse_unknown_parameters
 from hookengine.web.api.tokens import tokens_router
 from hookengine.web.api.triggers import triggers_router
 from hookengine.web.api.views import Alive
+from hookengine.web.api.wing import Wing
 from hookengine.web.errors import add_error_handlers, error_response
 from hookengine.web.limits import Bounds
 from hookengine.web.openapi import DescribedAPI
@@ -56,7 +58,18 @@ class Doors:
     version: str
 
 
-def create_web(doors: Doors) -> FastAPI:
+def _wings(doors: Doors) -> Iterator[Wing]:
+    yield Wing(("/hooks",), partial(triggers_router, doors.triggers), strict=False)
+    yield Wing(SOURCES, partial(sources_router, doors.sources, doors.catalogue), strict=False)
+    yield Wing(("/api/tokens",), partial(tokens_router, doors.tokens))
+    yield Wing((APPLY, EXPORT), partial(applying_router, doors.applier))
+    yield from doors.defining.wings()
+    yield from doors.reading.wings()
+
+
+def create_web(doors: Doors, *, within: str | None = None) -> FastAPI:
+    """`within`: only the routes whose paths begin like this, for who asks nothing else: building all of them takes
+    longer than most answers. The document tells of all."""
     app = DescribedAPI(
         title="hookengine", version=doors.version, docs_url=None, redoc_url=None, redirect_slashes=False
     )
@@ -66,15 +79,10 @@ def create_web(doors: Doors) -> FastAPI:
     app.router.routes.append(metrics_route(doors.metrics))
     if doors.api:
         app.router.routes.append(events_route(doors.intake, doors.catalogue))
-        app.include_router(triggers_router(doors.triggers))
-        app.include_router(sources_router(doors.sources, doors.catalogue))
-        strict = [Depends(refuse_unknown_parameters)]
-        app.include_router(tokens_router(doors.tokens), dependencies=strict)
-        app.include_router(applying_router(doors.applier), dependencies=strict)
-        for router in doors.defining.devopness():
-            app.include_router(router)
-        for router in (*doors.defining.routers(), *doors.reading.routers()):
-            app.include_router(router, dependencies=strict)
+        for wing in _wings(doors):
+            if within in (None, app.openapi_url) or wing.leads_to(within):
+                strict = [Depends(refuse_unknown_parameters)] if wing.strict else []
+                app.include_router(wing.build(), dependencies=strict)
 
     @app.get(
         "/healthz",

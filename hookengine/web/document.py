@@ -26,8 +26,9 @@ def whole_document(version: str) -> dict[str, Any]:
     return every_door(_nobody(), version).openapi()
 
 
-def every_door(callers: Callers, version: str = "0") -> FastAPI:
-    """All routes, with nobody behind them: enough to tell of them, and of who may come in."""
+def every_door(callers: Callers, version: str = "0", *, within: str | None = None) -> FastAPI:
+    """All routes, with nobody behind them: enough to tell of them, and of who may come in. `within` as for
+    `create_web`."""
     hearing = Hearing(_nobody(), _nobody(), dict.fromkeys(_SOURCES, Setup()), _nobody())
     doors = _empty(
         Doors,
@@ -40,7 +41,7 @@ def every_door(callers: Callers, version: str = "0") -> FastAPI:
         bounds=Bounds(largest_body=LARGEST_BODY),
         version=version,
     )
-    return create_web(doors)
+    return create_web(doors, within=within)
 
 
 def _nobody() -> Any:

@@ -18,6 +18,7 @@ from hookengine.web.api.answers import body_example, failures, json_answer
 from hookengine.web.errors import error_response
 
 APPLY: Final = "/api/apply"
+EXPORT: Final = "/api/export"
 _EXPORTED: Final[dict[str, Any]] = {
     "description": "A file",
     "content": {"application/yaml": {"schema": {"type": ["object", "string"]}, "example": examples.EXPORTED}},
@@ -87,7 +88,7 @@ def applying_router(applier: Applies) -> APIRouter:
             return _wrong(error)
 
     @router.get(
-        "/api/export",
+        EXPORT,
         operation_id="export_files",
         response_class=YamlResponse,
         responses={200: _EXPORTED, **failures(403, 422)},

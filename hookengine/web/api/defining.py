@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from fastapi import APIRouter
+from functools import partial
 
 from hookengine.engine.secret_desk import SecretDesk
 from hookengine.engine.trials import Trials
@@ -19,6 +18,7 @@ from hookengine.web.api.pipelines import pipelines_router
 from hookengine.web.api.secrets import secrets_router
 from hookengine.web.api.signing import signing_router
 from hookengine.web.api.trials import trials_router
+from hookengine.web.api.wing import Wing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +31,15 @@ class Defining:
     store: Store
     public_url: str = ""
 
-    def devopness(self) -> Iterator[APIRouter]:
-        """Those whose shape is Devopness'."""
-        yield devopness_router(self.editor, self.public_url)
-        yield hook_requests_router(self.editor, self.store, self.public_url)
-
-    def routers(self) -> Iterator[APIRouter]:
-        """Our own."""
-        yield pipelines_router(self.editor, self.public_url)
-        yield trials_router(self.editor, self.trials)
-        yield hooks_router(self.editor)
-        yield signing_router(self.editor)
-        yield incoming_hooks_router(self.editor, self.public_url)
-        yield secrets_router(self.secrets, self.editor)
+    def wings(self) -> Iterator[Wing]:
+        """First those whose shape is Devopness'."""
+        shaped = partial(devopness_router, self.editor, self.public_url)
+        yield Wing(("/hooks", "/pipelines", "/applications"), shaped, strict=False)
+        sent = partial(hook_requests_router, self.editor, self.store, self.public_url)
+        yield Wing(("/hooks", "/hook-requests"), sent, strict=False)
+        yield Wing(("/api/pipelines",), partial(pipelines_router, self.editor, self.public_url))
+        yield Wing(("/api/hooks",), partial(trials_router, self.editor, self.trials))
+        yield Wing(("/api/hooks",), partial(hooks_router, self.editor))
+        yield Wing(("/api/hooks",), partial(signing_router, self.editor))
+        yield Wing(("/api/incoming-hooks",), partial(incoming_hooks_router, self.editor, self.public_url))
+        yield Wing(("/api/secrets",), partial(secrets_router, self.secrets, self.editor))

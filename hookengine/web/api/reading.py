@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from hookengine.domain.clock import Clock
 from hookengine.domain.event import Event
@@ -18,6 +19,7 @@ from hookengine.web.api.deliveries import deliveries_router
 from hookengine.web.api.deployments import deployments_router
 from hookengine.web.api.event_records import Explains, event_records_router
 from hookengine.web.api.replays import replay_router, replays_router
+from hookengine.web.api.wing import Wing
 from hookengine.web.callers import Pipelines, caller_of, check_events, pipelines_of
 
 
@@ -39,11 +41,12 @@ class Reading:
     def _check(self, request: Request, event: Event) -> None:
         check_events(caller_of(request), [event], self.pipelines)
 
-    def routers(self) -> Iterator[APIRouter]:
-        yield deliveries_router(self.seen, self.clock)
-        yield replay_router(self.seen, self.replayer)
-        yield replays_router(self.seen, self.replays, self.clock)
-        yield actions_router(self.seen)
-        yield event_records_router(self.seen, self.explainer, self.clock, self._check)
-        yield commits_router(self.seen)
-        yield deployments_router(self.seen, self.clock)
+    def wings(self) -> Iterator[Wing]:
+        yield Wing(("/api/deliveries",), partial(deliveries_router, self.seen, self.clock))
+        yield Wing(("/api/deliveries",), partial(replay_router, self.seen, self.replayer))
+        yield Wing(("/api/replays",), partial(replays_router, self.seen, self.replays, self.clock))
+        yield Wing(("/api/actions",), partial(actions_router, self.seen))
+        events = partial(event_records_router, self.seen, self.explainer, self.clock, self._check)
+        yield Wing(("/api/events",), events)
+        yield Wing(("/api/commits",), partial(commits_router, self.seen))
+        yield Wing(("/api/deployments",), partial(deployments_router, self.seen, self.clock))

@@ -18,6 +18,7 @@ from hookengine.web.callers import Pipelines, caller_of, check_events
 WEBHOOKS = "/api/sources"
 ILERT = "/api/deployment-events"
 SEI = "/v1/custom-cicd"
+SOURCES = (WEBHOOKS, ILERT, SEI)
 
 OF_ANY = "The settings, or the report itself, say which pipeline it is about. 200 when nothing comes of it."
 OF_ONE = "The pipeline is named by id or name. 200 when nothing comes of it."

@@ -10,10 +10,15 @@ from typing import Any, Final
 
 import click
 import pytest
+from fastapi import FastAPI
 
+from hookengine.app import engine, parts
 from hookengine.cli.client import Client
 from hookengine.cli.database import Database
 from hookengine.cli.main import main
+from hookengine.manifest.presets import Presets
+from hookengine.web import app
+from hookengine.web.app import Doors
 from tests.unit.cli.conftest import CONFIG, INCOMING, Serving
 
 EVENT: Final = {"id": "e1", "type": "action.started", "action": {"id": 41, "pipeline": 1}}
@@ -271,3 +276,26 @@ def test_every_command_is_in_one_of_the_lists() -> None:
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(ELSEWHERE)))
 def test_commands_that_ask_the_api_say_where_with_the_same_options(name: str) -> None:
     assert {option.name for option in COMMANDS[name].params} >= PLACE_OPTIONS
+
+
+def test_a_command_over_a_database_builds_what_it_asks_for_and_reads_no_presets(
+    config: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All else would take longer than the command itself."""
+    built = []
+
+    def create_web(doors: Doors, *, within: str | None = None) -> FastAPI:
+        built.append(within)
+        return real(doors, within=within)
+
+    def presets() -> Presets:
+        raise AssertionError("nobody delivers here")
+
+    real = app.create_web
+    monkeypatch.setattr(engine, "create_web", create_web)
+    monkeypatch.setattr(parts, "shipped_presets", presets)
+
+    assert run("migrate", "--config", str(config)).exit_code == 0
+    assert run("hooks", "list", "--config", str(config)).exit_code == 0
+
+    assert built == ["/api/pipelines", "/api/hooks"]
