@@ -22,6 +22,7 @@ from hookengine.errors import StoreRaced
 from hookengine.store.books import columns, steps
 from hookengine.store.books.columns import DELIVERY, GATE, LANE
 from hookengine.store.calls import ActionKey
+from hookengine.store.postgres.parts import Part
 from hookengine.store.postgres.writing import write
 
 Rows = Sequence[Any]
@@ -43,35 +44,43 @@ FROM unnest($1::bigint[], $2::text[]) AS k (pipeline_id, action_id)
 JOIN action a ON a.pipeline_id = k.pipeline_id AND a.action_id = k.action_id
 ORDER BY a.first_seq FOR NO KEY UPDATE OF a
 """
-_MOVE_ACTIONS = """
+_MOVED_ACTIONS = Part.of(
+    """
 UPDATE action SET revision = v.revision, context = v.context, updated_at = v.updated_at,
     open_since = v.open_since, ended_number = v.ended_number
-FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-    AS v (revision, context, updated_at, open_since, ended_number, first_seq)
-WHERE action.first_seq = v.first_seq
-"""
+FROM {rows} WHERE action.first_seq = v.first_seq
+""",
+    "revision, context, updated_at, open_since, ended_number, first_seq",
+)
+_MOVE_ACTIONS = _MOVED_ACTIONS.numbered(1)
 # Counted up in the order given, written in the order of their keys: so no two transactions wait for each other.
-_NEW_ACTIONS = """
+_NEW_ACTIONS = Part.of(
+    """
 WITH given AS MATERIALIZED (
-  SELECT nextval(pg_get_serial_sequence('action', 'first_seq')) AS first_seq, v.*
-  FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
-      AS v (pipeline_id, action_id, revision, context, updated_at, open_since, ended_number)
+  SELECT nextval(pg_get_serial_sequence('action', 'first_seq')) AS first_seq, v.* FROM {rows}
 )
 INSERT INTO action (first_seq, pipeline_id, action_id, revision, context, updated_at, open_since, ended_number)
 SELECT * FROM given ORDER BY pipeline_id, action_id
 ON CONFLICT DO NOTHING RETURNING pipeline_id, action_id, first_seq
-"""
+""",
+    "pipeline_id, action_id, revision, context, updated_at, open_since, ended_number",
+)
+_INSERT_ACTIONS = _NEW_ACTIONS.numbered(1)
 _LOCK_LANES = f"SELECT {LANE} FROM lane WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-_MAKE_AND_LOCK_LANES = f"""
+_NEW_LANES = Part.of(
+    f"""
 WITH made AS (
-  INSERT INTO lane (key, policy, sha) SELECT * FROM unnest($1::text[], $2::text[], $4::text[])
+  INSERT INTO lane (key, policy, sha) SELECT v.* FROM {{rows}}
   ON CONFLICT (key) DO NOTHING RETURNING {LANE}
 ), found AS (
-  SELECT {LANE} FROM lane WHERE key = ANY ($1::text[]) OR id = ANY ($3::bigint[])
+  SELECT {LANE} FROM lane WHERE key = ANY ($2::text[]) OR id = ANY ($3::bigint[])
   ORDER BY id FOR NO KEY UPDATE
 )
 SELECT * FROM made UNION ALL SELECT * FROM found
-"""
+""",
+    "key, policy, sha",
+)
+_MAKE_AND_LOCK_LANES = _NEW_LANES.numbered(1)
 _CLAIMABLE = "head_id IS NOT NULL AND waits_for IS NULL AND due_at <= $1"
 _LOCK_DUE = f"""
 WITH due AS MATERIALIZED (
@@ -168,10 +177,10 @@ async def lock_actions(
 
 async def write_actions(connection: asyncpg.Connection, step: steps.WriteActions) -> dict[ActionKey, int]:
     if step.moved:
-        await connection.execute(_MOVE_ACTIONS, *zip(*step.moved, strict=True))
+        await connection.execute(_MOVE_ACTIONS, _MOVED_ACTIONS.json(step.moved))
     if not step.new:
         return {}
-    rows = await connection.fetch(_NEW_ACTIONS, *zip(*step.new, strict=True))
+    rows = await connection.fetch(_INSERT_ACTIONS, _NEW_ACTIONS.json(step.new))
     if len(rows) < len(step.new):
         raise StoreRaced("another transaction has heard of an action first")
     return {(row[0], row[1]): row[2] for row in rows}
@@ -183,9 +192,8 @@ async def lock_lanes(connection: asyncpg.Connection, step: steps.LockLanes) -> s
     if not step.keys:
         return steps.Lanes(_lanes(await connection.fetch(_LOCK_LANES, ids)))
     keys = sorted(step.keys)
-    policies = [step.keys[key].value for key in keys]
-    commits = [commit_of(key) for key in keys]
-    rows = await connection.fetch(_MAKE_AND_LOCK_LANES, keys, policies, ids, commits)
+    new = _NEW_LANES.json([(key, step.keys[key], commit_of(key)) for key in keys])
+    rows = await connection.fetch(_MAKE_AND_LOCK_LANES, new, keys, ids)
     return steps.Lanes(_lanes(_complete(rows, set(keys), 1)))
 
 

@@ -1,82 +1,27 @@
-"""What a transaction writes, in PostgreSQL's words: one statement made of what there is to write.
-
-Rows come as JSON, column by column: to make arrays of them costs this process five times as much.
-"""
+"""What a transaction writes, in PostgreSQL's words: one statement made of what there is to write."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
 
 import asyncpg
-import orjson
 
 from hookengine.errors import StoreRaced
 from hookengine.store.books import columns
 from hookengine.store.books.columns import DELIVERY, DELIVERY_CHANGES, GATE, LANE_CHANGES
 from hookengine.store.books.steps import HookChange, Write
-
-_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-"""In JSON. PostgreSQL stores none: what somebody else's words hold must not fail what they are about."""
-
-Rows = Sequence[tuple[Any, ...]]
-
-_TEXT, _INT, _BOOL = "text", "bigint", "boolean"
-_OTHERS = {  # columns that are no numbers
-    **dict.fromkeys(
-        (
-            *("id", "key", "type", "digest", "document", "answer", "path", "sealed", "event_id", "hook_id"),
-            *("request_id", "host", "account", "rate", "replay_of", "repair_of", "status", "superseded_by"),
-            *("because", "head_id", "waits_for", "scope", "shown_id", "shown_digest", "outcome", "detail"),
-            *("certainty", "verdict", "closed_by", "delivery_id", "node", "passed", "late_outcome"),
-            *("provides", "name", "value"),
-        ),
-        _TEXT,
-    ),
-    "cancel_asked": _BOOL,
-}
+from hookengine.store.postgres.parts import INT, Part, Rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """A statement over rows called `v`; `columns` are theirs, in order."""
-
-    text: str
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-
-    @classmethod
-    def of(cls, text: str, columns: str, **types: str) -> _Part:
-        names = tuple(columns.replace(" ", "").split(","))
-        return cls(text, names, tuple(types.get(name, _OTHERS.get(name, _INT)) for name in names))
-
-    def numbered(self, place: int) -> str:
-        """`place` is that of its parameter."""
-        names = ", ".join(self.columns)
-        arrays = ", ".join(f"{name} {kind}[]" for name, kind in zip(self.columns, self.types, strict=True))
-        return self.text.format(
-            rows=f"json_to_record(${place}::json) AS c ({arrays}),"
-            f" unnest({', '.join(f'c.{name}' for name in self.columns)}) AS v ({names})"
-        )
-
-    def json(self, rows: Rows) -> str:
-        """{column: [value, ..]}"""
-        columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
-        text = orjson.dumps(columns).decode()
-        return _NUL.sub(r"\1\\ufffd", text) if "u0000" in text else text
+def _insert(table: str, columns: str, then: str = "") -> Part:
+    return Part.of(f"INSERT INTO {table} ({columns}) SELECT v.* FROM {{rows}} {then}", columns)
 
 
-def _insert(table: str, columns: str, then: str = "") -> _Part:
-    return _Part.of(f"INSERT INTO {table} ({columns}) SELECT v.* FROM {{rows}} {then}", columns)
-
-
-def _update(table: str, changes: Sequence[str], key: str, also: str = "", **types: str) -> _Part:
+def _update(table: str, changes: Sequence[str], key: str, also: str = "", **types: str) -> Part:
     changed = ", ".join(f"{name} = v.{name}" for name in changes)
     text = f"UPDATE {table} t SET {changed} FROM {{rows}} WHERE t.{key} = v.{key} {also}"
-    return _Part.of(text, ", ".join((*changes, key)), **types)
+    return Part.of(text, ", ".join((*changes, key)), **types)
 
 
 _EVENTS = _insert(
@@ -90,7 +35,7 @@ _SECRETS = _insert(
     "ON CONFLICT (pipeline_id, path) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at",
 )
 _CHANGED = _update("delivery", DELIVERY_CHANGES, "id")
-_LANES = _update("lane", LANE_CHANGES, "id", id=_INT)
+_LANES = _update("lane", LANE_CHANGES, "id", id=INT)
 _CLOSED = _update(
     "attempt",
     ("outcome", "detail", "certainty", "verdict", "because", "next_at", "finished_at", "closed_by"),
@@ -139,7 +84,7 @@ async def write(connection: asyncpg.Connection, step: Write) -> None:
         raise StoreRaced(f"{error.table_name} is there already: {error.constraint_name}") from error
 
 
-def _parts(step: Write) -> Iterator[tuple[_Part, Rows]]:
+def _parts(step: Write) -> Iterator[tuple[Part, Rows]]:
     """Rows that nothing before has locked are in the order of their keys: two transactions never wait for
     each other."""
     secrets = {(row.pipeline_id, row.path): row for row in step.secrets}
@@ -155,14 +100,14 @@ def _parts(step: Write) -> Iterator[tuple[_Part, Rows]]:
     yield _GATES, [columns.gate_values(step.gates[key], step.now) for key in sorted(step.gates)]
 
 
-async def _together(connection: asyncpg.Connection, parts: Sequence[tuple[_Part, Rows]]) -> None:
+async def _together(connection: asyncpg.Connection, parts: Sequence[tuple[Part, Rows]]) -> None:
     if parts:
         values = [part.json(rows) for part, rows in parts]
         await connection.execute(_statement(tuple(part for part, _ in parts)), *values)
 
 
 @cache
-def _statement(parts: tuple[_Part, ...]) -> str:
+def _statement(parts: tuple[Part, ...]) -> str:
     """One for each combination of what there is to write, which are few."""
     texts = [part.numbered(place) for place, part in enumerate(parts, 1)]
     before = ", ".join(f"w{place} AS ({text})" for place, text in enumerate(texts[:-1]))
