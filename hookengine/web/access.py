@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Collection
-from contextlib import nullcontext
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect
@@ -64,17 +63,19 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        refusal = self._refusal(scope, headers.get("authorization", ""))
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        refusal = self._refusal(scope, headers.get(b"authorization", b"").decode("latin-1"))
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        async with self._one_at_a_time.get(scope["path"], nullcontext()):
-            await self._let_in(scope, headers.get("content-length", ""), receive, send)
+        declared, turns = headers.get(b"content-length", b""), self._one_at_a_time.get(scope["path"])
+        if turns is None:
+            await self._let_in(scope, declared, receive, send)
+            return
+        async with turns:
+            await self._let_in(scope, declared, receive, send)
 
-    async def _let_in(self, scope: Asked, declared: str, receive: Receive, send: Send) -> None:
+    async def _let_in(self, scope: Asked, declared: bytes, receive: Receive, send: Send) -> None:
         largest, setting = self._bounds.body_at(scope["path"])
         try:
             async with asyncio.timeout(SLOWEST_BODY):
@@ -119,9 +120,9 @@ def _too_many(message: str, wait: int) -> Response:
     return error_response(429, message, None, {"retry-after": str(wait)})
 
 
-async def _body(declared: str, largest: int, receive: Receive) -> bytes | None:
+async def _body(declared: bytes, largest: int, receive: Receive) -> bytes | None:
     """The whole body; None when it is larger than allowed, by its own word or in fact."""
-    if declared.isdecimal() and int(declared) > largest:
+    if declared.isdigit() and int(declared) > largest:
         return None
     chunks: list[bytes] = []
     size = 0

@@ -78,7 +78,7 @@ def create_web(doors: Doors, *, within: str | None = None) -> FastAPI:
     app.plain = {METRICS: {"get": OF_METRICS}, **({EVENTS: {"post": OF_EVENTS}} if doors.api else {})}
     app.router.routes.append(metrics_route(doors.metrics))
     if doors.api:
-        app.router.routes.append(events_route(doors.intake, doors.catalogue))
+        app.router.routes.insert(0, events_route(doors.intake, doors.catalogue))  # the busiest is met first
         for wing in _wings(doors):
             if within in (None, app.openapi_url) or wing.leads_to(within):
                 strict = [Depends(refuse_unknown_parameters)] if wing.strict else []
