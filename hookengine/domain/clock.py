@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 Millis = int
@@ -29,13 +29,10 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks. CLOCK_BOOTTIME counts suspension, `time.monotonic` does not on Linux."""
 
-    _ticking = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    ticks = staticmethod(partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)))
 
     def now(self) -> Millis:
         return time.time_ns() // 1_000_000
-
-    def ticks(self) -> float:
-        return time.clock_gettime(self._ticking)
 
 
 def as_datetime(instant: Millis) -> datetime:

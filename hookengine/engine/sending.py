@@ -74,11 +74,12 @@ class Sender:
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + deadline
+        policy = self._pool.policy
         try:
-            target = check_url(request.url, self._pool.policy)
+            target = check_url(request.url, policy)
             names = request.secrets
-            if names:
-                self._check_plain(target)
+            if names and target.scheme != "https":
+                _check_plain(target, policy)
             bound = await self._binder.bind(request, names, target.host, headers, hook)
             message = message_of(request.method, target, bound.headers, bound.body, self._usual)
         except (Refused, SecretRefused, UnfitError, CaptureMissing) as error:
@@ -104,11 +105,6 @@ class Sender:
             renewed = await self._binder.is_renewed(target.host, bound)
             return replace(outcome, renewed=renewed)
         return outcome
-
-    def _check_plain(self, target: Target) -> None:
-        """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
-        if target.scheme != "https" and not _opened(self._pool.policy, target.host, target.is_literal):
-            raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
     async def _outcome(self, exchange: Exchange, target: Target, deadline: float, bound: Bound) -> Outcome:
         try:
@@ -146,6 +142,12 @@ def _kept(spelled: bytes) -> str:
     """The header's name in lower case, empty if it is not kept: targets say the same ones again and again."""
     name = spelled.lower()
     return name.decode("ascii") if name in _KEPT_HEADERS or name.startswith(_KEPT_KINDS) else ""
+
+
+def _check_plain(target: Target, policy: AddressPolicy) -> None:
+    """Secrets go out over plain HTTP only where the operator has opened a network or a name himself."""
+    if not _opened(policy, target.host, target.is_literal):
+        raise SecretRefused(f"secrets go out over https only, not to http://{target.host}")
 
 
 @lru_cache(maxsize=1024)
