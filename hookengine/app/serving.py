@@ -11,7 +11,7 @@ from hookengine.engine.signals import SECRET_MISSING, SERVER_LISTENING, Signals
 from hookengine.manifest import Manifest
 from hookengine.web.server import answering, listening, told_to_stop
 
-YOUNG_OBJECTS = 20_000  # made since the last look, until the collector looks at them
+YOUNG_OBJECTS = 100_000  # made since the last look, until the collector looks at them
 
 
 class Role(StrEnum):
