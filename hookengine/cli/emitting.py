@@ -89,7 +89,8 @@ def trigger(client: Client, hook_id: str, data: str | None, output: str) -> None
         hooks = _matched(client, answer)
         if hooks is None:
             click.echo(plain(line))
-            click.echo(f"  {answer['matched']} hooks want it")
+            wanted = "1 hook wants" if answer["matched"] == 1 else f"{answer['matched']} hooks want"
+            click.echo(f"  {wanted} it")
         else:
             _show(line, hooks)
     if status != 202:

@@ -180,16 +180,21 @@ def test_triggering_names_what_matched(run: Any, canned: Any) -> None:
     assert canned.asked[1][:2] == ("GET", "/api/events/evt_1?pipeline=1")
 
 
-def test_who_may_not_read_what_matched_is_told_how_many(run: Any, canned: Any) -> None:
+@pytest.mark.parametrize(
+    ("matched", "said"), [(0, "0 hooks want it"), (1, "1 hook wants it"), (2, "2 hooks want it")]
+)
+def test_who_may_not_read_what_matched_is_told_how_many(
+    matched: int, said: str, run: Any, canned: Any
+) -> None:
     action = {"id": 7, "pipeline": {"id": 1, "name": "shop-deploy"}}
-    canned.answers({"message": "", "action": action, "event": {"id": "evt_1"}, "matched": 2}, 202)
+    canned.answers({"message": "", "action": action, "event": {"id": "evt_1"}, "matched": matched}, 202)
     canned.answers({"message": "no event"}, 404)
 
     done = run("trigger", "0a1b2c3d-incoming")
 
     assert (done.exit_code, done.stdout) == (
         0,
-        "started action 7 on shop-deploy, event evt_1\n  2 hooks want it\n",
+        f"started action 7 on shop-deploy, event evt_1\n  {said}\n",
     )
 
 
