@@ -97,7 +97,8 @@ class LaneBook:
                     return None  # the next claim loads more
                 self._skip(head)
                 continue
-            head = self._going_on(head)
+            if self._facts(head).paused:
+                head = self._going_on(head)
             wait = self._wait_of(head)
             if wait is None:
                 return self._hand_out(head)
@@ -229,8 +230,6 @@ class LaneBook:
 
     def _going_on(self, head: Delivery) -> Delivery:
         """A head whose hook is paused lets others go first, as long as there are any."""
-        if not self._facts(head).paused:
-            return head
         others = [
             row for row in self._waiting(besides=head) if not (self._facts(row).paused or self._is_off(row))
         ]

@@ -265,8 +265,8 @@ class _Group:
             outcome.late = True
             working.late(desk, desk.pages[attempt.lane_id], report, attempt)
             return
-        outcome.notices += tuple(working.finish(desk, page, ask, attempt))
-        head = desk.book(page).deliveries[attempt.delivery_id]  # as it is now: what comes later may end it
+        head, notices = working.finish(desk, page, report, attempt)
+        outcome.notices += notices
         outcome.finished, outcome.status, outcome.because = head.id, head.status, head.because
 
     def _cancel(self, outcome: Outcome, ask: Cancel) -> None:

@@ -11,7 +11,7 @@ from hookengine.domain.attempt import Certainty, GiveUp, TryAgain, Unknown
 from hookengine.domain.delivery import Delivery
 from hookengine.domain.gate import account_key
 from hookengine.store.books import capturing
-from hookengine.store.books.asks import Cancel, Finish, Release
+from hookengine.store.books.asks import Cancel, Release
 from hookengine.store.books.desk import Desk, fails, heard_from, works
 from hookengine.store.books.page import Page
 from hookengine.store.books.steps import AttemptFacts, ClosedAttempt, LateResult
@@ -20,14 +20,17 @@ from hookengine.store.calls import Notice, NoticeKind, Report
 _WENT_AWAY = orjson.dumps(Unknown(reason="the node went away while sending")).decode()
 
 
-def finish(desk: Desk, page: Page, ask: Finish, attempt: AttemptFacts) -> list[Notice]:
-    report = ask.report
+def finish(
+    desk: Desk, page: Page, report: Report, attempt: AttemptFacts
+) -> tuple[Delivery, tuple[Notice, ...]]:
+    """The delivery as it is now: what comes later may end it."""
     book = desk.book(page)
     head = book.deliveries[attempt.delivery_id]
     page.closed += (_closing(report),)
-    capturing.keep(desk, page, head, report.captured)
+    if report.captured:
+        capturing.keep(desk, page, head, report.captured)
     book.finish(report.verdict, report.certainty, attempt.started_at, report.finding)
-    return _learn(desk, head, report)
+    return head, tuple(_learn(desk, head, report))
 
 
 def late(desk: Desk, page: Page, report: Report, attempt: AttemptFacts) -> None:
