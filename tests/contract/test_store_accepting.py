@@ -112,6 +112,19 @@ async def test_a_context_is_remembered_with_its_revision(store: Store) -> None:
     assert dict(remembered.actions) == {(1, "7"): (2, '{"v":2}')}
 
 
+@pytest.mark.parametrize("events", [[], ["x"], ["b", "x", "a"]])
+@pytest.mark.parametrize("actions", [[], ["x"], ["8", "x", "7", "7"]])
+async def test_what_is_remembered_of_each_does_not_depend_on_what_else_is_asked(
+    store: Store, events: list[str], actions: list[str]
+) -> None:
+    await accept(store, owed("a"), owed("b", action_id=8), now=NOW)
+
+    remembered = await store.remember([f"1:evt_{name}" for name in events], [(1, name) for name in actions])
+
+    assert remembered.events.keys() == {f"1:evt_{name}" for name in events if name != "x"}
+    assert remembered.actions.keys() == {(1, name) for name in actions if name != "x"}
+
+
 async def test_a_new_action_has_an_id_of_its_own_that_an_event_can_use(store: Store) -> None:
     first, second = await store.new_action(1, NOW), await store.new_action(2, NOW)
 

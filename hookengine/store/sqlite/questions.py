@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from hookengine.domain.clock import Millis
 from hookengine.store.calls import ActionKey, Remembered
 from hookengine.store.cold.upkeep import NEXT_DUE
 
+_EVENT_AND_ACTION = """
+SELECT e.digest, e.answer, a.revision, a.context
+FROM (SELECT 1) LEFT JOIN event e ON e.id = ? LEFT JOIN action a ON a.pipeline_id = ? AND a.action_id = ?
+"""
 _SEALED = "SELECT sealed FROM context_secret WHERE pipeline_id = ? AND path = ?"
 
 
 def remember(
     connection: sqlite3.Connection, events: Sequence[str], actions: Sequence[ActionKey]
 ) -> Remembered:
-    known = {
-        event_id: row
-        for event_id in events
-        if (
-            row := connection.execute("SELECT digest, answer FROM event WHERE id = ?", (event_id,)).fetchone()
-        )
-    }
-    remembered = {key: row for key in dict.fromkeys(actions) if (row := _action(connection, key))}
-    return Remembered(events=known, actions={key: (row[1], row[2]) for key, row in remembered.items()})
+    """An event and an action at a time: to begin to read costs more than what is read."""
+    known, remembered = dict[str, tuple[str, str]](), dict[ActionKey, tuple[int, str]]()
+    for event, action in zip_longest(events, dict.fromkeys(actions)):
+        row = connection.execute(_EVENT_AND_ACTION, (event, *(action or (None, None)))).fetchone()
+        digest, answer, revision, context = row
+        if digest is not None:
+            known[event] = digest, answer
+        if revision is not None:
+            remembered[action] = revision, context
+    return Remembered(events=known, actions=remembered)
 
 
 def next_due(connection: sqlite3.Connection, now: Millis) -> Millis | None:
@@ -34,10 +40,3 @@ def next_due(connection: sqlite3.Connection, now: Millis) -> Millis | None:
 def sealed(connection: sqlite3.Connection, pipeline_id: int, path: str) -> str | None:
     row = connection.execute(_SEALED, (pipeline_id, path)).fetchone()
     return None if row is None else str(row[0])
-
-
-def _action(connection: sqlite3.Connection, key: ActionKey) -> tuple[int, int, str] | None:
-    row: tuple[int, int, str] | None = connection.execute(
-        "SELECT first_seq, revision, context FROM action WHERE pipeline_id = ? AND action_id = ?", key
-    ).fetchone()
-    return row

@@ -20,7 +20,7 @@ from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Rele
 from hookengine.store.calls import Leased, OwedEvent, OwedReplay, Report
 from hookengine.store.care import FROM_THE_START, Horizon
 from hookengine.store.cold import definitions, pruning, upkeep
-from hookengine.store.sqlite import transactions
+from hookengine.store.sqlite import questions, transactions
 from hookengine.store.sqlite.connection import SharedConnection, connect
 from hookengine.store.sqlite.rows import STEPS
 from tests.conftest import NOW, make_hook, make_request
@@ -234,6 +234,17 @@ def test_asking_when_something_is_due_reads_no_whole_table(busy: Tracing) -> Non
     due = busy.traced(lambda: busy.connection.lend(lambda lent: upkeep.next_due(lent, NOW)))
 
     assert due == NOW
+    assert busy.wrong() == []
+
+
+def test_remembering_reads_no_whole_table(busy: Tracing) -> None:
+    _leased(busy, "known")
+
+    remembered = busy.traced(
+        lambda: questions.remember(busy.connection, ["1:evt_known"], [(1, "known"), (1, "unknown")])
+    )
+
+    assert (remembered.events.keys(), remembered.actions.keys()) == ({"1:evt_known"}, {(1, "known")})
     assert busy.wrong() == []
 
 
