@@ -117,3 +117,14 @@ def test_a_reader_that_has_gone_ends_nothing(log: Log, capsys: pytest.CaptureFix
     log.say(times=10)
 
     assert capsys.readouterr().err == ""
+
+
+def test_a_line_that_cannot_be_made_ends_nothing(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> str:
+        raise ValueError("no line")
+
+    log.handler.say(broken)
+    log.handler.say(lambda: "after")
+
+    assert log.hear() == ["after"]
+    assert "ValueError: no line" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,23 @@ def test_a_text_that_was_cut_loses_the_beginning_of_a_secret_at_its_end() -> Non
     assert scrub("sent abcdefg", ["abcdefgh"]) == "sent abcdefg"
     assert scrub("sent ab", ["abcdefgh"], cut=True) == "sent ab"
     assert scrub("nothing", [], cut=True) == "nothing"
+
+
+SECRETS = ["abcdef", "abcdefgh", "defabc", "fgh&abc", "x" * 30]
+
+
+@given(
+    st.lists(st.sampled_from(SECRETS), max_size=4),
+    st.lists(st.sampled_from([*SECRETS, "abc", "gh", "%26", "[secret]"]), max_size=4),
+)
+def test_what_cannot_stand_in_a_text_makes_no_difference_to_it(secrets: list[str], parts: list[str]) -> None:
+    text = "".join(parts)
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), secret.encode().hex())}
+    expected = text
+    for form in sorted(forms, key=len, reverse=True):
+        expected = expected.replace(form, "[secret]")
+
+    assert scrub(text, secrets) == expected
 
 
 @pytest.mark.parametrize("spelt", [bytes.hex, lambda plain: plain.hex().upper()])
