@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -55,6 +56,7 @@ class Address(NamedTuple):
     query: str
 
 
+@lru_cache(maxsize=512)
 def address_of(url: str) -> Address:
     found = _ADDRESS.match(url)
     host, path, query = found.groups("") if found else ("", "", "")

@@ -153,7 +153,7 @@ def writes_statuses(hook: Hook) -> bool:
     return _known(hook.method, path) is not None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _known(method: str, path: str) -> tuple[_Shape, re.Match[str]] | None:
     if method != "POST":
         return None

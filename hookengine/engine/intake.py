@@ -176,7 +176,7 @@ class Intake:
                 contexts[event.action] = (revision + 1, taken.remembered)
                 hooks = select(self._catalogue.hooks_of(event.pipeline), event.event.type, taken.view)
                 owing = [
-                    (hook, owe(self._catalogue, self._seals, hook, taken.view, event.action, ids))
+                    (hook, owe(self._catalogue, self._seals, hook, taken, event.action, ids))
                     for hook in hooks
                 ]
             order = order_of(taken.remembered["action"])

@@ -11,6 +11,7 @@ from hookengine.domain.request import SecretRef, address_of
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.lanes import account_of, lane_of
 from hookengine.engine.rendering import Rendered
+from hookengine.engine.snapshot import Snapshot
 from hookengine.errors import TemplateError
 from hookengine.store.calls import ActionKey, OwedDelivery
 
@@ -25,18 +26,18 @@ def owe(
     catalogue: Catalogue,
     secrets: OwnSecrets,
     hook: Hook,
-    view: Context,
+    taken: Snapshot,
     action: ActionKey,
     delivery_ids: Iterator[str],
 ) -> tuple[OwedDelivery, ...]:
     """One for each of its requests, in order. A hook whose templates cannot be rendered does not fail the event:
     the failure is what is owed, and nothing else.
     """
-    view = _seen_by(hook, view, secrets)
+    view = _seen_by(hook, taken.view, secrets)
     parts = range(len(hook.before) + 1)
     try:
         prepared = catalogue.prepared(hook)
-        rendered = [prepared.render_part(part, view) for part in parts]
+        rendered = [prepared.render_part(part, view, taken.size) for part in parts]
     except TemplateError as error:
         return (
             OwedDelivery(

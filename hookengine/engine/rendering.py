@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from hookengine.domain.capture import CaptureRef, Capturing
 from hookengine.domain.confirmation import reading
-from hookengine.domain.context import Context
+from hookengine.domain.context import Context, size_of
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import Confirming, RenderedRequest, Text, fill_text
@@ -46,14 +43,14 @@ class PreparedHook:
     requests: tuple[PreparedRequest, ...]
     question: PreparedRequest | None = None
 
-    def render(self, context: Context) -> Rendered:
-        """Its own request, the last. Raises TemplateError, and nothing else."""
-        return self.render_part(len(self.requests) - 1, context)
+    def render(self, context: Context, size: int | None = None) -> Rendered:
+        """Its own request, the last. `size` of the context, if it is known. Raises TemplateError, and nothing else."""
+        return self.render_part(len(self.requests) - 1, context, size)
 
-    def render_part(self, part: int, context: Context) -> Rendered:
+    def render_part(self, part: int, context: Context, size: int | None = None) -> Rendered:
         """The request of this number; of one that it does not have any more, its own. Raises the same."""
         last = part >= len(self.requests) - 1
-        rendered = self.requests[-1 if last else part].render(context)
+        rendered = self.requests[-1 if last else part].render(context, size)
         if self.question is None or not last:
             return rendered
         return replace(rendered, request=replace(rendered.request, confirming=self._confirming(context)))
@@ -83,10 +80,13 @@ class PreparedRequest:
     capturing: Capturing | None
     captured: Mapping[str, CaptureRef]
 
-    def render(self, context: Context) -> Rendered:
+    def render(self, context: Context, size: int | None = None) -> Rendered:
         """Raises TemplateError, and nothing else."""
         try:
-            _check_size(context)
+            if (size_of(context) if size is None else size) > MAX_CONTEXT:
+                raise TemplateError(
+                    "the context is larger than 256 KiB", hint="send less data with the event"
+                )
             if self.captured:
                 context = {**context, CAPTURED: self.captured}
             return self._rendered(self.program.run(context))
@@ -129,16 +129,3 @@ def _fitting(body: Text) -> Text:
     if size > MAX_REQUEST:
         raise TemplateError("the body becomes larger than 256 KiB", field="settings.request_body")
     return body
-
-
-def _check_size(context: Context) -> None:
-    try:
-        size = len(orjson.dumps(context, default=_plain))
-    except TypeError:
-        size = len(json.dumps(context, default=_plain))
-    if size > MAX_CONTEXT:
-        raise TemplateError("the context is larger than 256 KiB", hint="send less data with the event")
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)

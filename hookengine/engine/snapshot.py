@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.context import MARK, Context, merge
+from hookengine.domain.context import MARK, Context, merge, size_of
 from hookengine.domain.event import STATUS, Event, Lifecycle
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
@@ -20,11 +20,15 @@ _MARKED = orjson.dumps(MARK)
 
 @struct()
 class Snapshot:
-    """`remembered` is what the action is known by from now on, `document` that as JSON, `view` what templates see."""
+    """`remembered` is what the action is known by from now on, `document` that as JSON, `view` what templates see.
+
+    `size` is how many bytes of the view events and the pipeline's context have brought.
+    """
 
     remembered: dict[str, Any]
     document: bytes
     view: dict[str, Any]
+    size: int
 
 
 def snapshot(
@@ -55,7 +59,8 @@ def snapshot(
     view["pipeline"] = merge(brought, facts) if isinstance(brought, Mapping) else facts
     view["event"] = told
     view["secrets"] = secrets
-    return Snapshot(remembered=known, document=document, view=view)
+    size = len(document) + (size_of(pipeline.context) if pipeline.context else 0)
+    return Snapshot(remembered=known, document=document, view=view, size=size)
 
 
 def _with_refs(value: Any, pipeline_id: int, secrets: Mapping[str, SecretRef]) -> Any:

@@ -336,3 +336,17 @@ def several(**changes: Any) -> Hook:
         once_per_lane=True,
     )
     return make_hook(id="several", before=(create,), **changes)
+
+
+async def test_what_templates_see_of_the_pipeline_counts_towards_what_a_hook_is_rendered_from(
+    store: SqliteStore, clock: Clock
+) -> None:
+    pipeline = make_pipeline(context={"notes": {"text": "x" * 150_000}})
+    defined = await define(store, Definitions(pipelines=(pipeline,), hooks=HOOKS), "test", NOW)
+    stage = Stage(store, Catalogue(defined), clock, Limits())
+
+    (small,) = await stage.accept(started())
+    (large,) = await stage.accept(started("evt_2", id=8, log="x" * 150_000))
+
+    assert "problem" not in small["hooks"][0]
+    assert "the context is larger than 256 KiB" in large["hooks"][0]["problem"]
