@@ -33,6 +33,7 @@ from hookengine.guard.vault import Brought
 from hookengine.store.calls import ActionKey, Ending, OwedDelivery, OwedEvent, Remembered
 from hookengine.store.calls import Intake as Written
 from hookengine.store.contract import Store
+from hookengine.store.settling import settle
 
 LARGEST_TOTAL = (
     8 * 1024 * 1024
@@ -139,7 +140,7 @@ class Intake:
         )
         now = self._clock.now()
         owed, answers = self._owe(events, remembered, now)
-        written = await asyncio.shield(self._write(owed, now))
+        written = await self._write(owed, now)
         return [
             answer if accepted.fresh else orjson.loads(accepted.answer)
             for answer, accepted in zip(answers, written.accepted, strict=True)
@@ -186,21 +187,31 @@ class Intake:
         return owed, answers
 
     def _write(self, owed: Sequence[OwedEvent], now: Millis) -> asyncio.Future[Written]:
-        """To be shielded from a caller that goes away: a lease that was granted must reach the worker."""
+        """For a caller, who may go away: what is written goes on, and a lease that is granted reaches the worker."""
+        told = asyncio.get_running_loop().create_future()
         offer = self._hands.offer()
         writing = self._store.accept(owed, now, offer.terms)
-        writing.add_done_callback(lambda writing: self._written(owed, offer, writing))
-        return writing
+        writing.add_done_callback(lambda writing: self._written(owed, offer, writing, told))
+        return told
 
-    def _written(self, owed: Sequence[OwedEvent], offer: Offer, writing: asyncio.Future[Written]) -> None:
+    def _written(
+        self,
+        owed: Sequence[OwedEvent],
+        offer: Offer,
+        writing: asyncio.Future[Written],
+        told: asyncio.Future[Written],
+    ) -> None:
         if writing.cancelled():
+            told.cancel()
             return
         error = writing.exception()
         if error is not None:
+            settle(told, error)
             if isinstance(error, StoreError) and not isinstance(error, StaleContext):
                 self._hands.wake()  # room that was taken meanwhile is there again
             return
         written = writing.result()
+        settle(told, written)
         offer.take(written.leased)
         wanted = sum([delivery.request is not None for event in owed for delivery in event.deliveries])
         if len(written.leased) < wanted:

@@ -54,7 +54,7 @@ def snapshot(
     known["action"] = action
     document = orjson.dumps(known)
     seen = _with_refs(known, pipeline.id, secrets) if _MARKED in document else known
-    view = merge(_with_refs(pipeline.context, pipeline.id, secrets), seen)
+    view = merge(_with_refs(pipeline.context, pipeline.id, secrets), seen) if pipeline.context else dict(seen)
     brought = view.get("pipeline")
     view["pipeline"] = merge(brought, facts) if isinstance(brought, Mapping) else facts
     view["event"] = told
