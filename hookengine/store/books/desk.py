@@ -126,6 +126,13 @@ class Desk:
             captured=captured,
         )
 
+    def clear(self) -> None:
+        """All is decided and written: nobody opens a page any more. Pages and desk know each other: all that was
+        made for the transaction would stay in memory until the collector looks for it."""
+        self.pages.clear()
+        self.pages_of.clear()
+        del self._lane_terms
+
     @property
     def taken(self) -> int:
         """How many seats were taken so far."""

@@ -53,6 +53,7 @@ def converse(asks: Sequence[Ask], desk: Desk) -> Conversation:
     for page in desk.pages.values():
         page.write_into(desk.write, desk.now)
     yield desk.write
+    desk.clear()
     return [outcome.result(ask) for ask, outcome in zip(asks, group.outcomes, strict=True)]
 
 

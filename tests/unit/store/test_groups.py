@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -189,3 +190,17 @@ def test_lanes_set_aside_for_what_does_not_give_way_are_not_looked_at(
 
     assert (claimed.leased, claimed.more) == ((), False)
     assert taken == [steps.LockDue, steps.WaitedFor, steps.Write]
+
+
+def test_a_transaction_leaves_nothing_behind_for_the_collector(world: World) -> None:
+    run_group(world.connection, [Claim(NOW, terms())])  # what is made once is made
+    gc.collect()
+    gc.disable()
+    try:
+        (intake,) = run_group(world.connection, [replace(_owed("a"), terms=terms())])
+        run_group(world.connection, [Finish(delivered(intake.leased[0], NOW), NOW, terms()), _owed("b")])
+        run_group(world.connection, [Claim(NOW, terms())])
+
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
