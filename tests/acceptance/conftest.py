@@ -395,6 +395,14 @@ class Server:
 StartServer = Callable[..., Server]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty one, of each kind."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_database").url)
+    return f"sqlite:///{tmp_path / 'hookengine.db'}"
+
+
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Starts a server on a configuration; it is gone when the test ends."""

@@ -29,13 +29,6 @@ def config(address: str, **changes: Any) -> Config:
     return config
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres_database").url)
-    return f"sqlite:///{tmp_path / 'hookengine.db'}"
-
-
 @pytest.fixture
 async def world(tmp_path: Path, database: str) -> AsyncIterator[World]:
     async with a_world(tmp_path, database, config=config) as world:

@@ -19,13 +19,6 @@ from tests.conftest import Clock
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres_database").url)
-    return f"sqlite:///{tmp_path / 'hookengine.db'}"
-
-
 @pytest.fixture
 async def world(tmp_path: Path, database: str) -> AsyncIterator[World]:
     async with a_world(tmp_path, database) as world:
