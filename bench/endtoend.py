@@ -1,4 +1,4 @@
-"""Events in, commit statuses out, outcomes stored: the engine beside queue workers at the same job.
+"""Events in, requests out, outcomes stored: the engine beside queue workers at the same job.
 
     python bench/endtoend.py [--events N] [--rounds N] [WORD ...]
 

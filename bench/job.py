@@ -1,4 +1,5 @@
-"""The job that every design does: one event of about 1 KB, one commit-status hook, one signed POST.
+"""The job that every design does: one event of about 1 KB, one hook that tells of a
+commit, one signed POST.
 
 Needs nothing but the standard library: the queue workers import it from an environment of their own.
 """
@@ -12,9 +13,9 @@ from typing import Any
 
 TOKEN = "bench-token"  # noqa: S105  opens nothing
 KEY = "whsec_YmVuY2gtc2lnbmluZy1rZXktb2YtMzItYnl0ZXM="
-ENVIRON = {"BENCH_TOKEN": TOKEN}
+ENVIRON = {"BENCH_TOKEN": TOKEN, "BENCH_KEY": KEY}
 
-PATH = "/repos/{{ application.repo }}/statuses/{{ action.triggered_from.hook_parsed_variables.commit_hash }}"
+PATH = "/apps/{{ application.name }}/commits/{{ action.triggered_from.hook_parsed_variables.commit_hash }}"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json", "X-Action": "{{ action.id }}"}
 BODY = {
     "state": "{{ {'completed': 'success', 'failed': 'failure'}[action.status] }}",
@@ -77,7 +78,11 @@ def config(database: str, sinks: Sequence[int]) -> str:
         "database": database,
         "auth": {"enabled": False},
         "delivery": {"allow_networks": ["127.0.0.0/8"], "per_host": 256},  # one target stands for all
-        "secrets": {"insecure_plaintext": True, "host": {"env": "BENCH_TOKEN", "hosts": ["127.0.0.1"]}},
+        "secrets": {
+            "insecure_plaintext": True,
+            "host": {"env": "BENCH_TOKEN", "hosts": ["127.0.0.1"]},
+            "key": {"env": "BENCH_KEY"},
+        },
         "pipelines": [
             {"id": number, "name": f"bench {number}", "hooks": [_hook(sink)]}
             for number, sink in enumerate(sinks, 1)
@@ -96,4 +101,5 @@ def _hook(sink: int) -> dict[str, Any]:
             "request_body": BODY,
         },
         "trigger_when": {"events": ["action.completed"]},
+        "signing": "key",
     }
