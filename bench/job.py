@@ -77,7 +77,11 @@ def config(database: str, sinks: Sequence[int]) -> str:
     settings = {
         "database": database,
         "auth": {"enabled": False},
-        "delivery": {"allow_networks": ["127.0.0.0/8"], "per_host": 256},  # one target stands for all
+        "delivery": {
+            "allow_networks": ["127.0.0.0/8"],
+            "per_host": 256,
+            "per_hook": 256,
+        },  # one stands for all
         "secrets": {
             "insecure_plaintext": True,
             "host": {"env": "BENCH_TOKEN", "hosts": ["127.0.0.1"]},
