@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
-
-import orjson
 
 Context = Mapping[str, Any]
 
@@ -54,18 +51,6 @@ def merge(older: Context, newer: Context) -> dict[str, Any]:
 
 def _is_object(value: Any) -> TypeGuard[Context]:
     return isinstance(value, dict) and MARK not in value
-
-
-def size_of(context: Context) -> int:
-    """Bytes that it has as JSON, secrets by their names."""
-    try:
-        return len(orjson.dumps(context, default=_plain))
-    except TypeError:  # numbers beyond 64 bits
-        return len(json.dumps(context, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def paths(context: Context, prefix: str = "") -> Iterator[str]:

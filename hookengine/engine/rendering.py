@@ -8,12 +8,13 @@ from typing import Final
 
 from hookengine.domain.capture import CaptureRef, Capturing
 from hookengine.domain.confirmation import reading
-from hookengine.domain.context import Context, size_of
+from hookengine.domain.context import Context
 from hookengine.domain.event import Rank
 from hookengine.domain.hook import Hook
 from hookengine.domain.request import Confirming, RenderedRequest, Text, fill_text
 from hookengine.domain.struct import struct
 from hookengine.engine.json_body import CAPTURED
+from hookengine.engine.measuring import size_of
 from hookengine.engine.skeleton import header_value, text_of
 from hookengine.engine.url_shape import UrlTemplate
 from hookengine.errors import TemplateError

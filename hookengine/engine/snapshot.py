@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 
 from hookengine.domain.clock import Millis
-from hookengine.domain.context import MARK, Context, merge, size_of
+from hookengine.domain.context import MARK, Context, merge
 from hookengine.domain.event import STATUS, Event, Lifecycle
 from hookengine.domain.pipeline import Pipeline
 from hookengine.domain.request import SecretRef
 from hookengine.domain.struct import struct
+from hookengine.engine.measuring import size_of
 from hookengine.guard.vault import NAMED
 
 _MARKED = orjson.dumps(MARK)

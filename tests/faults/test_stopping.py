@@ -18,7 +18,7 @@ from tests.faults.stage.script import free, in_order, statuses
 from tests.faults.targets import HANG, slow
 from tests.postgres import PostgresServer
 
-EVENTS = [happened(kind, number) for number in range(1, 41) for kind in ("started", "completed")]
+EVENTS = [happened(kind, number) for number in range(1, 161) for kind in ("started", "completed")]
 SHORT = {"hookengine.app.engine:GRACE": 0.3}
 """Seconds that requests under way may take to end."""
 
