@@ -25,6 +25,7 @@ check: $(READY) ## everything CI checks: lint, format, types, rooms, tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@MYPYPATH=bench $(BIN)/mypy --explicit-package-bases $(filter-out bench/peer_%.py, $(wildcard bench/*.py))
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
 

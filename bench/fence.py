@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from rendering import CONTEXT, HOOK, median
 
 from hookengine.domain.hook import SigningScheme
+from hookengine.domain.request import Hole, SecretRef
 from hookengine.engine.preparing import prepare
 from hookengine.guard.address import AddressPolicy
 from hookengine.guard.key_file import new_key_file, open_ring
@@ -42,13 +43,18 @@ def without(environment: Environment) -> Callable[[], bytes]:
     return render
 
 
+def _token(hole: Hole) -> str:
+    assert isinstance(hole, SecretRef), "nothing is captured here"
+    return fill(hole, {hole.name: TOKEN})
+
+
 def within() -> Callable[[], bytes]:
     """The engine's own way to the same bytes: rendered, judged, and the secret put in."""
     prepared = prepare(HOOK, Permissions(addresses=AddressPolicy.parse()))
 
     def render() -> bytes:
         request = prepared.render(CONTEXT).request
-        headers, body = request.filled(lambda ref: fill(ref, {ref.name: TOKEN}))
+        headers, body = request.filled(_token)
         return _bytes(request.url, headers, body)
 
     return render
@@ -82,7 +88,7 @@ def main() -> None:
     sealed = ring.seal(TOKEN, "1|token")
     show("a token that comes with an event: sealed", best(lambda: ring.seal(TOKEN, "1|token")))
     show("  and opened", best(lambda: ring.open(sealed, "1|token")))
-    body = request.filled(lambda ref: fill(ref, {ref.name: TOKEN}))[1]
+    body = request.filled(_token)[1]
     secrets = [new_signing_secret()]
     show(
         "a signature (Standard Webhooks, v1); without: none",

@@ -14,11 +14,12 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import backlog
 import job
@@ -33,7 +34,7 @@ from hookengine.domain.hook import LanePolicy
 from hookengine.domain.identity import new_id
 from hookengine.domain.lane import Wait
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.store.calls import Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat
+from hookengine.store.calls import Finished, Intake, Leased, LeaseTerms, OwedDelivery, OwedEvent, Report, Seat
 from hookengine.store.contract import Store
 
 T = TypeVar("T")
@@ -128,12 +129,20 @@ class Spent:
     cpu: float = 0.0
     wall: float = 0.0
 
-    async def on(self, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    async def on(self, begun: Callable[[], Sequence[Awaitable[T]]]) -> list[T]:
         wall, cpu = time.perf_counter(), time.process_time()
-        results = await asyncio.gather(*calls)
+        results = await asyncio.gather(*begun())
         self.cpu += (time.process_time() - cpu) * 1e6
         self.wall += (time.perf_counter() - wall) * 1e6
         return results
+
+
+def _accept(store: Store, events: Sequence[OwedEvent]) -> list[Awaitable[Intake]]:
+    return [store.accept([event], now(), terms(1)) for event in events]
+
+
+def _finish(store: Store, reports: Sequence[Report]) -> list[Awaitable[Finished]]:
+    return [store.finish(report, now(), terms(0)) for report in reports]
 
 
 async def cost(store: Store, group: int, first: int) -> tuple[Spent, Spent]:
@@ -141,10 +150,10 @@ async def cost(store: Store, group: int, first: int) -> tuple[Spent, Spent]:
     accepting, finishing = Spent(), Spent()
     for start in range(first, first + GROUPS[group], group):
         events = [owed(number) for number in range(start, start + group)]
-        intakes = await accepting.on([store.accept([event], now(), terms(1)) for event in events])
+        intakes = await accepting.on(partial(_accept, store, events))
         reports = [delivered(leased) for intake in intakes for leased in intake.leased]
         assert len(reports) == group, f"{len(reports)} leases for {group} events"
-        finished = await finishing.on([store.finish(report, now(), terms(0)) for report in reports])
+        finished = await finishing.on(partial(_finish, store, reports))
         assert all(each.status == "delivered" for each in finished)
     return accepting, finishing
 
@@ -188,11 +197,9 @@ async def claims(url: str) -> Claims:
     try:
         for number in range(WARM + CLAIMS):
             claiming, finishing = Spent(), Spent()
-            (claimed,) = await claiming.on([store.claim(now(), terms(AT_ONCE))])
+            (claimed,) = await claiming.on(lambda: [store.claim(now(), terms(AT_ONCE))])
             assert len(claimed.leased) == AT_ONCE, f"claim {number} gave {len(claimed.leased)} leases"
-            await finishing.on(
-                [store.finish(delivered(leased), now(), terms(0)) for leased in claimed.leased]
-            )
+            await finishing.on(partial(_finish, store, [delivered(leased) for leased in claimed.leased]))
             if number >= WARM:
                 took.claims.append(claiming.wall / 1000)
                 took.finishes.append(finishing.wall / 1000)

@@ -38,7 +38,8 @@ WARM = 0.5
 async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
     from hookengine.domain.attempt import Answered
     from hookengine.domain.clock import SystemClock
-    from hookengine.domain.request import RenderedRequest, SecretRef
+    from hookengine.domain.hook import Hook
+from hookengine.domain.request import RenderedRequest, SecretRef
     from hookengine.engine.sending import Sender
     from hookengine.engine.wire.dialling import Dialler
     from hookengine.engine.wire.pool import Pool
@@ -47,8 +48,11 @@ async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
     from hookengine.guard.resolver import Resolver
 
     class Secrets:
-        async def values(self, names: Collection[str], host: str) -> dict[str, str]:
+        async def values(self, names: Collection[str], host: str, *, renew: bool = False) -> dict[str, str]:
             return {"secrets.host": HEADERS[0][1].removeprefix("Bearer ")}
+
+        async def signing_secrets(self, hook: Hook, host: str) -> list[str]:
+            return []
 
     clock, resolver, tls = (
         SystemClock(),
@@ -76,7 +80,7 @@ async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
 
 @asynccontextmanager
 async def aiohttp(ca: str, in_flight: int) -> AsyncIterator[Post]:
-    import aiohttp
+    import aiohttp  # type: ignore[import-not-found,unused-ignore]
 
     tls = ssl.create_default_context(cafile=ca) if ca else True
     connector = aiohttp.TCPConnector(limit=512, ssl=tls)
@@ -86,7 +90,7 @@ async def aiohttp(ca: str, in_flight: int) -> AsyncIterator[Post]:
         async def post(url: str) -> int:
             async with session.post(url, data=BODY, allow_redirects=False) as answer:
                 await answer.read()
-                return answer.status
+                return int(answer.status)
 
         yield post
 
