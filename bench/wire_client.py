@@ -39,7 +39,7 @@ async def sender(ca: str, in_flight: int) -> AsyncIterator[Post]:
     from hookengine.domain.attempt import Answered
     from hookengine.domain.clock import SystemClock
     from hookengine.domain.hook import Hook
-from hookengine.domain.request import RenderedRequest, SecretRef
+    from hookengine.domain.request import RenderedRequest, SecretRef
     from hookengine.engine.sending import Sender
     from hookengine.engine.wire.dialling import Dialler
     from hookengine.engine.wire.pool import Pool
