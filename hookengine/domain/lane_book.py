@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 
 from hookengine.domain.attempt import Accept, Certainty, GiveUp, TryAgain, Verdict
 from hookengine.domain.clock import Millis
-from hookengine.domain.delivery import CHECK, CURE, WAITING, Delivery, DeliveryStatus, once_more
+from hookengine.domain.delivery import CHECK, CURE, Delivery, DeliveryStatus, once_more
 from hookengine.domain.event import Rank
 from hookengine.domain.gate import hook_key
 from hookengine.domain.hook import LanePolicy
@@ -207,7 +207,7 @@ class LaneBook:
         return head
 
     def _waiting(self, besides: Delivery) -> list[Delivery]:
-        return [row for row in self.deliveries.values() if row.status in WAITING and row.id != besides.id]
+        return [row for row in self.deliveries.values() if row.waiting and row.id != besides.id]
 
     def _next(self, after: Delivery) -> Delivery | None:
         waiting = self._waiting(besides=after)

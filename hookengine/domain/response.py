@@ -91,7 +91,7 @@ def rule_for(answer: Answered, rules: Sequence[ResponseRule]) -> ResponseRule:
     """The first of `rules` that matches, else a default one: whatever is left is refused for good."""
     for either in (rules, DEFAULT_RULES):
         for rule in either:
-            if _fits(rule.statuses, answer.status) and rule.matches(answer):  # most are of other statuses
+            if rule.matches(answer):
                 return rule
     return ResponseRule(
         statuses=(str(answer.status),), then=Ruling.PERMANENT, because="the target refuses this request"

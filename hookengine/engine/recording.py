@@ -68,12 +68,7 @@ class Recorder:
         """Judge the outcome, which took so many seconds, and write it, however long the database takes to
         come back: a result that was lost would cost a duplicate."""
         report = self._judged(leased, hook, outcome)
-        try:
-            finished = await self._store.finish(report, report.finished_at, terms)
-        except StoreError as error:
-            finished = await self._until_written(
-                lambda: self._store.finish(report, self._clock.now(), terms), error
-            )
+        finished = await self._until_written(lambda: self._store.finish(report, self._clock.now(), terms))
         self._tell(leased, hook, report, finished, seconds)
         return finished
 
@@ -84,11 +79,7 @@ class Recorder:
             now = self._clock.now()
             return await self._store.release(leased.token, now, terms, now + after)
 
-        try:
-            endings = await release()
-        except StoreError as error:
-            endings = await self._until_written(release, error)
-        self._signals.announce_endings(endings)
+        self._signals.announce_endings(await self._until_written(release))
 
     def _judged(self, leased: Leased, hook: Hook, outcome: Outcome) -> Report:
         now = self._clock.now()
@@ -98,9 +89,11 @@ class Recorder:
         trial = Trial(number=leased.attempt, age=now - leased.accepted_at, rank=rank, now=now)
         return understood(leased, outcome, judge(outcome, trial, hook.retry, rules), now)
 
-    async def _until_written(self, write: Callable[[], Awaitable[T]], error: StoreError) -> T:
-        """Once it has failed with this error."""
-        self._announce_failure(error)
+    async def _until_written(self, write: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await write()  # as nearly always: to set up what tries again takes longer than this
+        except StoreError as error:
+            self._announce_failure(error)
 
         def tell(state: tenacity.RetryCallState) -> None:
             self._announce_failure(state.outcome.exception() if state.outcome else None)

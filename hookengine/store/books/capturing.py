@@ -28,23 +28,13 @@ def load(
 
 def load_for(desk: Desk, given: Iterable[tuple[int, Page, Delivery]]) -> Generator[Step, Answer, None]:
     """For the requests that are handed out."""
-    requests = desk.requests
-    yield from _load(
-        [
-            page
-            for _, page, head in given
-            if (capturing := requests[head.request_id].capturing) is not None and capturing.uses
-        ]
-    )
+    yield from _load([page for _, page, head in given if _uses(desk, head)])
 
 
 def known_to(desk: Desk, page: Page, head: Delivery) -> Captured:
     """Of what its lane and action know, what its request uses."""
-    capturing = desk.requests[head.request_id].capturing
-    if capturing is None:
-        return {}
     first_seq, known = head.first_seq, page.captured
-    return {name: known[first_seq, name] for name in capturing.uses if (first_seq, name) in known}
+    return {name: known[first_seq, name] for name in _uses(desk, head) if (first_seq, name) in known}
 
 
 def keep(desk: Desk, page: Page, delivery: Delivery, captured: Captured, *, late: bool = False) -> None:
@@ -65,3 +55,8 @@ def _load(pages: Sequence[Page]) -> Generator[Step, Answer, None]:
         wanted[lane_id].captured[action_seq, name] = value
     for page in wanted.values():
         page.knows_captures = True
+
+
+def _uses(desk: Desk, head: Delivery) -> tuple[str, ...]:
+    capturing = desk.requests[head.request_id].capturing
+    return () if capturing is None else capturing.uses
