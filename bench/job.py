@@ -1,5 +1,4 @@
-"""The job that every design does: one event of about 1 KB, one hook that tells of a
-commit, one signed POST.
+"""The job that every design does: one event of about 1 KB, one hook that tells of a commit, one signed POST.
 
 Needs nothing but the standard library: the queue workers import it from an environment of their own.
 """
