@@ -61,7 +61,8 @@ async def test_a_host_that_comes_back_is_tried_once_and_then_at_a_rate_that_doub
     in_vain = [sent for sent in node.far_end.sent if sent.at < back]
     sent = node.far_end.sent[len(in_vain) :]
     tried = Counter(one.at for one in in_vain)
-    assert tried.pop(NOW) < InFlight().host + TRIP_AFTER, "a seat is taken again until enough have failed"
+    # A seat is free before its failure is recorded, so it may be taken again until enough have been.
+    assert TRIP_AFTER <= tried.pop(NOW) <= 3 * InFlight().host < COMMITS
     assert len(tried) < 6
     assert set(tried.values()) == {1}, "one after each break"
     seconds = Counter((one.at - sent[0].at) // SECOND for one in sent)

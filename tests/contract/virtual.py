@@ -132,7 +132,7 @@ class Node:
                 task.result()
 
     def _delivering(self) -> set[asyncio.Task[Any]]:
-        tasks = {task for task in asyncio.all_tasks() if task.get_name().startswith("deliver ")}
+        tasks = {task for task in asyncio.all_tasks() if _runs(task, Worker.deliver)}
         return tasks - self.far_end.hanging
 
 
@@ -148,6 +148,10 @@ class _Counting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+def _runs(task: asyncio.Task[Any], function: Callable[..., Any]) -> bool:
+    return getattr(task.get_coro(), "cr_code", None) is function.__code__
 
 
 @asynccontextmanager
