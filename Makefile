@@ -19,7 +19,7 @@ serve: $(READY) ## run the engine with ./config.yaml
 	@$(BIN)/hookengine serve
 
 test: $(READY) ## all tests
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -q $(SHARED)
 
 check: $(READY) ## everything CI checks: lint, format, types, rooms, tests
 	@$(BIN)/ruff check .
@@ -27,7 +27,7 @@ check: $(READY) ## everything CI checks: lint, format, types, rooms, tests
 	@$(BIN)/mypy
 	@MYPYPATH=bench $(BIN)/mypy --explicit-package-bases $(filter-out bench/peer_%.py, $(wildcard bench/*.py))
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -q $(SHARED)
 
 fmt: $(READY) ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -47,6 +47,8 @@ soak: $(READY) ## nodes that are killed and cut off for half an hour, and thousa
 	@CONVERGENCE_SEEDS=$$(seq -s, 1 40) CONVERGENCE_COMMITS=60 $(BIN)/pytest -q -n $(WORKERS) --timeout 600 tests/convergence
 
 WORKERS ?= 2
+# A file's tests stay on one worker, so that what they share is made once; files come in their order, the slow rooms first.
+SHARED = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 $(READY): pyproject.toml Makefile
 	@test -n "$(PYTHON)" || { echo "hookengine needs Python 3.11 or newer; install it, or say PYTHON=/path/to/python"; exit 1; }

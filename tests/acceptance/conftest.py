@@ -426,7 +426,7 @@ API_TOKEN = "let-me-in-5c9a"
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for everything that only asks it something: it has a token, and may call nobody.
 
-    Pipelines: 1 with hooks, 2 with incoming hooks. Tests that use it say so in `xdist_group`.
+    Pipelines: 1 with hooks, 2 with incoming hooks.
     """
     unrenderable = a_hook(
         "https://target.example/{{ action.triggered_from.hook_parsed_variables.commit_hash }}",

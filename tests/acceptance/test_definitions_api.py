@@ -12,8 +12,6 @@ import pytest
 
 from tests.acceptance.conftest import API_TOKEN, Server, a_config, a_hook, sha_of, write_config
 
-pytestmark = pytest.mark.xdist_group("definitions")
-
 TARGET = "https://target.example/statuses/{{ action.id }}"
 
 

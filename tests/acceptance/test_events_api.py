@@ -7,8 +7,6 @@ import pytest
 
 from tests.acceptance.conftest import Server, event
 
-pytestmark = pytest.mark.xdist_group("api")
-
 COUNT = "SELECT count(*) FROM event"
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from tests.acceptance.conftest import SENDER_SECRET, Server, delivery_of, sha_of
 
-pytestmark = pytest.mark.xdist_group("api")
-
 PUSHES = "/hooks/open-pushes/trigger"
 SIGNED = "/hooks/signed-pushes/trigger"
 

@@ -16,8 +16,6 @@ from tests.acceptance.conftest import API_TOKEN, Server, a_config, write_config
 GUIDE = Path(__file__).parent.parent / "cases" / "guides" / "outgoing-webhooks.md"
 COMMENT = re.compile(r"^\s*//.*\n", re.MULTILINE)
 
-pytestmark = pytest.mark.xdist_group("guide")
-
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -12,8 +12,6 @@ import pytest
 
 from tests.acceptance.conftest import API_TOKEN, TOKEN, Server, a_config, a_hook, event, sha_of, write_config
 
-pytestmark = pytest.mark.xdist_group("trials")
-
 
 class Target(ThreadingHTTPServer):
     def __init__(self) -> None:

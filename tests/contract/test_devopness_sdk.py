@@ -21,7 +21,7 @@ from devopness.models import HookPipelineCreate, HookUpdate
 
 from tests.acceptance.conftest import API_TOKEN, TOKEN, Server, a_config, sha_of, write_config
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("devopness")]
+pytestmark = pytest.mark.anyio
 
 Call = Callable[..., Awaitable[Any]]
 

@@ -37,8 +37,6 @@ NEVER_WRONG = {"health", "readiness", "trigger_hook"}  # there is nothing to say
 RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 KINDS = [*((name, RIGHT) for name in NAMES), *((name, WRONG) for name in NAMES if name not in NEVER_WRONG)]
 
-pytestmark = pytest.mark.xdist_group("schemathesis")
-
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[str]:
