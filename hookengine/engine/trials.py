@@ -21,15 +21,13 @@ from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import Preview, TakesSecrets, preview_in, sample_event
 from hookengine.engine.recalling import recalled
 from hookengine.engine.snapshot import snapshot
-from hookengine.errors import InvalidDefinition, NotFound, TooManyTrials
+from hookengine.engine.trial_places import TrialPlaces
+from hookengine.errors import InvalidDefinition, NotFound
 from hookengine.guard.permissions import Permissions
 from hookengine.store.records import Seen, Told
 
 EVENT, EVENT_ID, SAMPLE = "event", "event_id", "sample"
 IGNORE: Final = "ignore_conditions"
-
-MOST_AT_ONCE: Final = 16
-"""Requests under way that no other limit counts: with more, whoever tries hooks out could take all sockets."""
 
 
 class Remembers(Protocol):
@@ -78,7 +76,7 @@ class Trials:
         self._sender = sender
         self._clock = clock
         self._permissions = permissions
-        self._under_way = 0
+        self._places = TrialPlaces()
 
     async def occasion(self, hook: Hook, wanted: Mapping[str, Any], seen: Seen = None) -> Occasion:
         """`wanted` names an event that was sent (`event_id`), holds one (`event`), or says of which type a sample
@@ -121,22 +119,23 @@ class Trials:
         assert shown.request is not None, "there is something to send"  # noqa: S101
         message_id = new_id("test", self._clock.now())
         headers = ((MESSAGE_ID, message_id),)
-        if self._under_way >= MOST_AT_ONCE:
-            raise TooManyTrials(f"{MOST_AT_ONCE} hooks are being tried out just now; try again")
-        self._under_way += 1
-        try:
-            request = shown.request.with_captured({})
-            outcome = await self._sender.send(request, headers, hook.timeout, hook=hook)
-        except CaptureMissing as error:
-            outcome = Blocked(reason=str(error))
-        finally:
-            self._under_way -= 1
+        with self._places.take(self._team_of(hook)):
+            try:
+                request = shown.request.with_captured({})
+                outcome = await self._sender.send(request, headers, hook.timeout, hook=hook)
+            except CaptureMissing as error:
+                outcome = Blocked(reason=str(error))
         return {
             "id": message_id,
             "outcome": OUTCOMES[type(outcome).__name__],
             "because": describe(outcome),
             "detail": asdict(outcome),
         }
+
+    def _team_of(self, hook: Hook) -> str:
+        """Of its pipeline; a hook of all pipelines is nobody's."""
+        pipeline = None if hook.pipeline_id is None else self._catalogue.find_pipeline(hook.pipeline_id)
+        return "" if pipeline is None else pipeline.team
 
     async def _stored(self, hook: Hook, event_id: str, seen: Seen) -> Occasion:
         told = await self._records.seen_by(seen).told(event_id, hook.pipeline_id)
