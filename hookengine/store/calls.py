@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hookengine.domain.attempt import Certainty, Outcome, Verdict
 from hookengine.domain.capture import Captured
@@ -255,3 +255,10 @@ class Finished:
     notices: tuple[Notice, ...] = ()
     repair_id: str | None = None
     waits: bool = False
+
+
+def leases_of(result: Any) -> tuple[Leased, ...]:
+    """What a call was granted, going by what came of it."""
+    if isinstance(result, Intake | Claimed | Replayed):
+        return result.leased
+    return (result.following,) if isinstance(result, Finished) and result.following is not None else ()

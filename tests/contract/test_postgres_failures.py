@@ -322,6 +322,27 @@ async def test_a_commit_that_stays_unsure_gives_its_room_back_and_is_told(
     assert room.free == 5
 
 
+async def test_room_of_a_call_that_was_told_before_its_commit_was_found_is_given_back(
+    store: PostgresStore, proxy: Proxy, patience: Callable[[float], None]
+) -> None:
+    """Somebody else's patience keeps the store looking for it."""
+    room = Seats(5)
+    patience(0.3)
+    proxy.cut_after(b"COMMIT")
+    accepting = asyncio.ensure_future(store.accept([owed("a")], NOW, terms(room=room)))
+    await asyncio.to_thread(proxy.struck.wait, 5)
+    proxy.cut()
+    patience(20.0)
+    waiting_longer = asyncio.ensure_future(store.accept([owed("b", action_id=8)], NOW, NO_LEASE))
+    with pytest.raises(StoreError):
+        await accepting
+
+    proxy.let_pass()
+    await waiting_longer
+
+    assert room.free == 5
+
+
 # Others that are in the way
 
 

@@ -9,7 +9,7 @@ from hookengine.domain.attempt import Accept as Applied
 from hookengine.domain.attempt import TryAgain
 from hookengine.domain.clock import Millis
 from hookengine.store.books.asks import Accept, Ask, Cancel, Claim, Finish, Release, Replay
-from hookengine.store.calls import Claimed, Finished, Intake, Leased, Replayed, Report
+from hookengine.store.calls import Leased, Report, leases_of
 
 
 @dataclass(slots=True)
@@ -49,11 +49,8 @@ def moved(ask: Ask, by: Millis) -> Ask:
 
 def move_back(result: Any, by: Millis) -> None:
     """Put what came of a call, fresh from the conversation, into the time of its node."""
-    if isinstance(result, Intake | Claimed | Replayed):
-        for leased in result.leased:
-            _move_back(leased, by)
-    elif isinstance(result, Finished) and result.following is not None:
-        _move_back(result.following, by)
+    for leased in leases_of(result):
+        _move_back(leased, by)
 
 
 def _report(report: Report, by: Millis) -> Report:

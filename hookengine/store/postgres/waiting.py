@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hookengine.store import settling
+from hookengine.store.calls import leases_of
 
 LARGEST_GROUP: Final = 256
 PATIENCE: Final = 3.0  # seconds a call waits for a database that is away
@@ -24,6 +25,11 @@ class Call:
     alone: bool = False
 
     def settle(self, result: Any) -> None:
+        """Nobody takes over what was granted to a caller that has lost its patience, or is gone: its leases expire,
+        and its room is there again."""
+        if self.future.done():
+            for leased in leases_of(result):
+                self.ask.terms.room.give(leased.seat)
         settling.settle(self.future, result)
 
 
