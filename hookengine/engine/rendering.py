@@ -45,7 +45,7 @@ class PreparedHook:
     question: PreparedRequest | None = None
 
     def render(self, context: Context, size: int | None = None) -> Rendered:
-        """Its own request, the last. `size` of the context, if it is known. Raises TemplateError, and nothing else."""
+        """Its own request, the last. `size`: the context has no more bytes. Raises TemplateError, and nothing else."""
         return self.render_part(len(self.requests) - 1, context, size)
 
     def render_part(self, part: int, context: Context, size: int | None = None) -> Rendered:
@@ -84,7 +84,7 @@ class PreparedRequest:
     def render(self, context: Context, size: int | None = None) -> Rendered:
         """Raises TemplateError, and nothing else."""
         try:
-            if (size_of(context) if size is None else size) > MAX_CONTEXT:
+            if (size is None or size > MAX_CONTEXT) and size_of(context) > MAX_CONTEXT:
                 raise TemplateError(
                     "the context is larger than 256 KiB", hint="send less data with the event"
                 )

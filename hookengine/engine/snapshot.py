@@ -23,7 +23,8 @@ _MARKED = orjson.dumps(MARK)
 class Snapshot:
     """`remembered` is what the action is known by from now on, `document` that as JSON, `view` what templates see.
 
-    `size` is how many bytes of the view events and the pipeline's context have brought.
+    `size` is how many bytes of the view events and the pipeline's context can have brought: what lies over
+    something else counts with it.
     """
 
     remembered: dict[str, Any]

@@ -350,3 +350,15 @@ async def test_what_templates_see_of_the_pipeline_counts_towards_what_a_hook_is_
 
     assert "problem" not in small["hooks"][0]
     assert "the context is larger than 256 KiB" in large["hooks"][0]["problem"]
+
+
+async def test_what_an_event_lays_over_the_pipelines_context_counts_once(
+    store: SqliteStore, clock: Clock
+) -> None:
+    pipeline = make_pipeline(context={"notes": {"text": "x" * 150_000}})
+    defined = await define(store, Definitions(pipelines=(pipeline,), hooks=HOOKS), "test", NOW)
+    stage = Stage(store, Catalogue(defined), clock, Limits())
+
+    (answer,) = await stage.accept({**started(), "notes": {"text": "y" * 150_000}})
+
+    assert "problem" not in answer["hooks"][0]
