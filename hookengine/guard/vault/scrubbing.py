@@ -12,6 +12,8 @@ from urllib.parse import quote
 from hookengine.domain.request import SecretRef
 
 _SHORTEST_SCRUBBED = 6
+_TELLING = 64  # characters that nothing but this secret begins with
+_KEPT = 4096  # characters of secrets whose forms are kept: of longer ones they would fill the memory
 _REMOVED = "[secret]"
 
 
@@ -31,7 +33,8 @@ def scrub(text: str, values: Iterable[str], *, cut: bool = False) -> str:
     known = frozenset([value for value in values if _SHORTEST_SCRUBBED <= len(value) <= longest])
     if not (known or cut):
         return text
-    longest_first = _forms(known)
+    kept = sum(map(len, known)) <= _KEPT
+    longest_first = _forms(known) if kept else _forms.__wrapped__(known)
     for form in longest_first:
         text = text.replace(form, _REMOVED)
     if not cut:
@@ -68,6 +71,10 @@ def _inside_base64(plain: bytes) -> Iterator[str]:
 
 
 def _begun_at_the_end(text: str, form: str) -> int:
-    """How many characters of the form the text ends with; 0 if too few to be of use to anybody."""
-    sizes = range(min(len(form) - 1, len(text)), _SHORTEST_SCRUBBED // 2, -1)
+    """How many characters of the text's end begin the form; 0 if too few to be of use to anybody."""
+    if len(form) > _TELLING:
+        begun = text.find(form[:_TELLING], max(len(text) - len(form) + 1, 0))
+        if begun >= 0:
+            return len(text) - begun
+    sizes = range(min(len(form) - 1, _TELLING - 1, len(text)), _SHORTEST_SCRUBBED // 2, -1)
     return next((size for size in sizes if text.endswith(form[:size])), 0)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import base64
+import time
+import tracemalloc
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -34,6 +37,40 @@ def test_a_text_that_was_cut_loses_the_beginning_of_a_secret_at_its_end() -> Non
     assert scrub("sent abcdefg", ["abcdefgh"]) == "sent abcdefg"
     assert scrub("sent ab", ["abcdefgh"], cut=True) == "sent ab"
     assert scrub("nothing", [], cut=True) == "nothing"
+
+
+@given(st.integers(4, 199), st.sampled_from([str, lambda secret: quote(secret, safe="")]))
+def test_wherever_a_long_secret_is_cut_nothing_of_it_is_left(shown: int, spelt: Callable[[str], str]) -> None:
+    """Before it stands a beginning that ends too soon to be it."""
+    secret = "".join(f"/{number:03}" for number in range(50))
+    text = f"{secret[:10]} sent {spelt(secret)[:shown]}"
+
+    assert scrub(text, [secret], cut=True) == f"{secret[:10]} sent [secret]"
+
+
+@pytest.mark.parametrize("letters", ["ab", "a"])
+def test_long_secrets_and_long_answers_hold_nobody_up(letters: str) -> None:
+    """In a quarter of a second of CPU, to be safe on busy machines: it is a tenth of that."""
+    secret = (letters * 65_536)[:65_536]
+    answer = "a" * 262_143 + "c"
+    began = time.process_time()
+
+    scrub(answer, [secret], cut=True)
+
+    assert time.process_time() - began < 0.25
+
+
+def test_long_secrets_leave_nothing_behind_in_memory() -> None:
+    secrets = [f"{number:06}" * 10_000 for number in range(10)]
+    tracemalloc.start()
+    try:
+        for secret in secrets:
+            scrub("sent", [secret], cut=True)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert left < 100_000
 
 
 SECRETS = ["abcdef", "abcdefgh", "defabc", "fgh&abc", "x" * 30]
