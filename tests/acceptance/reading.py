@@ -11,7 +11,9 @@ import httpx
 
 from hookengine.domain.clock import SystemClock
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import GITHUB, TOKEN, Config, Opened, a_config, opened, sha_of
+from tests.acceptance.configs import TOKEN, Config, a_config, sha_of
+from tests.acceptance.engines import Opened, opened
+from tests.acceptance.hosts import GITHUB
 
 OTHER = {"id": 2, "name": "docs-deploy", "team": "red", "application": "docs", "environment": "production"}
 

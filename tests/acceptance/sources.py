@@ -15,7 +15,9 @@ import httpx
 
 from hookengine.simulators import GitHub, serve
 from hookengine.web.server import answering, listening
-from tests.acceptance.conftest import GITHUB, PATIENCE, TOKEN, Config, Opened, a_config, a_hook, opened
+from tests.acceptance.configs import PATIENCE, TOKEN, Config, a_config, a_hook
+from tests.acceptance.engines import Opened, opened
+from tests.acceptance.hosts import GITHUB
 
 API = {"Authorization": "Bearer api-token-31f0"}
 WEBHOOK_SECRET = "the-webhook-shows-this"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hookengine.web.openapi import operations
-from tests.acceptance.conftest import a_hook, event, sha_of
+from tests.acceptance.configs import a_hook, event, sha_of
 from tests.acceptance.reading import World, a_world, a_world_config
 from tests.closing import closed
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from hookengine.app import applying
-from tests.acceptance.conftest import PATIENCE, a_config, opened
+from tests.acceptance.configs import PATIENCE, a_config
+from tests.acceptance.engines import opened
 
 pytestmark = pytest.mark.anyio
 

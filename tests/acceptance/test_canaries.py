@@ -19,16 +19,8 @@ import pytest
 
 from hookengine.guard.signing import new_signing_secret
 from tests.acceptance.canaries import forms_of, found_in
-from tests.acceptance.conftest import (
-    API_TOKEN,
-    PATIENCE,
-    Config,
-    Server,
-    a_config,
-    a_hook,
-    event,
-    write_config,
-)
+from tests.acceptance.configs import API_TOKEN, PATIENCE, Config, a_config, a_hook, event, write_config
+from tests.acceptance.server import Server
 from tests.postgres import SharedDatabase
 
 NAMED = "canary/named+7f3a9d1c55e0b2"

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.acceptance.canaries import found_in
-from tests.acceptance.conftest import PATIENCE, Config, Server, StartServer, a_config, a_hook, event
+from tests.acceptance.configs import PATIENCE, Config, a_config, a_hook, event
+from tests.acceptance.server import Server, StartServer
 
 PROXY_USER, PROXY_PASSWORD = "canary-operator-51c0", "canary/proxy+77e2:90ab/4d"
 MINTED = "ghs_canary/minted+19ce40d7b2"

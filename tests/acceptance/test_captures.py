@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from hookengine.simulators import GitHub, GitLab, Host, serve
-from tests.acceptance.conftest import TOKEN, Config, Opened, a_config, event, opened, sha_of
+from tests.acceptance.configs import TOKEN, Config, a_config, event, sha_of
+from tests.acceptance.engines import Opened, opened
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,8 @@ import pytest
 
 from hookengine.simulators import SIMULATORS, Host, serve
 from hookengine.store.records.wanted import Page, Wanted
-from tests.acceptance.conftest import Opened, event, opened, sha_of
+from tests.acceptance.configs import event, sha_of
+from tests.acceptance.engines import Opened, opened
 from tests.acceptance.test_recipes import SECRET, STATUSES, pointed_at, recipe_of
 
 pytestmark = pytest.mark.anyio

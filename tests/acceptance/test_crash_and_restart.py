@@ -7,23 +7,10 @@ import pytest
 
 from hookengine.domain.clock import as_text
 from hookengine.simulators import GitLab, Host, Received, serve
-from tests.acceptance.conftest import (
-    CONTEXT,
-    FAR,
-    GITHUB,
-    GITLAB,
-    KINDS,
-    PATIENCE,
-    TOKEN,
-    Kind,
-    StartServer,
-    a_config,
-    a_hook,
-    event,
-    opened,
-    sha_of,
-    states,
-)
+from tests.acceptance.configs import PATIENCE, TOKEN, a_config, a_hook, event, sha_of
+from tests.acceptance.engines import FAR, opened
+from tests.acceptance.hosts import CONTEXT, GITHUB, GITLAB, KINDS, Kind, states
+from tests.acceptance.server import StartServer
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Server, event
+from tests.acceptance.configs import event
+from tests.acceptance.server import Server
 
 COUNT = "SELECT count(*) FROM event"
 

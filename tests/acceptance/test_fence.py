@@ -7,7 +7,8 @@ import pytest
 
 from hookengine.config import read_config
 from hookengine.errors import ConfigError
-from tests.acceptance.conftest import a_config, a_hook, event, opened, write_config
+from tests.acceptance.configs import a_config, a_hook, event, write_config
+from tests.acceptance.engines import opened
 
 PRIVATE = ("127.0.0.1", "[::1]", "0.0.0.0", "169.254.169.254", "10.0.0.1", "localhost", "metadata.internal")
 

@@ -11,7 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.acceptance.conftest import FAR, GITHUB, a_config, event, opened
+from tests.acceptance.configs import a_config, event
+from tests.acceptance.engines import FAR, opened
+from tests.acceptance.hosts import GITHUB
 from tests.unit.engine.targets import Request, read_request, target
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import Opened, a_config, a_hook, event, opened, sha_of
+from tests.acceptance.configs import a_config, a_hook, event, sha_of
+from tests.acceptance.engines import Opened, opened
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.conftest import SENDER_SECRET, Server, delivery_of, sha_of
+from tests.acceptance.configs import SENDER_SECRET, sha_of
+from tests.acceptance.engines import delivery_of
+from tests.acceptance.server import Server
 
 PUSHES = "/hooks/open-pushes/trigger"
 SIGNED = "/hooks/signed-pushes/trigger"

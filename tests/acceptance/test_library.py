@@ -14,17 +14,9 @@ from hookengine.config import load_settings
 from hookengine.errors import ConfigError, EventConflict, InvalidEvent, StoreBusy
 from hookengine.guard.key_file import new_key_file
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import (
-    CONTEXT,
-    GITHUB,
-    TOKEN,
-    a_config,
-    a_hook,
-    event,
-    opened,
-    states,
-    write_config,
-)
+from tests.acceptance.configs import TOKEN, a_config, a_hook, event, write_config
+from tests.acceptance.engines import opened
+from tests.acceptance.hosts import CONTEXT, GITHUB, states
 
 pytestmark = pytest.mark.anyio
 

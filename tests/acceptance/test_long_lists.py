@@ -11,7 +11,7 @@ import pytest
 from hookengine.domain.token import Scope, Token
 from hookengine.guard.tokens import digest_of
 from hookengine.store.records import events, lanes, replays
-from tests.acceptance.conftest import event, sha_of
+from tests.acceptance.configs import event, sha_of
 from tests.acceptance.reading import World, a_world
 
 pytestmark = pytest.mark.anyio

@@ -16,19 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from hookengine.domain.clock import SystemClock
 from hookengine.simulators import GitHub, serve
 from hookengine.web.server import answering, listening
-from tests.acceptance.conftest import (
-    API_TOKEN,
-    GITHUB,
-    PATIENCE,
-    TOKEN,
-    Opened,
-    Server,
-    StartServer,
-    a_config,
-    a_hook,
-    event,
-    opened,
-)
+from tests.acceptance.configs import API_TOKEN, PATIENCE, TOKEN, a_config, a_hook, event
+from tests.acceptance.engines import Opened, opened
+from tests.acceptance.hosts import GITHUB
+from tests.acceptance.server import Server, StartServer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 
 from hookengine.domain.token import Scope, Token
 from hookengine.guard.tokens import digest_of
-from tests.acceptance.conftest import Config, a_config, a_hook, event
+from tests.acceptance.configs import Config, a_config, a_hook, event
 from tests.acceptance.reading import World, a_world
 
 pytestmark = pytest.mark.anyio

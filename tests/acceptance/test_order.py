@@ -8,21 +8,9 @@ import pytest
 
 from hookengine.domain.clock import as_text
 from hookengine.simulators import GitHub, GitLab, serve
-from tests.acceptance.conftest import (
-    CONTEXT,
-    FAR,
-    GITHUB,
-    GITLAB,
-    PATIENCE,
-    TOKEN,
-    a_config,
-    a_hook,
-    event,
-    opened,
-    sent,
-    sha_of,
-    states,
-)
+from tests.acceptance.configs import PATIENCE, TOKEN, a_config, a_hook, event, sha_of
+from tests.acceptance.engines import FAR, opened
+from tests.acceptance.hosts import CONTEXT, GITHUB, GITLAB, sent, states
 
 pytestmark = pytest.mark.anyio
 

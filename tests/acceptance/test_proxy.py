@@ -7,7 +7,8 @@ import pytest
 
 from hookengine.app import HookEngine
 from hookengine.errors import ConfigError
-from tests.acceptance.conftest import a_config, a_hook, event, opened, write_config
+from tests.acceptance.configs import a_config, a_hook, event, write_config
+from tests.acceptance.engines import opened
 from tests.unit.engine.targets import Heard, target
 from tests.unit.engine.wire.proxies import Tunneller, a_proxy, port_of
 

@@ -12,8 +12,9 @@ import pytest
 from hookengine.domain.clock import SystemClock
 from hookengine.errors import NotFound
 from hookengine.store.records import Around, Page, Wanted, WantedActions, WantedEvents
-from tests.acceptance.conftest import CONTEXT, GITHUB, Config, a_config, event, sha_of
-from tests.acceptance.reading import World, a_world
+from tests.acceptance.configs import Config, a_config, a_hook, event, sha_of
+from tests.acceptance.hosts import CONTEXT, GITHUB
+from tests.acceptance.reading import World, a_world, a_world_config
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio
@@ -228,9 +229,6 @@ async def test_events_of_one_moment_are_told_in_the_order_in_which_they_were_acc
 
 
 def conditioned(address: str, **changes: Any) -> Any:
-    from tests.acceptance.conftest import a_hook
-    from tests.acceptance.reading import a_world_config
-
     config = a_world_config(address, **changes)
     branch = {"path": "action.branch", "accepted_values": ["main"]}
     config["pipelines"][0]["hooks"] = [
@@ -305,9 +303,6 @@ async def test_a_commit_tells_that_something_newer_could_not_be_shown(world: Wor
 
 
 def splitting(address: str, **changes: Any) -> Any:
-    from tests.acceptance.conftest import GITHUB
-    from tests.acceptance.reading import a_world_config
-
     config = a_world_config(address, **changes)
     config["pipelines"][0]["hooks"] = GITHUB.three_hooks(address)
     for hook in config["pipelines"][0]["hooks"]:

@@ -14,7 +14,8 @@ import pytest
 
 from hookengine.manifest import Presets, load
 from hookengine.simulators import SIMULATORS, Host, Shown, serve
-from tests.acceptance.conftest import Opened, event, opened, sha_of
+from tests.acceptance.configs import event, sha_of
+from tests.acceptance.engines import Opened, opened
 
 pytestmark = pytest.mark.anyio
 

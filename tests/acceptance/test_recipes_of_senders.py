@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hookengine.manifest import load
-from tests.acceptance.conftest import CONTEXT
+from tests.acceptance.hosts import CONTEXT
 from tests.acceptance.sources import API, Told, quiet_hook, told
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,8 @@ import pytest
 
 from hookengine.domain.token import Scope, Token
 from hookengine.guard.tokens import digest_of
-from tests.acceptance.conftest import CONTEXT, event, sent, sha_of, states
+from tests.acceptance.configs import event, sha_of
+from tests.acceptance.hosts import CONTEXT, sent, states
 from tests.acceptance.reading import World, a_world
 
 pytestmark = pytest.mark.anyio

@@ -11,18 +11,9 @@ import pytest
 from hookengine.config import read_config
 from hookengine.errors import ConfigError
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import (
-    CONTEXT,
-    GITHUB,
-    TOKEN,
-    Config,
-    a_config,
-    a_hook,
-    event,
-    opened,
-    states,
-    write_config,
-)
+from tests.acceptance.configs import TOKEN, Config, a_config, a_hook, event, write_config
+from tests.acceptance.engines import opened
+from tests.acceptance.hosts import CONTEXT, GITHUB, states
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,9 @@ import pytest
 from hookengine.domain.clock import SystemClock
 from hookengine.guard.signing import new_signing_secret
 from hookengine.web.server import answering, listening
-from tests.acceptance.conftest import GITHUB, Opened, a_config, a_hook, event, opened
+from tests.acceptance.configs import a_config, a_hook, event
+from tests.acceptance.engines import Opened, opened
+from tests.acceptance.hosts import GITHUB
 from tests.acceptance.test_signing import Receiver, verified
 from tests.unit.engine.targets import Request, target
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import API_TOKEN, Server, a_config, write_config
+from tests.acceptance.configs import API_TOKEN, a_config, write_config
+from tests.acceptance.server import Server
 
 GUIDE = Path(__file__).parent.parent / "cases" / "guides" / "outgoing-webhooks.md"
 COMMENT = re.compile(r"^\s*//.*\n", re.MULTILINE)

@@ -12,7 +12,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from hookengine.domain.clock import SystemClock
 from hookengine.guard.signing import new_signing_secret
-from tests.acceptance.conftest import TOKEN, a_config, a_hook, event, opened, sha_of
+from tests.acceptance.configs import TOKEN, a_config, a_hook, event, sha_of
+from tests.acceptance.engines import opened
 from tests.unit.engine.targets import Request, read_request, target
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.acceptance.conftest import CONTEXT
+from tests.acceptance.hosts import CONTEXT
 from tests.acceptance.sources import API, Told, example, github_signature, quiet_hook, told
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.conftest import CONTEXT
+from tests.acceptance.hosts import CONTEXT
 from tests.acceptance.sources import WEBHOOK_SECRET, Told, example, quiet_hook, told
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,9 @@ from hookengine.config import load_settings
 from hookengine.guard.key_file import read_keys
 from hookengine.guard.keys import id_of
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import CONTEXT, GITHUB, TOKEN, a_config, event, opened, states
+from tests.acceptance.configs import TOKEN, a_config, event
+from tests.acceptance.engines import opened
+from tests.acceptance.hosts import CONTEXT, GITHUB, states
 
 pytestmark = pytest.mark.anyio
 

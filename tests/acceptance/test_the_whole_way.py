@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hookengine.simulators import GitHub, serve
-from tests.acceptance.conftest import API_TOKEN, TOKEN, Server, a_config, sha_of, write_config
+from tests.acceptance.configs import API_TOKEN, TOKEN, a_config, sha_of, write_config
+from tests.acceptance.server import Server
 
 pytestmark = pytest.mark.anyio
 

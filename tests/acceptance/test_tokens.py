@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from hookengine.web.server import answering, listening
-from tests.acceptance.conftest import a_config, a_hook, event, opened
+from tests.acceptance.configs import a_config, a_hook, event
+from tests.acceptance.engines import opened
 
 pytestmark = pytest.mark.anyio
 

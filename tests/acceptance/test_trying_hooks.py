@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import API_TOKEN, TOKEN, Server, a_config, a_hook, event, sha_of, write_config
+from tests.acceptance.configs import API_TOKEN, TOKEN, a_config, a_hook, event, sha_of, write_config
+from tests.acceptance.server import Server
 
 
 class Target(ThreadingHTTPServer):

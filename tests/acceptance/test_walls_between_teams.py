@@ -11,7 +11,7 @@ import pytest
 
 from hookengine.domain.token import Scope, Token
 from hookengine.guard.tokens import digest_of
-from tests.acceptance.conftest import Config, a_hook, event, sha_of
+from tests.acceptance.configs import Config, a_hook, event, sha_of
 from tests.acceptance.reading import World, a_world, a_world_config
 
 pytestmark = pytest.mark.anyio

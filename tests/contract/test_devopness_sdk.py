@@ -19,7 +19,8 @@ from devopness import DevopnessClient, DevopnessClientAsync
 from devopness.core import DevopnessApiError
 from devopness.models import HookPipelineCreate, HookUpdate
 
-from tests.acceptance.conftest import API_TOKEN, TOKEN, Server, a_config, sha_of, write_config
+from tests.acceptance.configs import API_TOKEN, TOKEN, a_config, sha_of, write_config
+from tests.acceptance.server import Server
 
 pytestmark = pytest.mark.anyio
 

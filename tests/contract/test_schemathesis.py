@@ -21,7 +21,8 @@ from hookengine import __version__
 from hookengine.web.document import whole_document
 from hookengine.web.openapi import operations
 from hookengine.web.server import answering, listening
-from tests.acceptance.conftest import a_config, a_hook, event, opened
+from tests.acceptance.configs import a_config, a_hook, event
+from tests.acceptance.engines import opened
 
 CHECKS = [
     not_a_server_error,

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from hookengine.simulators import Host, Received, serve
-from tests.acceptance.conftest import FAR, Opened, a_config, opened
+from tests.acceptance.configs import a_config
+from tests.acceptance.engines import FAR, Opened, opened
 from tests.conftest import Clock
 from tests.convergence.hosts import TOKEN, Family, place_of
 from tests.convergence.verdict import Witness

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import FAR, a_config, a_hook, event, opened
+from tests.acceptance.configs import a_config, a_hook, event
+from tests.acceptance.engines import FAR, opened
 from tests.faults.targets import RETRY_AFTERS, Behaviour, Target, answer, retry_after
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,8 @@ import pytest
 from hookengine.errors import StoreError
 from hookengine.store.sqlite import connection as sqlite_connection
 from hookengine.store.sqlite.connection import SharedConnection
-from tests.acceptance.conftest import Opened, a_config, a_hook, event, opened
+from tests.acceptance.configs import a_config, a_hook, event
+from tests.acceptance.engines import Opened, opened
 from tests.faults.targets import HANG, Target
 
 pytestmark = pytest.mark.anyio

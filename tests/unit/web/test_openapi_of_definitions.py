@@ -9,7 +9,7 @@ import pytest
 
 from hookengine.domain.token import ANYBODY
 from hookengine.web.app import create_web
-from tests.unit.web.test_doors import Engine
+from tests.unit.web.standin import Engine
 
 MINE = frozenset({"devopness", "pipelines", "hooks", "incoming hooks"})
 METHODS = ("get", "post", "put", "patch", "delete")
