@@ -55,7 +55,8 @@ def commit(connection: sqlite3.Connection, decided: Decided) -> None:
 
 
 def run_group(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[Any]:
-    """A result or an exception for each call. Raises sqlite3.Error or StoreError when the database itself fails."""
+    """A result or an exception for each call. Raises sqlite3.Error or StoreError when the database itself fails
+    before any of them was written."""
     looked_at: list[int] = []
     try:
         decided = decide(connection, asks, looked_at)
@@ -67,7 +68,18 @@ def run_group(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[Any]:
             return [_alone(connection, asks[0], error, looked_at)]
     else:
         return decided.results
-    return [result for ask in asks for result in run_group(connection, [ask])]
+    return _one_by_one(connection, asks)
+
+
+def _one_by_one(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[Any]:
+    """Where the database fails, what came before it stands, and none of the rest would do better."""
+    results: list[Any] = []
+    for ask in asks:
+        try:
+            results += run_group(connection, [ask])
+        except Exception as error:  # noqa: BLE001  who asked is told
+            return results + [told(error)] * (len(asks) - len(results))
+    return results
 
 
 @contextmanager

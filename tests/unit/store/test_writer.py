@@ -238,6 +238,36 @@ async def test_a_call_that_makes_a_mistake_fails_alone_and_keeps_no_seat(
     assert [seat.hook_id for seat in room.taken] == ["hook_1", "hook_1"]
 
 
+async def test_what_one_call_has_committed_stands_when_the_database_fails_for_the_next(
+    database: Path,
+) -> None:
+    """They go one by one, as one of them makes a mistake; then the disk is full."""
+    room, committed = Seats(5), []
+
+    class Filling(SharedConnection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT" and room.taken:
+                if committed:
+                    raise sqlite3.OperationalError("database or disk is full")
+                committed.append(sql)
+            return super().execute(sql, *arguments)
+
+    twice = Accept([owed("b", owed_delivery("same"), owed_delivery("same", hook_id="h2"))], NOW, terms())
+    writer = GroupWriter(
+        lambda: sqlite3.connect(database, factory=Filling, isolation_level=None, check_same_thread=False)
+    )
+    await writer.open()
+    first, mistaken, failed, last = await _while_busy(
+        writer, _accept("a", room), twice, _accept("c", room), _accept("d", room)
+    )
+    await writer.close()
+
+    assert [leased.delivery_id for leased in first.leased] == ["dlv_a"]
+    assert "UNIQUE" in str(mistaken)
+    assert [str(error) for error in (failed, last)] == ["SQLite: database or disk is full"] * 2
+    assert len(room.taken) == 1
+
+
 async def test_a_commit_that_fails_fails_all_that_share_it_and_gives_their_seats_back(
     database: Path,
 ) -> None:
