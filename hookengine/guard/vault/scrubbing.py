@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -15,6 +16,12 @@ _SHORTEST_SCRUBBED = 6
 _TELLING = 64  # characters that nothing but this secret begins with
 _KEPT = 4096  # characters of secrets whose forms are kept: of longer ones they would fill the memory
 _REMOVED = "[secret]"
+
+_BASE64_FOR_URLS = str.maketrans("+/", "-_")
+_TRIPLET = re.compile("%[0-9A-F]{2}")
+_FIT_FOR_HTML = {ord(letter): f"\\u{ord(letter):04x}" for letter in "&<>"}
+_FIT_FOR_ALL = {ord(letter): f"\\u{ord(letter):04X}" for letter in "&<>'+`"}
+_SHORTEST_INSIDE = 12  # bytes, of which enough is left when what its neighbours share is cut off
 
 
 def fill(ref: SecretRef, values: Mapping[str, str]) -> str:
@@ -53,14 +60,26 @@ def _forms(values: frozenset[str]) -> tuple[str, ...]:
 def _each_form(value: str) -> Iterator[str]:
     plain = value.encode()
     encoded = base64.b64encode(plain).decode()
+    yield from (value, plain.hex(), plain.hex().upper())
+    yield from _percent_encoded(value)
+    yield from _escaped_for_json(value)
+    inside = _inside_base64(plain) if len(plain) >= _SHORTEST_INSIDE else ()
+    for form in (encoded, encoded.rstrip("="), *inside):
+        yield from (form, form.translate(_BASE64_FOR_URLS))
+
+
+def _percent_encoded(value: str) -> Iterator[str]:
+    """As Python, paths and JavaScript have it, and with small letters, as .NET does."""
+    for kept in ("", "/", "!'()*"):
+        encoded = quote(value, safe=kept)
+        yield from (encoded, _TRIPLET.sub(lambda found: found[0].lower(), encoded))
+
+
+def _escaped_for_json(value: str) -> Iterator[str]:
+    """As most do it, as PHP, as Go and Rails, and as .NET does."""
     escaped = json.dumps(value)[1:-1]
-    yield from (value, encoded, encoded.rstrip("="), quote(value, safe=""), quote(value))
-    yield from (escaped, escaped.replace("/", "\\/"), plain.hex(), plain.hex().upper())
-    if len(plain) >= _SHORTEST_INSIDE:
-        yield from _inside_base64(plain)
-
-
-_SHORTEST_INSIDE = 12  # bytes, of which enough is left when what its neighbours share is cut off
+    yield from (escaped, escaped.replace("/", "\\/"), escaped.translate(_FIT_FOR_HTML))
+    yield escaped.replace('\\"', "\\u0022").translate(_FIT_FOR_ALL)
 
 
 def _inside_base64(plain: bytes) -> Iterator[str]:

@@ -95,6 +95,33 @@ def test_a_secret_in_hex_is_scrubbed(spelt: object) -> None:
     assert scrub(f"sent {spelt(b's3cret-token')}.", ["s3cret-token"]) == "sent [secret]."
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        pytest.param("P%26ss%2Fw%2B%3C1%3E%27%22%21", id="percent-encoded"),
+        pytest.param("P%26ss%2fw%2b%3c1%3e%27%22%21", id="percent-encoded in small letters"),
+        pytest.param("P%26ss%2Fw%2B%3C1%3E'%22!", id="by encodeURIComponent"),
+        pytest.param("P&ss/w+<1>'\\\"!", id="JSON"),
+        pytest.param("P&ss\\/w+<1>'\\\"!", id="JSON of PHP"),
+        pytest.param("P\\u0026ss/w+\\u003c1\\u003e'\\\"!", id="JSON of Go"),
+        pytest.param("P\\u0026ss/w\\u002B\\u003C1\\u003E\\u0027\\u0022!", id="JSON of .NET"),
+    ],
+)
+def test_a_secret_is_scrubbed_in_the_spellings_of_targets(spelt: str) -> None:
+    assert scrub(f"sent {spelt}.", ["P&ss/w+<1>'\"!"]) == "sent [secret]."
+
+
+def test_a_secret_in_the_base64_of_urls_is_scrubbed() -> None:
+    secret = "a>>?b>>?c>>?"
+
+    alone = base64.urlsafe_b64encode(secret.encode()).decode()
+    inside = base64.urlsafe_b64encode(f"x{secret}y".encode()).decode()
+
+    assert {"-", "_"} <= {*alone, *inside}
+    assert scrub(f"sent {alone}.", [secret]) == "sent [secret]."
+    assert "[secret]" in scrub(inside, [secret])
+
+
 @given(st.binary(max_size=20), st.text(min_size=12, max_size=40), st.binary(max_size=20))
 def test_nothing_of_a_secret_is_left_in_base64_of_a_longer_text(
     before: bytes, secret: str, after: bytes
