@@ -21,11 +21,8 @@ from hookengine.web.limits import Bounds
 from tests.conftest import Clock, make_pipeline
 
 LARGEST = 2_000
-
 PIPELINES = (make_pipeline(id=1, name="shop", team="shop"), make_pipeline(id=2, name="till", team="till"))
-
 TOKEN = {"Authorization": "Bearer let-me-in"}
-
 OWED = {"id": "chat", "name": "tell the chat", "delivery": "dlv_1"}
 
 
