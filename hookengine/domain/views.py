@@ -1,6 +1,7 @@
 """Things as people and programs are shown them, in plain JSON values. The API's document is made of these.
 
-Times are RFC 3339 in UTC. `Any` is what a platform or an administrator said, as it was said.
+Times are RFC 3339 in UTC. `Any` is what a platform or an administrator said, as it was said. Replays are in
+`replay_views`, previews in `trial_views`.
 """
 
 from __future__ import annotations
@@ -282,83 +283,7 @@ Deployments = TypedDict(
 """`scope`: whose pipelines count, `team` or `account`. `next` is where the list goes on; null at its end."""
 
 
-# Asking again, and trying out
-
-
-class Replayed(TypedDict):
-    id: str
-    replay_of: str
-
-
-class Cancelled(TypedDict):
-    id: str
-    status: str
-
-
-class ReplaySample(TypedDict):
-    delivery: str
-    status: str
-    request: Request | None
-    problem: str | None
-
-
-class ReplayPlan(TypedDict):
-    count: int
-    at_least: bool
-    mode: str
-    samples: list[ReplaySample]
-
-
-class Replay(TypedDict):
-    """`wanted` has the fields that were asked for, each a list, and `since` and `until`."""
-
-    id: str
-    state: str
-    mode: str
-    wanted: dict[str, list[str] | str | None]
-    per_minute: int
-    total: int
-    replayed: int
-    refused: int
-    problems: list[str]
-    created_at: str | None
-    ended_at: str | None
-
-
-class TemplateMistake(TypedDict):
-    """`line` and `column` count from 1 inside the template's own text; 0 means unknown."""
-
-    message: str
-    field: str
-    line: int
-    column: int
-    hint: str
-
-
-class Preview(TypedDict):
-    """`before` are the requests that go before `request`; `check` asks what the target shows."""
-
-    hook: HookName
-    matches: bool
-    why_not: str | None
-    before: list[Request]
-    request: Request | None
-    check: Request | None
-    lane: LaneName | None
-    error: TemplateMistake | None
-
-
-class SentTest(TypedDict):
-    id: str
-    outcome: OutcomeWord
-    because: str
-    detail: dict[str, Any]
-
-
-class Tested(Preview):
-    """`sent` is null when there was nothing to send."""
-
-    sent: SentTest | None
+# Who may come in
 
 
 class Token(TypedDict):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hookengine.domain import views
+from hookengine.domain import trial_views
 from hookengine.domain.clock import Millis, as_text
 from hookengine.domain.context import MISSING, Context, lookup, merge
 from hookengine.domain.event import Event
@@ -55,7 +55,7 @@ class Preview:
         confirming = None if self.request is None else self.request.confirming
         return None if confirming is None else confirming.request
 
-    def shown(self) -> views.Preview:
+    def shown(self) -> trial_views.Preview:
         """For people and programs: plain JSON values, secrets as their names in angle brackets."""
         error = self.error
         return {

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from hookengine.domain import views
+from hookengine.domain import replay_views, views
 from hookengine.domain.clock import Clock
 from hookengine.domain.hook import HookState
 from hookengine.domain.identity import new_id
@@ -62,7 +62,7 @@ class Replayer:
             self.signals.announce(signals.DELIVERY_REPLAYED, delivery=new, replay_of=delivery_id)
         return new
 
-    async def sample(self, delivery_id: str, mode: ReplayMode) -> views.ReplaySample:
+    async def sample(self, delivery_id: str, mode: ReplayMode) -> replay_views.ReplaySample:
         """What a replay would send; `problem` says what keeps it from it, as far as that is known before. Raises
         NotFound."""
         original = await self.records.delivery(delivery_id)

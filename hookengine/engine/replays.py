@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from hookengine.domain import views
+from hookengine.domain import replay_views
 from hookengine.domain.clock import Clock, Millis
 from hookengine.domain.identity import new_id
 from hookengine.domain.replay import Replay, ReplayMode, ReplayState, ReplayStep
@@ -51,7 +51,7 @@ class Replays:
     signals: Signals
     clock: Clock
 
-    async def plan(self, wanted: Wanted, mode: ReplayMode, seen: Chooses) -> views.ReplayPlan:
+    async def plan(self, wanted: Wanted, mode: ReplayMode, seen: Chooses) -> replay_views.ReplayPlan:
         """How many it would be, and what the first of them would send. Nothing is kept."""
         count, up_to = await seen.count(wanted, MOST)
         first = await seen.following(wanted, "", up_to, _SAMPLES)

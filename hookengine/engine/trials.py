@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
-from hookengine.domain import views
+from hookengine.domain import trial_views
 from hookengine.domain.attempt import OUTCOMES, Blocked, Outcome, describe
 from hookengine.domain.capture import CaptureMissing
 from hookengine.domain.clock import Clock
@@ -113,7 +113,7 @@ class Trials:
             ignore_conditions=ignore_conditions,
         )
 
-    async def send(self, hook: Hook, shown: Preview) -> views.SentTest:
+    async def send(self, hook: Hook, shown: Preview) -> trial_views.SentTest:
         """One request, beside all lanes, limits and circuits, with the secrets there are now. Nothing is kept of
         it, nothing tried again. Raises TooManyTrials."""
         assert shown.request is not None, "there is something to send"  # noqa: S101

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from hookengine.domain import views
+from hookengine.domain import replay_views, views
 from hookengine.errors import StoreError
 from hookengine.store.records import actions, commits, deliveries, deployments, events, replays
 from hookengine.store.records.actions import WantedActions
@@ -85,11 +85,11 @@ class Records:
         """What was deployed around a moment. Raises InvalidQuery."""
         return await self._ask(lambda connection: deployments.around(connection, asked, self._seen))
 
-    async def replays(self, page: Page) -> list[views.Replay]:
+    async def replays(self, page: Page) -> list[replay_views.Replay]:
         """Newest first."""
         return await self._ask(lambda connection: replays.listed(connection, page, self._seen))
 
-    async def replay(self, replay_id: str) -> views.Replay:
+    async def replay(self, replay_id: str) -> replay_views.Replay:
         """Raises NotFound."""
         return await self._ask(lambda connection: replays.one(connection, replay_id, self._seen))
 

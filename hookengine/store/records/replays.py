@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, select
 
-from hookengine.domain import views
+from hookengine.domain import replay_views
 from hookengine.domain.replay import Replay
 from hookengine.errors import NotFound
 from hookengine.store.cold.replays import replay_from
@@ -20,7 +20,7 @@ _LAST_ID = "rpl_g"
 """Above every id."""
 
 
-def listed(connection: Connection, page: Page, seen: Seen = None) -> list[views.Replay]:
+def listed(connection: Connection, page: Page, seen: Seen = None) -> list[replay_views.Replay]:
     """Newest first."""
     return [shown(replay) for replay in islice(_seen_ones(connection, page.before, seen), page.limit)]
 
@@ -36,7 +36,7 @@ def _seen_ones(connection: Connection, before: str | None, seen: Seen) -> Iterat
         place = found[-1].id
 
 
-def one(connection: Connection, replay_id: str, seen: Seen) -> views.Replay:
+def one(connection: Connection, replay_id: str, seen: Seen) -> replay_views.Replay:
     """Raises NotFound."""
     row = connection.execute(select(REPLAY).where(REPLAY.c.id == replay_id)).one_or_none()
     if row is None or not _is_seen(replay_from(row), seen):
@@ -44,7 +44,7 @@ def one(connection: Connection, replay_id: str, seen: Seen) -> views.Replay:
     return shown(replay_from(row))
 
 
-def shown(replay: Replay) -> views.Replay:
+def shown(replay: Replay) -> replay_views.Replay:
     wanted = Wanted.from_json(replay.wanted)
     return {
         "id": replay.id,

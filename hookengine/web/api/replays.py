@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from hookengine.domain import views
+from hookengine.domain import replay_views, views
 from hookengine.domain.clock import Clock
 from hookengine.domain.delivery import ENDED, DeliveryStatus
 from hookengine.domain.replay import ReplayMode, ReplayState
@@ -63,7 +63,7 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
     )
     async def replay_delivery(
         request: Request, delivery_id: Identity, asked: ReplayOne | None = None
-    ) -> views.Replayed:
+    ) -> replay_views.Replayed:
         """Owe it once more, as a new delivery with `replay_of`. 409 with the reason while it has not ended, or
         where it would put an older status over a newer one."""
         await seen(request).delivery(delivery_id)
@@ -75,7 +75,7 @@ def replay_router(seen: Seen, replayer: Replayer) -> APIRouter:
         operation_id="cancel_delivery",
         responses={200: json_answer("What it is now", examples.CANCELLED), **failures(404, 409, 422)},
     )
-    async def cancel_delivery(request: Request, delivery_id: Identity) -> views.Cancelled:
+    async def cancel_delivery(request: Request, delivery_id: Identity) -> replay_views.Cancelled:
         """What waits is cancelled. What is being sent is cancelled unless it succeeds: its status stays sending
         until then. 409 for one that has ended otherwise."""
         await seen(request).delivery(delivery_id)
@@ -97,7 +97,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         openapi_extra=body_example(examples.MANY),
         responses={200: json_answer("The plan", examples.PLANNED), **failures(422)},
     )
-    async def plan_replay(request: Request, asked: ReplayMany) -> views.ReplayPlan:
+    async def plan_replay(request: Request, asked: ReplayMany) -> replay_views.ReplayPlan:
         """How many there are (`at_least`: that many or more), and what the first five would send. Nothing begins."""
         return await replays.plan(asked.wanted(clock), asked.mode, seen(request))
 
@@ -108,7 +108,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         status_code=202,
         responses={202: json_answer("It has begun", examples.REPLAY), **failures(422)},
     )
-    async def start_replay(request: Request, asked: StartReplay) -> views.Replay:
+    async def start_replay(request: Request, asked: StartReplay) -> replay_views.Replay:
         """Ask again for all there are now, the oldest first. One whose status is not the newest any more is refused
         and counted."""
         records = seen(request)
@@ -122,7 +122,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
     )
     async def list_replays(
         request: Request, response: Response, before: Before = None, limit: Limit = 50
-    ) -> views.ListOf[views.Replay]:
+    ) -> views.ListOf[replay_views.Replay]:
         """Newest first."""
         found = await seen(request).replays(Page(before=before, limit=limit + 1))
         return listed(request, response, [(item["id"], item) for item in found], limit)
@@ -132,11 +132,11 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="get_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 422)},
     )
-    async def get_replay(request: Request, replay_id: Identity) -> views.Replay:
+    async def get_replay(request: Request, replay_id: Identity) -> replay_views.Replay:
         """How far it has come."""
         return await seen(request).replay(replay_id)
 
-    async def switch(request: Request, replay_id: str, state: ReplayState) -> views.Replay:
+    async def switch(request: Request, replay_id: str, state: ReplayState) -> replay_views.Replay:
         records = seen(request)
         await records.replay(replay_id)
         await replays.switch(replay_id, state)
@@ -147,7 +147,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="pause_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def pause_replay(request: Request, replay_id: Identity) -> views.Replay:
+    async def pause_replay(request: Request, replay_id: Identity) -> replay_views.Replay:
         """What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.PAUSED)
 
@@ -156,7 +156,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="resume_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def resume_replay(request: Request, replay_id: Identity) -> views.Replay:
+    async def resume_replay(request: Request, replay_id: Identity) -> replay_views.Replay:
         return await switch(request, replay_id, ReplayState.RUNNING)
 
     @router.post(
@@ -164,7 +164,7 @@ def replays_router(seen: Seen, replays: Replays, clock: Clock) -> APIRouter:
         operation_id="cancel_replay",
         responses={200: json_answer("The replay", examples.REPLAY), **failures(404, 409, 422)},
     )
-    async def cancel_replay(request: Request, replay_id: Identity) -> views.Replay:
+    async def cancel_replay(request: Request, replay_id: Identity) -> replay_views.Replay:
         """For good. What was asked for already is sent."""
         return await switch(request, replay_id, ReplayState.CANCELLED)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 
-from hookengine.domain import views
+from hookengine.domain import trial_views
 from hookengine.domain.event import Event
 from hookengine.domain.hook import Hook
 from hookengine.engine.preview import Preview
@@ -80,7 +80,7 @@ def trials_router(editor: Editor, trials: Trials) -> APIRouter:
         responses={200: json_answer("What would be sent", _PREVIEW), **failures(404, 413, 422)},
         openapi_extra=json_body(_WITH_HOOK, {"hook": CREATE, "sample": "action.started"}),
     )
-    async def preview_unsaved_hook(request: Request) -> views.Preview:
+    async def preview_unsaved_hook(request: Request) -> trial_views.Preview:
         """What a hook would send if it were created like this. Nothing is kept and nothing sent."""
         mine, document = editor.of(request), await object_in(request)
         wished = document.pop("hook", None)
@@ -96,7 +96,7 @@ def trials_router(editor: Editor, trials: Trials) -> APIRouter:
         responses={200: json_answer("What would be sent", _PREVIEW), **failures(404, 413, 422)},
         openapi_extra=json_body(_SCHEMA, {"sample": "action.started"}, required=False),
     )
-    async def preview_hook(hook_id: HookId, request: Request) -> views.Preview:
+    async def preview_hook(hook_id: HookId, request: Request) -> trial_views.Preview:
         """What the hook would send for a sample, or for an event that was sent or is given. Nothing is sent;
         secrets are shown by their names."""
         mine = editor.of(request)
@@ -112,7 +112,7 @@ def trials_router(editor: Editor, trials: Trials) -> APIRouter:
         },
         openapi_extra=json_body(_SCHEMA, {"sample": "action.started"}, required=False),
     )
-    async def test_hook(hook_id: HookId, request: Request) -> views.Tested:
+    async def test_hook(hook_id: HookId, request: Request) -> trial_views.Tested:
         """Send one request, really, with the secrets there are now: what it changes at the target is changed. It
         waits in no lane, is no delivery, is not tried again and stands nowhere but in this answer. `sent` is null
         when there was nothing to send."""

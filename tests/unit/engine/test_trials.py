@@ -9,7 +9,7 @@ import pytest
 from hookengine.domain.attempt import Answered
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import Pipeline
-from hookengine.domain.views import SentTest
+from hookengine.domain.trial_views import SentTest
 from hookengine.engine.catalogue import Catalogue
 from hookengine.engine.preview import Preview
 from hookengine.engine.trial_places import MOST_AT_ONCE, MOST_OF_A_TEAM
