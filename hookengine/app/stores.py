@@ -26,14 +26,14 @@ class Memory:
 
 
 async def open_memory(settings: Settings, stack: AsyncExitStack, *, own: bool = True) -> Memory:
-    """Closed with the stack. Without `own` a SQLite file may be another process's. Raises StoreBusy, StoreError."""
+    """Closed with the stack. Without `own` the database may be other processes'. Raises StoreBusy, StoreError."""
     url = settings.database
     store: Store
     if is_postgres(url):
         from hookengine.store.postgres import PostgresStore  # asyncpg takes a while: not for SQLite
         from hookengine.store.postgres_connection import postgres_engine
 
-        store = await PostgresStore.open(url)
+        store = await PostgresStore.open(url, own=own)
         records = Records(postgres_engine(url, hide_parameters=True))
     else:
         path = database_path(settings)

@@ -102,13 +102,18 @@ def database(settings: Settings) -> tuple[str, str, Callable[[], None]]:
 
 
 def newest_database(settings: Settings) -> str:
-    """The URL of the database, which is brought to the newest tables."""
-    from hookengine.store.migrations import pending
+    """The URL of the database, which has the newest tables then. Raises StoreBusy where nodes may use older ones."""
+    from hookengine.app import database_path
+    from hookengine.store.database_url import is_postgres
+    from hookengine.store.migrations import upgrade_beside
+    from hookengine.store.sqlite.owning import beside
 
-    _, url, apply = database(settings)
-    if pending(url):
-        apply()
-    return url
+    if is_postgres(settings.database):
+        upgrade_beside(settings.database)
+        return settings.database
+    path = database_path(settings)
+    beside(path)
+    return f"sqlite:///{path}"
 
 
 async def _open_once(path: Path) -> None:

@@ -22,14 +22,17 @@ from sqlalchemy import Connection, create_engine, event, make_url, pool, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from hookengine.errors import StoreError
+from hookengine.errors import StoreBusy, StoreError
 from hookengine.store import tables as _tables  # noqa: F401  registers the tables
-from hookengine.store.database_url import is_postgres
+from hookengine.store.database_url import is_postgres, shown
+from hookengine.store.sqlite_errors import PLACE, refuse_old_sqlite, said
 
 T = TypeVar("T")
 
 LOCK: Final = int.from_bytes(b"hookeng")
 """Of PostgreSQL's advisory locks, the one that whoever migrates a database holds."""
+
+WAIT = 5.0  # seconds another process may hold a SQLite file
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -42,6 +45,19 @@ def upgrade(url: str, revision: str = "head") -> None:
     if not is_postgres(url):
         _make_file(url)
     connected(url, lambda connection: _migrate(connection, command.upgrade, revision), writes=True)
+
+
+def upgrade_beside(url: str) -> None:
+    """For those who are no node of a PostgreSQL: nodes may be using tables that are older. Only a database without
+    any is migrated. Raises StoreError, and StoreBusy for others that are not up to date."""
+    missing = pending(url)
+    if missing == _missing(None):
+        upgrade(url)
+    elif missing:
+        raise StoreBusy(
+            f"{shown(url)} has the tables of an earlier version, which nodes of that version may be using: "
+            "stop these, then run `hookengine migrate` or start one of this version"
+        )
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -74,7 +90,10 @@ def connected(url: str, work: Callable[[Connection], T], *, writes: bool = False
     try:
         return asyncio.run(_in_postgres(url, work)) if is_postgres(url) else _in_sqlite(url, work, writes)
     except (CommandError, RevisionError) as error:
-        raise StoreError(f"another version of hookengine has migrated this database: {error}") from error
+        raise StoreError(
+            f"another version of hookengine has migrated this database: {error} "
+            "(use that version, or a backup from before)"
+        ) from error
 
 
 def _migrate(connection: Connection, move: Callable[[Config, str], None], revision: str) -> None:
@@ -103,12 +122,15 @@ def _make_file(url: str) -> None:
     try:
         os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreError(f"{place} cannot be used: {error}") from error
+        raise StoreError(f"{place} cannot be used: {error.strerror or error} ({PLACE})") from error
 
 
 def _in_sqlite(url: str, work: Callable[[Connection], T], writes: bool) -> T:
     """Python's sqlite3 would begin transactions of its own, but none before a statement that changes tables."""
-    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"isolation_level": None})
+    refuse_old_sqlite()
+    engine = create_engine(
+        url, poolclass=pool.NullPool, connect_args={"isolation_level": None, "timeout": WAIT}
+    )
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     try:
@@ -117,7 +139,7 @@ def _in_sqlite(url: str, work: Callable[[Connection], T], writes: bool) -> T:
             connection.commit()
             return result
     except DatabaseError as error:
-        raise StoreError(f"{make_url(url).database} cannot be used: {error.orig}") from error
+        raise StoreError(f"{make_url(url).database} cannot be used: {said(error.orig)}") from error
     finally:
         engine.dispose()
 

@@ -58,7 +58,7 @@ from hookengine.store.cold import (
 )
 from hookengine.store.cold import definitions as defining
 from hookengine.store.contract import CommitListener
-from hookengine.store.migrations import upgrade
+from hookengine.store.migrations import upgrade, upgrade_beside
 from hookengine.store.postgres.aside import Aside
 from hookengine.store.postgres.committer import Committer
 from hookengine.store.postgres.connecting import PATIENCE, Patience, connect
@@ -103,10 +103,12 @@ class PostgresStore:
         self._aside = Aside(url, tell, self._clocks, patience.connect)
 
     @classmethod
-    async def open(cls, url: str, *, patience: Patience = PATIENCE, own_clock: bool = True) -> PostgresStore:
-        """Migrated to the newest tables. `own_clock=False` is for tests: then it goes by its callers' time.
-        Raises StoreError."""
-        await asyncio.get_running_loop().run_in_executor(None, upgrade, url)
+    async def open(
+        cls, url: str, *, own: bool = True, patience: Patience = PATIENCE, own_clock: bool = True
+    ) -> PostgresStore:
+        """Migrated to the newest tables; without `own`, it is no node that opens it, and StoreBusy if there is
+        something to migrate. `own_clock=False` is for tests: then it goes by its callers' time. Raises StoreError."""
+        await asyncio.get_running_loop().run_in_executor(None, upgrade if own else upgrade_beside, url)
         store = cls(url, patience, own_clock=own_clock)
         try:
             for service in store._services:

@@ -6,11 +6,12 @@ import sqlite3
 from contextlib import suppress
 
 from hookengine.errors import StoreError
+from hookengine.store.sqlite_errors import said
 
 
 def told(error: BaseException) -> BaseException:
     """The database's own errors are StoreErrors to callers; others stay what they are."""
-    return StoreError(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
+    return StoreError(f"SQLite: {said(error)}") if isinstance(error, sqlite3.Error) else error
 
 
 def undo(connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hookengine.store.migrations import upgrade
 from tests.postgres import PostgresServer
 
 
@@ -152,3 +153,20 @@ def test_a_postgresql_database_that_does_not_exist_is_told(
     assert result.exit_code == 3
     assert "`createdb`" in result.stderr
     assert "sesame" not in result.stderr
+
+
+def test_a_command_migrates_no_postgresql_database_that_nodes_may_be_using(
+    config: Path, postgres_url: str, run: Any
+) -> None:
+    upgrade(postgres_url, "0008")
+    env = {"HOOKENGINE_DATABASE": postgres_url}
+
+    asked = run("deliveries", "list", env=env)
+    rotated = run("secrets", "rotate", env={**env, "HOOKENGINE_SECRETS__INSECURE_PLAINTEXT": "false"})
+    check, migrated = run("migrate", "--check", env=env), run("migrate", env=env)
+    again = run("deliveries", "list", env=env)
+
+    for refused in (asked, rotated):
+        assert refused.exit_code == 3
+        assert "stop these, then run `hookengine migrate`" in refused.stderr
+    assert (check.exit_code, migrated.exit_code, again.exit_code) == (1, 0, 0)
