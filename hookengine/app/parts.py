@@ -109,7 +109,7 @@ async def assemble(
     memory = await open_memory(settings, stack, own=not beside)
     store = memory.store
     seal = seal_of(settings)
-    shelf = Shelf(seal, store.sealed_secret)
+    shelf = Shelf(seal, store.kept_secret)
     # Hooks may have secrets of their own under the same names: whose they are is known when they are sent.
     permissions = replace(settings.permissions, audiences=None)
     catalogue = Catalogue(permissions=permissions)

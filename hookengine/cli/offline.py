@@ -28,7 +28,7 @@ def _vault(settings: Settings) -> Vault:
     async def never_sealed(pipeline_id: int, path: str) -> str | None:
         return None
 
-    async def never_stored(owner: str, name: str) -> str | None:
+    async def never_stored(owner: str, name: str) -> None:
         return None
 
     seal = PlainSeal()

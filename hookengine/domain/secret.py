@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hookengine.domain.clock import Millis
@@ -59,6 +59,13 @@ class StoredSecret:
     def whose(self) -> str:
         """For people."""
         return self.owner.replace(":", " ", 1) or "everyone"
+
+
+class Kept(NamedTuple):
+    """The value of one, sealed, and the hosts that it was set with."""
+
+    sealed: str
+    hosts: tuple[str, ...]
 
 
 def new_secret(owner: str, name: str, hosts: Iterable[str], now: Millis) -> StoredSecret:

@@ -32,7 +32,7 @@ from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.replay import Replay as ReplayOfMany
 from hookengine.domain.replay import ReplayState, ReplayStep
-from hookengine.domain.secret import StoredSecret
+from hookengine.domain.secret import Kept, StoredSecret
 from hookengine.domain.token import Token
 from hookengine.store.calls import (
     ActionKey,
@@ -158,7 +158,7 @@ class Store(Protocol):
         """Raises NotFound."""
         ...
 
-    async def sealed_secret(self, owner: str, name: str) -> str | None: ...
+    async def kept_secret(self, owner: str, name: str) -> Kept | None: ...
 
     async def keep_token(self, token: Token) -> None:
         """A new one. Raises NotFound for an unknown pipeline."""

@@ -123,7 +123,7 @@ async def happen(busy: Watched) -> None:
     await accept(store, owed("again", action_id="two", lane_key="again"), now=NOW)
     await store.release(mixed.token, NOW, NO_LEASE)
     await store.remember(["1:evt_two"], [(1, "two")])
-    known = await asyncio.gather(store.sealed(1, "a"), store.sealed(1, "b"), store.sealed_secret("", "chat"))
+    known = await asyncio.gather(store.sealed(1, "a"), store.sealed(1, "b"), store.kept_secret("", "chat"))
     assert known == ["sealed", None, None]
     told = await busy.lease("told")
     await store.finish(replace(delivered(told, NOW), captured={"id": "17"}), NOW, NO_LEASE)

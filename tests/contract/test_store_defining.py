@@ -249,11 +249,11 @@ async def test_the_secret_of_an_incoming_hook_comes_and_goes_with_it(store: Stor
     secret = StoredSecret(owner="incoming:incoming_1", name="signature", hosts=(), updated_at=NOW)
 
     await _define(store, signed, secret=(secret, "sealed"))
-    kept = await store.sealed_secret(secret.owner, secret.name)
+    kept = await store.kept_secret(secret.owner, secret.name)
     await _define(store, INCOMING, signed)
 
-    assert kept == "sealed"
-    assert await store.sealed_secret(secret.owner, secret.name) is None
+    assert kept == ("sealed", ())
+    assert await store.kept_secret(secret.owner, secret.name) is None
 
 
 async def test_what_a_change_of_a_hook_drops_goes_in_the_transaction_that_keeps_what_is_new(
@@ -266,12 +266,12 @@ async def test_what_a_change_of_a_hook_drops_goes_in_the_transaction_that_keeps_
     outdated = Change(before=signed, after=replace(HOOK, name="renamed"), secret=(new, "x"), dropped=(old,))
     with pytest.raises(Outdated):
         await store.define(outdated, NOW)
-    before = [await store.sealed_secret(each.owner, each.name) for each in (old, new)]
+    before = [await store.kept_secret(each.owner, each.name) for each in (old, new)]
     await store.define(Change(before=HOOK, after=signed, secret=(new, "sealed b"), dropped=(old,)), NOW)
 
-    assert before == ["sealed a", None]
-    after = [await store.sealed_secret(each.owner, each.name) for each in (old, new)]
-    assert after == [None, "sealed b"]
+    assert before == [("sealed a", ()), None]
+    after = [await store.kept_secret(each.owner, each.name) for each in (old, new)]
+    assert after == [None, ("sealed b", ())]
 
 
 async def test_the_times_of_incoming_hooks_and_pipelines_stay_while_a_file_is_applied_again(

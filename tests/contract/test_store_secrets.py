@@ -33,9 +33,9 @@ async def test_a_secret_is_kept_for_its_owner_and_listed_without_its_value(store
 
     assert defined is not None
     assert defined.secrets == (EVERYONES, OF_HOOK, OF_PIPELINE)
-    assert await store.sealed_secret("hook:hook_1", "token") == "sealed of hook:hook_1"
-    assert await store.sealed_secret("", "token") == "sealed of "
-    assert await store.sealed_secret("", "other") is None
+    assert await store.kept_secret("hook:hook_1", "token") == ("sealed of hook:hook_1", OF_HOOK.hosts)
+    assert await store.kept_secret("", "token") == ("sealed of ", EVERYONES.hosts)
+    assert await store.kept_secret("", "other") is None
 
 
 async def test_one_that_is_set_again_takes_the_place_of_the_one_before(store: Store) -> None:
@@ -45,7 +45,7 @@ async def test_one_that_is_set_again_takes_the_place_of_the_one_before(store: St
     await store.keep_secret(newer, "new")
 
     assert (await define(store)).secrets == (newer,)
-    assert await store.sealed_secret("", "token") == "new"
+    assert await store.kept_secret("", "token") == ("new", newer.hosts)
 
 
 async def test_every_change_of_a_secret_is_noticed_by_the_version(store: Store) -> None:
@@ -64,7 +64,7 @@ async def test_a_secret_that_was_dropped_is_gone_and_cannot_be_dropped_again(sto
 
     await store.drop_secret("", "token")
 
-    assert await store.sealed_secret("", "token") is None
+    assert await store.kept_secret("", "token") is None
     with pytest.raises(NotFound):
         await store.drop_secret("", "token")
 
@@ -121,4 +121,4 @@ async def test_a_hook_that_is_deleted_takes_its_own_secrets_with_it(store: Store
     await define(store)
 
     assert (await define(store, HOOK)).secrets == ()
-    assert await store.sealed_secret("hook:hook_1", "token") is None
+    assert await store.kept_secret("hook:hook_1", "token") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from hookengine.domain.request import SecretRef
-from hookengine.domain.secret import EVERYONES, StoredSecret, of_hook, of_pipeline, reference
+from hookengine.domain.secret import EVERYONES, Kept, StoredSecret, of_hook, of_pipeline, reference
 from hookengine.guard.vault.failing import SecretMissing
 from hookengine.guard.vault.sealing import Seal
 
@@ -14,12 +14,12 @@ _NONE: Refs = {}
 
 
 class Shelf:
-    """Knows which there are, from what it was told last. `sealed(owner, name)` asks the database; what it said is
+    """Knows which there are, from what it was told last. `ask(owner, name)` asks the database; what it said is
     kept, sealed, until something is set anew."""
 
-    def __init__(self, seal: Seal, sealed: Callable[[str, str], Awaitable[str | None]]) -> None:
+    def __init__(self, seal: Seal, ask: Callable[[str, str], Awaitable[Kept | None]]) -> None:
         self._seal = seal
-        self._sealed = sealed
+        self._ask = ask
         self.know(())
 
     def know(self, secrets: Iterable[StoredSecret]) -> None:
@@ -43,14 +43,18 @@ class Shelf:
         return self._refs.get(of_hook(hook_id), _NONE)
 
     async def value(self, secret: StoredSecret, *, renew: bool = False) -> str:
-        """`renew`: what is kept does not count. Raises SecretMissing, StoreError."""
+        """For its hosts. `renew`: what is kept does not count. Raises SecretMissing, StoreError."""
         kept = self._kept
         sealed = None if renew else kept.get(secret.reference)
         if sealed is None:
-            sealed = await self._sealed(secret.owner, secret.name)
-            if sealed is None:
+            found = await self._ask(secret.owner, secret.name)
+            if found is None:
                 raise SecretMissing(f"{secret.reference} was deleted")
-            kept[secret.reference] = sealed  # what is known now may be newer: that goes by another dictionary
+            if found.hosts != secret.hosts:  # it was set by another node, and this one will be told
+                raise SecretMissing(f"{secret.reference} goes to other hosts since a moment ago")
+            sealed = kept[secret.reference] = (
+                found.sealed
+            )  # what is known now may be newer: that goes by another dictionary
         return self._seal.open(sealed, secret.belongs_to)
 
 

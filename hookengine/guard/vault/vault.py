@@ -8,7 +8,7 @@ from typing import Protocol
 from hookengine.domain.hook import Hook
 from hookengine.domain.pipeline import IncomingHook
 from hookengine.domain.request import SecretRef
-from hookengine.domain.secret import of_hook, of_incoming, of_pipeline, reference
+from hookengine.domain.secret import StoredSecret, of_hook, of_incoming, of_pipeline, reference
 from hookengine.guard.vault.audience import check_audience
 from hookengine.guard.vault.context import CONTEXT, ContextSecrets
 from hookengine.guard.vault.failing import SecretMissing
@@ -108,30 +108,29 @@ class Vault:
     async def _to_sign(self, name: str, host: str) -> str:
         """One that goes nowhere is for signing; one that is sent to hosts is no business of other hosts, and a
         signature of chosen bytes would let them guess at it, and speak in its name."""
-        value = await self._value(name)
         hosts, setting = self._audience(name)
         if hosts:
             check_audience(name, hosts, host, setting=setting)
-        return value
+        return await self._value(name)
 
     def _audience(self, name: str) -> tuple[Collection[str], str]:
         """And where it is set."""
         source = self._sources.get(name)
         if source is not None:
             return source.hosts, f"{name}.hosts"
-        secret = self._shelf.find(name)
-        if secret is None:
-            raise SecretMissing(f"there is no {name} any more")
-        return secret.hosts, "the hosts that it is set with"
+        return self._stored(name).hosts, "the hosts that it is set with"
 
     async def _value(self, name: str, *, renew: bool = False) -> str:
         source = self._sources.get(name)
         if source is not None:
             return await source.newest(name.removeprefix(NAMED), renew=renew)
+        return await self._shelf.value(self._stored(name), renew=renew)
+
+    def _stored(self, name: str) -> StoredSecret:
         secret = self._shelf.find(name)
         if secret is None:
             raise SecretMissing(f"there is no {name}: nobody has set it, and the file does not name it")
-        return await self._shelf.value(secret, renew=renew)
+        return secret
 
     def _meant(self, name: str, hook: Hook) -> str:
         """The secret that the hook means by `name`."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from hookengine.domain.secret import StoredSecret, of_hook
+from hookengine.domain.secret import Kept, StoredSecret, of_hook
 from hookengine.errors import NotFound
 from hookengine.store.cold.changes import count_up, lock
 from hookengine.store.cold.tables import HOOK, INCOMING_HOOK, PIPELINE, SECRET
@@ -43,9 +43,10 @@ def drop(connection: Connection, owner: str, name: str) -> None:
     count_up(connection)
 
 
-def sealed(connection: Connection, owner: str, name: str) -> str | None:
-    found = connection.scalar(select(SECRET.c.sealed).where(SECRET.c.owner == owner, SECRET.c.name == name))
-    return None if found is None else str(found)
+def kept(connection: Connection, owner: str, name: str) -> Kept | None:
+    columns = select(SECRET.c.sealed, SECRET.c.hosts)
+    found = connection.execute(columns.where(SECRET.c.owner == owner, SECRET.c.name == name)).first()
+    return None if found is None else Kept(found.sealed, tuple(json.loads(found.hosts)))
 
 
 def listed(connection: Connection) -> tuple[StoredSecret, ...]:

@@ -24,7 +24,7 @@ SELECT s.pipeline_id, s.path, s.sealed FROM unnest($1::bigint[], $2::text[]) AS 
 JOIN context_secret s ON s.pipeline_id = k.pipeline_id AND s.path = k.path
 """
 _STORED_SECRETS: Final = """
-SELECT s.owner, s.name, s.sealed FROM unnest($1::text[], $2::text[]) AS k (owner, name)
+SELECT s.owner, s.name, ARRAY[s.sealed, s.hosts] FROM unnest($1::text[], $2::text[]) AS k (owner, name)
 JOIN secret s ON s.owner = k.owner AND s.name = k.name
 """
 # Rows are found by index, whatever the planner thinks of a table that was empty when it looked.
@@ -49,7 +49,7 @@ class ContextSecret(NamedTuple):
 
 
 class OwnedSecret(NamedTuple):
-    """Answer: it, sealed, or None."""
+    """Answer: it, sealed, and its hosts as JSON; or None."""
 
     owner: str
     name: str
@@ -103,8 +103,8 @@ async def _remember(connection: asyncpg.Connection, questions: Sequence[Question
     )
 
 
-async def _secrets(connection: asyncpg.Connection, asks: Sequence[Any]) -> dict[Any, str]:
-    found: dict[Any, str] = {}
+async def _secrets(connection: asyncpg.Connection, asks: Sequence[Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
     for kind, query in _SECRETS.items():
         wanted = list({ask for ask in asks if isinstance(ask, kind)})
         if wanted:

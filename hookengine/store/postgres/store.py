@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -15,7 +16,7 @@ from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.replay import Replay as ReplayOfMany
 from hookengine.domain.replay import ReplayState, ReplayStep
-from hookengine.domain.secret import StoredSecret
+from hookengine.domain.secret import Kept, StoredSecret
 from hookengine.domain.token import Token
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
 from hookengine.store.calls import (
@@ -218,9 +219,9 @@ class PostgresStore:
     async def drop_secret(self, owner: str, name: str) -> None:
         await self._aside.run(lambda connection, ahead: secrets.drop(connection, owner, name))
 
-    async def sealed_secret(self, owner: str, name: str) -> str | None:
-        found: str | None = await self._reader.ask(OwnedSecret(owner, name))
-        return found
+    async def kept_secret(self, owner: str, name: str) -> Kept | None:
+        found: tuple[str, str] | None = await self._reader.ask(OwnedSecret(owner, name))
+        return None if found is None else Kept(found[0], tuple(json.loads(found[1])))
 
     async def keep_token(self, token: Token) -> None:
         def keep(connection: Connection, ahead: Millis) -> None:

@@ -16,7 +16,7 @@ from hookengine.domain.definition import Change, Kind, Note
 from hookengine.domain.hook import Hook, HookState
 from hookengine.domain.replay import Replay as ReplayOfMany
 from hookengine.domain.replay import ReplayState, ReplayStep
-from hookengine.domain.secret import StoredSecret
+from hookengine.domain.secret import Kept, StoredSecret
 from hookengine.domain.token import Token
 from hookengine.errors import StoreError
 from hookengine.store.books.asks import Accept, Cancel, Claim, Finish, Release, Replay
@@ -176,8 +176,8 @@ class SqliteStore:
     async def drop_secret(self, owner: str, name: str) -> None:
         await self._write(lambda connection: secrets.drop(connection, owner, name))
 
-    async def sealed_secret(self, owner: str, name: str) -> str | None:
-        return await self._read(lambda connection: secrets.sealed(connection, owner, name))
+    async def kept_secret(self, owner: str, name: str) -> Kept | None:
+        return await self._read(lambda connection: secrets.kept(connection, owner, name))
 
     async def keep_token(self, token: Token) -> None:
         await self._write(lambda connection: tokens.keep(connection, token))

@@ -33,7 +33,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 def desk_of(store: SqliteStore, clock: Clock, kind: type[DefinitionDesk] = DefinitionDesk) -> DefinitionDesk:
     """A node's own, over a store that others share."""
     seal = PlainSeal()
-    shelf = Shelf(seal, store.sealed_secret)
+    shelf = Shelf(seal, store.kept_secret)
     catalogue = Catalogue()
     reloader = Reloader(store, catalogue, shelf, TokenRing(()), Signals())
     return kind(store, catalogue, reloader, seal, clock)
@@ -114,7 +114,7 @@ async def test_a_renewed_secret_takes_the_place_of_the_one_before(store: SqliteS
     await desk.renew_secret("incoming_1", "second")
 
     assert (await desk.incoming_hook("incoming_1")).secret == OWN
-    assert await store.sealed_secret("incoming:incoming_1", OWN) == "second"
+    assert await store.kept_secret("incoming:incoming_1", OWN) == ("second", ())
 
 
 async def test_whoever_renews_a_hooks_signature_at_the_same_time_has_a_secret_that_is_good(
@@ -127,8 +127,8 @@ async def test_whoever_renews_a_hooks_signature_at_the_same_time_has_a_secret_th
 
     signing = (await desk.hook("hook_1")).signing
     assert signing is not None
-    kept = {await store.sealed_secret("hook:hook_1", name) for name in signing.secrets}
-    assert kept == {"first", "second"}
+    kept = {await store.kept_secret("hook:hook_1", name) for name in signing.secrets}
+    assert kept == {("first", ()), ("second", ())}
 
 
 async def test_what_a_hook_was_given_to_sign_with_is_gone_when_it_signs_no_more(
@@ -143,4 +143,4 @@ async def test_what_a_hook_was_given_to_sign_with_is_gone_when_it_signs_no_more(
 
     assert signing is not None
     assert (await desk.hook("hook_1")).signing is None
-    assert await store.sealed_secret("hook:hook_1", signing.secrets[0]) is None
+    assert await store.kept_secret("hook:hook_1", signing.secrets[0]) is None

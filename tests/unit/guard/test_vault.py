@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookengine.domain.hook import Signing, SigningScheme
-from hookengine.domain.secret import StoredSecret
+from hookengine.domain.secret import Kept, StoredSecret
 from hookengine.engine.binding import Bound
 from hookengine.errors import InvalidEvent
 from hookengine.guard.secret_paths import SecretPaths
@@ -232,16 +232,16 @@ class Shelved:
     """A shelf, and what the database behind it holds."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
+        self.kept: dict[tuple[str, str], Kept] = {}
         self.asked = 0
-        self.shelf = Shelf(PlainSeal(), self._sealed)
+        self.shelf = Shelf(PlainSeal(), self._ask)
 
     def set(self, owner: str, name: str, value: str, *hosts: str) -> None:
-        self.kept[owner, name] = value
+        self.kept[owner, name] = Kept(value, hosts)
         self._secrets = [*getattr(self, "_secrets", []), stored(owner, name, *hosts)]
         self.shelf.know(self._secrets)
 
-    async def _sealed(self, owner: str, name: str) -> str | None:
+    async def _ask(self, owner: str, name: str) -> Kept | None:
         self.asked += 1
         return self.kept.get((owner, name))
 
@@ -295,12 +295,26 @@ async def test_a_stored_secret_that_did_not_serve_is_asked_for_anew() -> None:
     shelved.set("", "token", "old", "git.example")
     vault = make_vault(shelf=shelved.shelf)
     await vault.values(["secrets.token"], "git.example")
-    shelved.kept["", "token"] = "new"
+    shelved.kept["", "token"] = Kept("new", ("git.example",))
 
     as_before = await vault.values(["secrets.token"], "git.example")
     renewed = await vault.values(["secrets.token"], "git.example", renew=True)
 
     assert (*as_before.values(), *renewed.values()) == ("old", "new")
+
+
+async def test_what_another_node_has_set_for_other_hosts_is_not_used_as_it_was_before() -> None:
+    """Before this node is told of it."""
+    shelved = Shelved()
+    shelved.set("", "token", "old", "git.example")
+    shelved.set("", "key", "old")
+    vault = make_vault(shelf=shelved.shelf)
+    shelved.kept = {("", name): Kept("new", ("moved.example",)) for name in ("token", "key")}
+
+    with pytest.raises(SecretMissing, match="goes to other hosts since a moment ago"):
+        await vault.values(["secrets.token"], "git.example")
+    with pytest.raises(SecretMissing, match="goes to other hosts since a moment ago"):
+        await vault.signing_secrets(make_hook(signing=Signing(secrets=("key",))), "git.example")
 
 
 async def test_what_is_on_the_shelf_is_forgotten_when_something_is_set() -> None:
@@ -318,13 +332,13 @@ async def test_an_answer_of_before_is_not_kept_for_what_was_set_meanwhile() -> N
     asking, answer = asyncio.Event(), asyncio.Event()
     answers = iter(["old", "new"])
 
-    async def sealed(owner: str, name: str) -> str:
-        said = next(answers)
+    async def ask(owner: str, name: str) -> Kept:
+        said = Kept(next(answers), ())
         asking.set()
         await answer.wait()
         return said
 
-    shelf = Shelf(PlainSeal(), sealed)
+    shelf = Shelf(PlainSeal(), ask)
     shelf.know([stored("", "token")])
     slow = asyncio.create_task(shelf.value(stored("", "token")))
     await asking.wait()
