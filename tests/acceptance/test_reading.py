@@ -302,6 +302,32 @@ async def test_a_commit_tells_that_something_newer_could_not_be_shown(world: Wor
     )
 
 
+async def test_a_commit_tells_why_and_how_long_it_waits_for_another_try(world: World) -> None:
+    world.github.fail_next(503)
+    (waiting,) = await world.engine.accept(event("failed", 1))
+    await world.engine.tried(waiting)
+
+    (status,) = (await world.get(f"/api/commits/{sha_of(1)}"))["statuses"]
+    delivery = await world.get(f"/api/deliveries/{waiting}")
+
+    assert status["why"] == (
+        f"nothing was delivered yet; failure ({waiting}) is retrying, next at {delivery['next_attempt_at']}: "
+        "503: the target has a fault that may pass"
+    )
+
+
+async def test_a_commit_tells_that_its_hook_is_paused_and_why(world: World) -> None:
+    started = await world.tell(event("started", 1))
+    await world.post("/api/hooks/status/pause", {"reason": "GitHub is moved"})
+    (waiting,) = await world.engine.accept(event("failed", 1))
+
+    (status,) = (await world.get(f"/api/commits/{sha_of(1)}"))["statuses"]
+
+    assert status["why"] == (
+        f"pending ({started}) was delivered; failure ({waiting}) waits, since its hook is paused: GitHub is moved"
+    )
+
+
 def splitting(address: str, **changes: Any) -> Any:
     config = a_world_config(address, **changes)
     config["pipelines"][0]["hooks"] = GITHUB.three_hooks(address)

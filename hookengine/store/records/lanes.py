@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Row, Select, select
 
 from hookengine.domain import views
 from hookengine.domain.clock import Millis
-from hookengine.domain.hook import LanePolicy
+from hookengine.domain.delivery import WAITING
+from hookengine.domain.hook import HookState, LanePolicy
 from hookengine.domain.request import RenderedRequest
 from hookengine.domain.status_call import state_of
-from hookengine.store.cold.tables import DELIVERY, LANE, REQUEST
+from hookengine.store.cold.tables import DELIVERY, HOOK, LANE, REQUEST
 from hookengine.store.records import deliveries
 from hookengine.store.records.filtering import Condition, seen_by
 from hookengine.store.records.values import cut, time
@@ -62,7 +63,7 @@ def _described(connection: Connection, lane: Row[Any], seen: Seen) -> views.Targ
         "context": place.get("context"),
         "sent": sent,
         "shown": shown,
-        "why": _why(lane, shown, sent, known.get(lane.head_id)),
+        "why": _why(lane, shown, known.get(lane.head_id), sent, _paused(connection, sent)),
         "confirmed": _confirmed(told, shown),
         "more": more,
     }
@@ -79,28 +80,52 @@ def _shown(lane: Row[Any], sent: Sequence[views.SentState]) -> views.SentState |
 def _why(
     lane: Row[Any],
     shown: views.SentState | None,
-    sent: Sequence[views.SentState],
     head: views.SentState | None,
+    sent: Sequence[views.SentState],
+    paused: Mapping[str, str],
 ) -> str:
-    """In words: what is shown, and what may still change it."""
-    if shown is None:
-        said = "nothing was delivered yet"
-    elif shown["status"] == "superseded":
-        said = f"{_words(shown)} is what was shown already, and was not sent again"
-    else:
-        said = f"{_words(shown)} was delivered"
+    """In words: what is shown, and what may still change it. `paused`: why, by the ids of hooks that are."""
+    said = _said(shown)
+    waiting = (item for item in sent if item["status"] in WAITING and item["hook"]["id"] in paused)
+    held = next(waiting, None)
+    if held is not None and (head is None or head["id"] == held["id"]):
+        return f"{said}; {_words(held)} waits, since its hook is paused{_colon(paused[held['hook']['id']])}"
     if head is not None:
-        if head["check"]:
-            return f"{said}; what is shown will be asked for"
-        repair = " once more, since an older one may have taken effect late" if head["repair_of"] else ""
-        return f"{said}; {_words(head)} is {head['status']}{repair}"
+        return f"{said}; {_coming(lane, head)}"
     if lane.doubt_until > lane.cleared_to and _in_doubt(lane):
         return f"{said}; an attempt without an answer may still take effect, until {time(lane.doubt_until)}"
     unsent = [item for item in sent if item["status"] in ("failed", "cancelled")]
     if unsent and (shown is None or unsent[0]["id"] > shown["id"]):
-        because = f": {unsent[0]['because']}" if unsent[0]["because"] else ""
-        return f"{said}; {_words(unsent[0])}, which is newer, {_ENDED[unsent[0]['status']]}{because}"
+        ended = f"{_ENDED[unsent[0]['status']]}{_colon(unsent[0]['because'])}"
+        return f"{said}; {_words(unsent[0])}, which is newer, {ended}"
     return said
+
+
+def _said(shown: views.SentState | None) -> str:
+    if shown is None:
+        return "nothing was delivered yet"
+    if shown["status"] == "superseded":
+        return f"{_words(shown)} is what was shown already, and was not sent again"
+    return f"{_words(shown)} was delivered"
+
+
+def _coming(lane: Row[Any], head: views.SentState) -> str:
+    if head["check"]:
+        return "what is shown will be asked for"
+    repair = " once more, since an older one may have taken effect late" if head["repair_of"] else ""
+    retry = f", next at {time(lane.due_at)}{_colon(head['because'])}" if head["status"] == "retrying" else ""
+    return f"{_words(head)} is {head['status']}{repair}{retry}"
+
+
+def _colon(because: str) -> str:
+    return f": {because}" if because else ""
+
+
+def _paused(connection: Connection, sent: Sequence[views.SentState]) -> dict[str, str]:
+    """Why, by their ids, of the hooks that these wait for."""
+    hooks = {item["hook"]["id"] for item in sent if item["status"] in WAITING}
+    query = select(HOOK.c.id, HOOK.c.because).where(HOOK.c.id.in_(hooks), HOOK.c.state == HookState.PAUSED)
+    return {row.id: row.because for row in connection.execute(query)} if hooks else {}
 
 
 def _confirmed(told: Sequence[views.SentState], shown: views.SentState | None) -> views.Confirmed | None:
