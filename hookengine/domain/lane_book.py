@@ -84,7 +84,8 @@ class LaneBook:
         if latest or not known_here:
             again.seq = lane.next_seq
             lane.next_seq += 1
-            lane.newest = (again.number, again.first_seq, again.rank, again.seq)
+            if not again.provides:
+                lane.newest = (again.number, again.first_seq, again.rank, again.seq)
         self._enter(again)
         return None
 
@@ -184,6 +185,8 @@ class LaneBook:
         lane = self.lane
         if lane.newest is None or lane.policy is not LanePolicy.LATEST:
             return False
+        if arrival.provides:  # it comes before the state of its own event, whenever it is asked for again
+            return lane.newest_place()[:-1] > self.position(arrival)[:-1]
         return lane.newest_place() > self.position(arrival)
 
     def _enter(self, arrival: Delivery) -> None:
@@ -191,10 +194,12 @@ class LaneBook:
         lane, latest = self.lane, self.lane.policy is LanePolicy.LATEST
         if latest and self.deliveries:
             for older in self._waiting(besides=arrival):
-                self._supersede(older, arrival)
+                if not _goes_before(older, arrival):
+                    self._supersede(older, arrival)
         self.deliveries[arrival.id] = arrival
         self._touch(arrival)
-        if lane.head_id is None or (latest and lane.token is None):
+        head = self._head()
+        if head is None or (latest and lane.token is None and not head.waiting):
             self._set_head(arrival)
 
     def _head(self) -> Delivery | None:
@@ -214,7 +219,8 @@ class LaneBook:
         if not waiting:
             return None
         if self.lane.policy is LanePolicy.LATEST:
-            return max(waiting, key=self.position)
+            newest = max(waiting, key=self.position)
+            waiting = [row for row in waiting if row is newest or _goes_before(row, newest)]
         return min(waiting, key=lambda row: row.seq)
 
     def _knows_next(self, head: Delivery) -> bool:
@@ -282,6 +288,7 @@ class LaneBook:
             self.lane.policy is LanePolicy.LATEST
             and head.digest == self.lane.shown_digest
             and head.attempts == 0
+            and head.part == 0  # what is captured may be something else now
             and head.replay_of is None
             and head.repair_of is None
         )
@@ -305,7 +312,7 @@ class LaneBook:
             self._end(head, DeliveryStatus.CANCELLED, "cancelled while it was being sent")
         elif self._is_off(head):
             self._end(head, DeliveryStatus.CANCELLED, "its hook was switched off")
-        elif newer is not None:
+        elif newer is not None and not _goes_before(head, newer):
             self._supersede(head, newer)
         else:
             return False
@@ -330,14 +337,14 @@ class LaneBook:
         self.news.append(delivery)
 
     def _show(self, head: Delivery, certainty: Certainty, started_at: Millis) -> None:
-        if self.lane.policy is LanePolicy.LATEST:
+        if self.lane.policy is LanePolicy.LATEST and not head.provides:
             self.lane.shown_id = head.id
             self.lane.shown_digest = head.digest if certainty is Certainty.APPLIED else None
             self.lane.cleared_to = started_at
 
     def _doubt(self, delivery: Delivery, until: Millis) -> None:
         """From now on the target may show this delivery, or start to, until `until`."""
-        if self.lane.policy is not LanePolicy.LATEST or delivery.part == CHECK:
+        if self.lane.policy is not LanePolicy.LATEST or delivery.part == CHECK or delivery.provides:
             return
         delivery.doubt_until = max(delivery.doubt_until, until)
         self.lane.doubt_until = max(self.lane.doubt_until, until)
@@ -398,3 +405,13 @@ class LaneBook:
 
     def _touch(self, delivery: Delivery) -> None:
         self.changed[delivery.id] = delivery
+
+
+def _goes_before(earlier: Delivery, delivery: Delivery) -> bool:
+    """Whether it finds out what a later request of the same hook for the same event has to say."""
+    return (
+        earlier.provides != ""
+        and earlier.event_key == delivery.event_key
+        and earlier.hook_id == delivery.hook_id
+        and earlier.part < delivery.part
+    )

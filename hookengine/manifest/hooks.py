@@ -175,8 +175,15 @@ def check_lane(hook: Hook, at: Location, findings: Findings) -> None:
     """Requests of one event leave one after another, and what their answers tell is known in their lane."""
     policy = hook.lane.policy if hook.lane else None
     place = (*at, "lane") if hook.preset is None or policy else at
-    if hook.before and policy not in (None, LanePolicy.ORDERED):
-        findings.wrong(place, f"several requests leave in an `ordered` lane, not one that is `{policy}`")
+    if hook.before and policy is LanePolicy.LATEST:
+        if len(hook.before) > 1 or not hook.before[0].once_per_lane:
+            findings.wrong(
+                place,
+                "in a `latest` lane one request may go before the last one, and has to say `once_per: lane`; "
+                "more leave in an `ordered` one",
+            )
+    elif hook.before and policy is LanePolicy.NONE:
+        findings.wrong(place, "several requests leave in a lane: there is none with `none`")
     elif hook.confirm is not None and policy not in (None, LanePolicy.LATEST):
         findings.wrong(
             place, f"only in a `latest` lane what is shown can be confirmed, not in one that is `{policy}`"

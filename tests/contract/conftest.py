@@ -335,10 +335,10 @@ _NEVER = (
         ),
     ),
     (
-        "more than one waits in a lane where only the newest counts",
+        "more than one event waits in a lane where only the newest counts",
         (
             "SELECT d.lane_id FROM delivery d JOIN lane l ON l.id = d.lane_id WHERE l.policy = 'latest'"
-            " AND d.status IN ('queued','retrying') GROUP BY d.lane_id HAVING count(*) > 1"
+            " AND d.status IN ('queued','retrying') GROUP BY d.lane_id HAVING count(DISTINCT d.event_id) > 1"
         ),
     ),
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -64,6 +64,11 @@ def happenings(random: Random, commits: int) -> list[News]:
                 at += random.random() * commits / 2
                 told += [(late, News(place, number, kind)) for late in _arrivals(random, at, commits)]
     return [news for _, news in sorted(told, key=lambda each: each[0])]
+
+
+def each_on_its_own(told: Sequence[News]) -> list[News]:
+    """No two actions on one commit: for hosts that keep every action apart."""
+    return [replace(news, place=replace(news.place, sha=f"{news.number:040x}")) for news in told]
 
 
 def truth(told: Sequence[News]) -> dict[Place, News]:

@@ -24,6 +24,7 @@ from hookengine.store.books.steps import (
     AttemptFacts,
     Known,
     Lanes,
+    LoadDeliveries,
     LoadHooks,
     LoadRequests,
     LoadWaitingBesides,
@@ -122,6 +123,9 @@ class _Group:
         wanted = loading(pages, self._cancels())
         if wanted.ids or wanted.waiting_in:
             put_in(pages, (yield wanted), wanted.first)
+        following = {lane_id for lane_id, page in pages.items() if page.goes_before_more()}
+        if following:
+            put_in(pages, (yield LoadDeliveries(waiting_in=following)))
         hooks = {row.hook_id for row in self._everything()}
         if hooks:
             self.desk.hooks.update((yield LoadHooks(hooks)))

@@ -66,10 +66,18 @@ class Page:
         return ids, self._may_have_more(), doubted
 
     def _may_have_more(self) -> bool:
-        """Where only the newest counts, nothing waits behind a head that waits itself."""
+        """Where only the newest counts, nothing waits behind a head that waits itself, but what it goes before."""
         if self.lane.policy is LanePolicy.LATEST:
             return self.lane.token is not None
         return self.lane.policy is LanePolicy.ORDERED and self.lane.head_id is not None
+
+    def goes_before_more(self) -> bool:
+        """As far as can be told from its deliveries."""
+        lane = self.lane
+        if lane.policy is not LanePolicy.LATEST or lane.token is not None:
+            return False
+        head = self.rows.get(lane.head_id or "")
+        return head is not None and head.provides != ""
 
     def may_be_leased(self, now: Millis) -> bool:
         """As far as can be told without its deliveries."""

@@ -157,18 +157,18 @@ class LockWaiting:
     now: Millis
 
 
+WAITING = 3  # the head, the next one, and one more to know whether that is all
+
+
 @struct(kw_only=False)
 class LoadDeliveries:
     """Answer: list of (lane id, Delivery): those of `ids`, the `first` waiting ones of each lane in
     `waiting_in`, and those in doubt later than the given time of the lanes in `doubted_in`."""
 
-    ids: Collection[str]
-    waiting_in: Collection[int]
-    doubted_in: Mapping[int, Millis]
-    first: int
-
-
-WAITING = 3  # the head, the next one, and one more to know whether that is all
+    ids: Collection[str] = ()
+    waiting_in: Collection[int] = ()
+    doubted_in: Mapping[int, Millis] = field(default_factory=dict)
+    first: int = WAITING
 
 
 @struct(kw_only=False)

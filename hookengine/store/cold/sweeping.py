@@ -77,7 +77,8 @@ def _is_orphan(lane: Lane, row: Delivery) -> bool:
 
 
 def _end_or_wait(book: LaneBook, orphan: Delivery, now: Millis) -> None:
-    outdated = book.lane.policy is LanePolicy.LATEST and book.position(orphan) < book.lane.newest_place()
+    latest = book.lane.policy is LanePolicy.LATEST and not orphan.provides
+    outdated = latest and book.position(orphan) < book.lane.newest_place()
     if orphan.cancel_asked:
         orphan.move(DeliveryStatus.CANCELLED, "cancelled while it was being sent")
     else:

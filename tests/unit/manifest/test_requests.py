@@ -51,6 +51,13 @@ def problems(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def test_only_the_newest_state_may_count_where_one_request_is_sent_once_before_it() -> None:
+    newest = hook(DEPLOYMENTS.replace("    trigger_when", "    lane: latest\n    trigger_when"))
+
+    assert newest.lane == LaneSpec(policy=LanePolicy.LATEST)
+    assert len(newest.before) == 1
+
+
 def test_requests_are_read_in_order_the_last_one_is_the_hooks_own() -> None:
     deployments = hook(DEPLOYMENTS)
 
@@ -128,8 +135,14 @@ def test_the_lane_of_several_requests_may_be_named() -> None:
         (
             DEPLOYMENTS,
             "    trigger_when",
+            "    lane: none\n    trigger_when",
+            "config.yaml:11:11: hooks[0].lane: several requests leave in a lane: there is none with `none`",
+        ),
+        (
+            DEPLOYMENTS.replace("        once_per: lane\n", ""),
+            "    trigger_when",
             "    lane: latest\n    trigger_when",
-            "config.yaml:11:11: hooks[0].lane: several requests leave in an `ordered` lane, not one that is `latest`",
+            "config.yaml:10:11: hooks[0].lane: in a `latest` lane one request may go before the last one, and has to",
         ),
         (
             CARRYING,
