@@ -74,7 +74,12 @@ def load(source: Path | str, *, name: str = "config.yaml", folder: Path | None =
         with source.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise _unreadable(name, f"cannot be read: {error.strerror}") from None
+        hint = (
+            "name another file, or make one with `hookengine init`"
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
+        raise _unreadable(name, f"cannot be read: {error.strerror}", hint) from None
     try:
         return _parse(content.decode("utf-8-sig"), name, source.absolute().parent)
     except UnicodeDecodeError:
@@ -123,6 +128,11 @@ def _compose(text: str, name: str) -> Node | None:
         said = str(error.problem or error.context)
         if "'\\t' that cannot start any token" in said:
             said, hint = "a tab stands where YAML wants spaces", "indent with spaces"
+        elif said.startswith("expected <block end>"):
+            said, hint = (
+                "this does not go on with what stands before it",
+                hint or "is it indented as its neighbours?",
+            )
         raise _unreadable(f"{name}:{line}:{column}", said, hint) from None
     except ReaderError as error:
         before = text[: error.position]

@@ -266,7 +266,10 @@ def test_no_configuration_is_exit_code_2_for_every_command(
     done = _run(run, line, "--config", "nowhere.yaml")
 
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "nowhere.yaml: cannot be read: No such file or directory\n"
+    assert done.stderr == (
+        "nowhere.yaml: cannot be read: No such file or directory"
+        " (name another file, or make one with `hookengine init`)\n"
+    )
 
 
 def test_every_command_is_in_one_of_the_lists() -> None:

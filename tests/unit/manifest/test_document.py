@@ -97,6 +97,10 @@ def test_an_unquoted_template_with_text_behind_it_gets_the_same_hint(text: str) 
     [
         ("a: [1", "config.yaml:1:6: expected ',' or ']'"),
         ("a: 1\n  b: 2", "config.yaml:2:4: mapping values are not allowed here"),
+        (
+            "a:\n  - b: 1\n   c: 2",
+            "config.yaml:3:4: this does not go on with what stands before it (is it indented",
+        ),
         ("a: *x", "config.yaml:1:4: found undefined alias 'x'"),
         ("a: 1\n---\nb: 1", "config.yaml:2:1: but found another document"),
         ("a:\n\tb: 1", "config.yaml:2:1: a tab stands where YAML wants spaces (indent with spaces)"),
@@ -205,6 +209,7 @@ def test_a_file_that_cannot_be_read_is_a_mistake_of_the_config(tmp_path: Path) -
 
     assert refusal(tmp_path / "absent.yaml").endswith(
         "absent.yaml: cannot be read: No such file or directory"
+        " (name another file, or make one with `hookengine init`)"
     )
     assert refusal(latin).endswith("latin.yaml: is not UTF-8 text")
     assert refusal(large).endswith(f"large.yaml: is larger than {LARGEST_FILE} bytes")
