@@ -55,7 +55,7 @@ def diff(
 
     Exit code 0: nothing, 1: something, 2 and more: trouble.
     """
-    plan = _ask(client, read_files(names), selector=selector, prune=prune, dry_run=True)
+    plan = _ask(client, read_files(names, ctx.params["config"]), selector=selector, prune=prune, dry_run=True)
     _show(plan, output)
     if plan["changed"] and exit_code:
         ctx.exit(NO)
@@ -67,7 +67,9 @@ def diff(
 @click.option("--yes", is_flag=True, help="Do not ask before something is deleted.")
 @output_option
 @asks_the_api
+@click.pass_context
 def apply(
+    ctx: click.Context,
     names: Sequence[str],
     selector: str,
     prune: bool,
@@ -76,13 +78,14 @@ def apply(
     output: str,
     client: Client,
 ) -> None:
-    """Make what is defined what the files say, in one transaction. Applied again, they change nothing.
+    """Make what is defined what the files say, in one transaction. Applied again, they change nothing. Without any
+    it is the configuration.
 
     What files name for the first time is managed by `apply`, or by whom the selector names: `--selector
     managed-by=team-a`. Nothing is deleted without --prune, and then only what files manage and the selector covers;
     pipelines that had actions stay.
     """
-    files = read_files(names)
+    files = read_files(names, ctx.params["config"])
     if prune and not dry_run and not yes and sys.stdin.isatty():
         planned = _ask(client, files, selector=selector, prune=True, dry_run=True)
         if planned["summary"]["delete"]:

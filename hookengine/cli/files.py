@@ -40,9 +40,10 @@ def names_files(command: Callable[..., None]) -> Callable[..., None]:
     return alone(option(with_names))
 
 
-def read_files(names: Sequence[str]) -> list[NamedText]:
-    """All of them, each once; $HOOKENGINE_CONFIG or ./config.yaml if none is named."""
-    usual = os.environ.get("HOOKENGINE_CONFIG", "config.yaml")
+def read_files(names: Sequence[str], config: Path | None = None) -> list[NamedText]:
+    """All of them, each once; if none is named, the configuration: this one, else $HOOKENGINE_CONFIG or
+    ./config.yaml."""
+    usual = str(config or os.environ.get("HOOKENGINE_CONFIG", "config.yaml"))
     if not names and not Path(usual).exists():
         raise Misused(f"there is no {usual}; name a file, or make one with `hookengine init`")
     found = dict.fromkeys(place for name in names or [usual] for place in _places(name))

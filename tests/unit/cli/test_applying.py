@@ -56,6 +56,20 @@ def test_a_file_is_shown_then_applied_once_and_then_changes_nothing(there: str, 
     assert again.stdout == after.stdout == "3 defined: 3 unchanged\n"
 
 
+def test_without_files_the_configuration_that_was_said_is_applied_not_the_usual_one(
+    config: Path, run: Any
+) -> None:
+    other = Path("other.yaml")
+    beginning = f"database: sqlite:///{other.absolute()}.db\nsecrets: {{insecure_plaintext: true}}\n"
+    other.write_text(f"{beginning}pipelines:\n  - id: 7\n    name: blog-deploy\n", encoding="utf-8")
+
+    shown, applied = (run(command, "--config", "other.yaml") for command in ("diff", "apply"))
+
+    assert config.exists()
+    assert shown.stdout.splitlines() == ["+ pipeline blog-deploy  create  7", "1 defined: 1 to create"]
+    assert applied.stdout.splitlines()[-1] == "1 defined: 1 created"
+
+
 def test_a_change_is_told_field_by_field(there: str, run: Any) -> None:
     run("apply", "hooks.yaml")
     Path("hooks.yaml").write_text(HOOKS.replace("chat.example", "talk.example"), encoding="utf-8")
