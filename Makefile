@@ -42,8 +42,9 @@ bench: $(READY) ## measure; the results go into bench/README.md by hand
 	@$(BIN)/python bench/endtoend.py
 	@$(BIN)/python bench/startup.py
 
-soak: $(READY) ## nodes that are killed and cut off for half an hour, and thousands of runs on every host: nothing is lost, all is true
+soak: $(READY) ## nodes that are killed and cut off for half an hour, and thousands of runs on every host: nothing is lost, all is true; new examples for every law
 	@$(BIN)/python -m tests.faults.soak
+	@$(BIN)/pytest -q $(SHARED) --hypothesis-profile=default $$(grep -rlE "@given|RuleBasedStateMachine" tests)
 	@CONVERGENCE_SEEDS=$$(seq -s, 1 40) CONVERGENCE_COMMITS=60 $(BIN)/pytest -q -n $(WORKERS) --timeout 600 tests/convergence
 
 WORKERS ?= 2
