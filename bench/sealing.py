@@ -20,7 +20,7 @@ from rendering import median
 from hookengine.domain.clock import SystemClock
 from hookengine.domain.hook import Hook, Signing, SigningScheme
 from hookengine.domain.request import RenderedRequest, SecretRef
-from hookengine.domain.secret import StoredSecret
+from hookengine.domain.secret import Kept, StoredSecret
 from hookengine.engine.binding import Binder
 from hookengine.guard.key_file import new_key_file, open_ring
 from hookengine.guard.keys import KeyRing
@@ -74,19 +74,20 @@ def sealing(ring: KeyRing) -> None:
 
 async def binding(ring: KeyRing) -> None:
     """From the rendered request to headers and body."""
+    hosts = ("api.example",)
     kept = {
-        "key": ring.seal(new_signing_secret(), "secret||key"),
-        "stored": ring.seal(TOKEN, "secret||stored"),
+        "key": Kept(ring.seal(new_signing_secret(), "secret||key"), hosts),
+        "stored": Kept(ring.seal(TOKEN, "secret||stored"), hosts),
     }
 
     async def of_context(pipeline_id: int, path: str) -> str | None:
         return None
 
-    async def sealed(owner: str, name: str) -> str | None:
+    async def find(owner: str, name: str) -> Kept | None:
         return kept[name]
 
-    shelf = Shelf(ring, sealed)
-    shelf.know(StoredSecret(owner="", name=name, hosts=("api.example",), updated_at=0) for name in kept)
+    shelf = Shelf(ring, find)
+    shelf.know(StoredSecret(owner="", name=name, hosts=hosts, updated_at=0) for name in kept)
     named: dict[str, Source] = {
         "named": NamedSecret(env="TOKEN", hosts=frozenset({"api.example"}), environ={"TOKEN": TOKEN})
     }
