@@ -29,8 +29,8 @@ def sealing(config: Path) -> None:
 
 
 def opened(owner: str = "", name: str = "chat") -> str | None:
-    sealed = connected(URL, lambda connection: secrets.sealed(connection, owner, name))
-    return sealed and open_ring(Path("hookengine.key")).open(sealed, f"secret|{owner}|{name}")
+    kept = connected(URL, lambda connection: secrets.kept(connection, owner, name))
+    return kept and open_ring(Path("hookengine.key")).open(kept.sealed, f"secret|{owner}|{name}")
 
 
 def test_a_secret_is_set_from_stdin_into_a_fresh_database_and_never_shown(run: Run) -> None:
