@@ -48,6 +48,7 @@ def _facts(delivery: dict[str, Any], now: datetime) -> list[tuple[str, str | Non
         ("lane", plain(f"{lane['key']}  {lane['policy']}") if lane else None),
         ("accepted", _when(delivery["accepted_at"], now)),
         ("ended", _when(delivery["ended_at"], now)),
+        ("waits for", plain(delivery.get("waits_for") or "")),
         ("next try", _when(delivery["next_attempt_at"], now)),
         ("superseded by", delivery["superseded_by"]),
         ("repair of", delivery["repair_of"]),

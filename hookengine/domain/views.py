@@ -133,7 +133,7 @@ class Part(TypedDict):
 
 class Delivery(DeliveryName):
     """`part` is null for a hook that makes one request. `sha` is the commit whose status it writes, `last_code` the
-    status code of the last answer."""
+    status code of the last answer. `waits_for` says in words what keeps it from being sent, beside its time."""
 
     part: Part | None
     host: str
@@ -142,6 +142,7 @@ class Delivery(DeliveryName):
     attempts_made: int
     last_outcome: OutcomeWord | None
     last_code: int | None
+    waits_for: str | None
     next_attempt_at: str | None
     superseded_by: str | None
 

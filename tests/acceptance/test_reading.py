@@ -314,6 +314,7 @@ async def test_a_commit_tells_why_and_how_long_it_waits_for_another_try(world: W
         f"nothing was delivered yet; failure ({waiting}) is retrying, next at {delivery['next_attempt_at']}: "
         "503: the target has a fault that may pass"
     )
+    assert delivery["waits_for"] is None
 
 
 async def test_a_commit_tells_that_its_hook_is_paused_and_why(world: World) -> None:
@@ -323,8 +324,14 @@ async def test_a_commit_tells_that_its_hook_is_paused_and_why(world: World) -> N
 
     (status,) = (await world.get(f"/api/commits/{sha_of(1)}"))["statuses"]
 
+    delivery = await world.get(f"/api/deliveries/{waiting}")
+
     assert status["why"] == (
         f"pending ({started}) was delivered; failure ({waiting}) waits, since its hook is paused: GitHub is moved"
+    )
+    assert (delivery["waits_for"], delivery["next_attempt_at"]) == (
+        "its hook, which is paused: GitHub is moved",
+        None,
     )
 
 

@@ -14,14 +14,24 @@ from hookengine.domain.delivery import CHECK
 from hookengine.domain.event import id_in
 from hookengine.domain.request import RenderedRequest
 from hookengine.errors import NotFound
-from hookengine.store.cold.tables import ACTION, ATTEMPT, DELIVERY, EVENT, HOOK_REVISION, LANE, REQUEST
+from hookengine.store.cold.tables import (
+    ACTION,
+    ATTEMPT,
+    DELIVERY,
+    EVENT,
+    GATE,
+    HOOK,
+    HOOK_REVISION,
+    LANE,
+    REQUEST,
+)
 from hookengine.store.records.filtering import Condition, conditions, seen_by
 from hookengine.store.records.values import time
+from hookengine.store.records.waiting import next_try, waits_for
 from hookengine.store.records.wanted import Page, Seen, Wanted
 
 T = TypeVar("T")
 
-_WAITING = ("queued", "retrying")
 _LAST_ID = "dlv_g"
 """Above every id."""
 
@@ -105,7 +115,6 @@ def attempts(connection: Connection, delivery_id: str, seen: Seen = None) -> lis
 def shown(row: Row[Any]) -> views.Delivery:
     answer = json.loads(row.answer) if row.answer else {}
     detail = json.loads(row.detail) if row.detail else {}
-    waiting = row.status in _WAITING and row.head_id == row.id
     hook = json.loads(row.hook) if row.hook else {}
     return {
         "id": row.id,
@@ -121,7 +130,8 @@ def shown(row: Row[Any]) -> views.Delivery:
         "attempts_made": row.attempts,
         "last_outcome": _last_outcome(row),
         "last_code": detail.get("status") if row.outcome == "Answered" else None,
-        "next_attempt_at": time(row.due_at) if waiting else None,
+        "waits_for": waits_for(row),
+        "next_attempt_at": time(next_try(row)),
         "superseded_by": row.superseded_by,
         "repair_of": row.repair_of,
         "check": row.part == CHECK,
@@ -159,10 +169,16 @@ def _with_all_around(*of_which: Condition) -> Select[Any]:
         LANE.c.sha,
         LANE.c.head_id,
         LANE.c.due_at,
+        LANE.c.waits_for,
+        GATE.c.trips,
+        GATE.c.open_at,
+        HOOK.c.state.label("hook_state"),
+        HOOK.c.because.label("hook_because"),
         ATTEMPT.c.outcome,
         ATTEMPT.c.detail,
     )
-    return _joined(query).where(*of_which)
+    around = _joined(query).outerjoin(GATE, GATE.c.key == LANE.c.waits_for)
+    return around.outerjoin(HOOK, HOOK.c.id == DELIVERY.c.hook_id).where(*of_which)
 
 
 def _joined(query: Select[Any]) -> Select[Any]:

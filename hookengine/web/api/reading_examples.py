@@ -60,6 +60,7 @@ BRIEFLY: Final[dict[str, Any]] = {
     "attempts_made": 1,
     "last_outcome": "answered",
     "last_code": 201,
+    "waits_for": None,
     "next_attempt_at": None,
     "superseded_by": None,
     **_TIMES,

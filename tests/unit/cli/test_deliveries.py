@@ -101,6 +101,7 @@ def test_every_outcome_is_told_in_words_and_steers_no_terminal(
 
     assert f"attempt 1  {said}  after 250 ms\n" in shown
     assert "  verdict   try again: because it may help\n" in shown
+    assert "its hook, which is paused" in shown
     assert "\x1b" not in shown
 
 
@@ -138,6 +139,7 @@ def _document(outcome: str | None, detail: dict[str, Any] | None) -> dict[str, A
         "lane": None,
         "accepted_at": "2026-11-22T10:00:00.000Z",
         "ended_at": None,
+        "waits_for": "its hook, which is paused",
         "next_attempt_at": None,
         "superseded_by": None,
         "repair_of": None,
