@@ -52,9 +52,8 @@ class Shelf:
                 raise SecretMissing(f"{secret.reference} was deleted")
             if found.hosts != secret.hosts:  # it was set by another node, and this one will be told
                 raise SecretMissing(f"{secret.reference} goes to other hosts since a moment ago")
-            sealed = kept[secret.reference] = (
-                found.sealed
-            )  # what is known now may be newer: that goes by another dictionary
+            sealed = found.sealed
+            kept[secret.reference] = sealed  # what is known now may be newer: that goes by another dictionary
         return self._seal.open(sealed, secret.belongs_to)
 
 
