@@ -89,7 +89,7 @@ class Play:
             await self._tell(self._newer_than_what_is_held(left))
             await self._idle()
             gate.set()  # what was held is applied now, after what came later
-            await self._settled()
+        await self._settled()  # also what a stop has cut off: time must not fly while the host works on it
         self._engine.later(seconds=self._random.choice((0.0, 1.0, 60.0, 90.0, 240.0)))
         await self._claimed()
 
